@@ -1,0 +1,136 @@
+package scenes
+
+import "math"
+
+// Picture is a drawn scene: Size × Size pixels, row by row from the top.
+type Picture struct {
+	Scene Scene
+	Size  int
+	RGB   []uint8   // [Size·Size·3], 0 … 255: quantised as a photograph is
+	Mask  []float32 // [Size·Size] share of the pixel that the solid covers: 0, ¼, ½, ¾, 1
+	Depth []float32 // [Size·Size] distance from the camera's plane in object units, the solid's centre being at 4; NaN where Mask is 0
+	U, V  []float32 // [Size·Size] surface coordinates in pattern periods; NaN where Mask is 0
+}
+
+const (
+	camera = 4 // distance of the camera from the solid's centre, in object units
+	rays   = 2 // rays per pixel along each axis
+)
+
+// Draw makes the picture, size × size pixels with 2×2 rays each. Depth, U and V belong to the first ray of a pixel that hits the solid.
+func (s Scene) Draw(size int) *Picture {
+	n := size * size
+	p := &Picture{Scene: s, Size: size, RGB: make([]uint8, 3*n), Mask: make([]float32, n),
+		Depth: make([]float32, n), U: make([]float32, n), V: make([]float32, n)}
+	v := s.view()
+	grain := stream(s.Seed, grainStream)
+	var (
+		soft = 1.2 / float64(size)
+		nan  = float32(math.NaN())
+	)
+	for i := range n {
+		px, py := i%size, i/size
+		var sum RGB
+		hits := 0
+		p.Depth[i], p.U[i], p.V[i] = nan, nan, nan
+		for k := range rays * rays {
+			x := (float64(px*rays+k%rays)+0.5)/float64(size*rays)*2 - 1
+			y := 1 - (float64(py*rays+k/rays)+0.5)/float64(size*rays)*2
+			c, at, ok := v.look(x, y)
+			if !ok {
+				continue
+			}
+			if hits == 0 {
+				p.Depth[i], p.U[i], p.V[i] = float32(at.depth), float32(at.u), float32(at.v)
+			}
+			hits++
+			for j := range sum {
+				sum[j] += c[j]
+			}
+		}
+		cover := float64(hits) / (rays * rays)
+		p.Mask[i] = float32(cover)
+		c := sum.times(1.0 / (rays * rays))
+		if cover < 1 {
+			b := s.Background.at((float64(px)+0.5)/float64(size), (float64(py)+0.5)/float64(size), soft)
+			for j := range c {
+				c[j] += clamp01(b[j]) * (1 - cover)
+			}
+		}
+		for j := range c {
+			if s.Grain > 0 {
+				c[j] += grain.NormFloat64() * s.Grain
+			}
+			p.RGB[3*i+j] = uint8(clamp01(c[j])*255 + 0.5)
+		}
+	}
+	return p
+}
+
+// view is a scene made ready to be looked at: camera and light in the solid's own axes.
+type view struct {
+	*Scene
+	x, y, z vec // the camera's axes (right, up, towards it) in the solid's axes
+	eye     vec
+	light   vec
+	bound   float64 // radius, in object units across the picture's plane, of the disc outside which no ray meets the solid
+	density float64 // pattern periods per object unit
+}
+
+func (s *Scene) view() view {
+	sy, cy := math.Sincos(s.Yaw)
+	st, ct := math.Sincos(s.Tilt)
+	sr, cr := math.Sincos(s.Roll)
+	v := view{Scene: s} // rows of Rz(roll)·Rx(tilt)·Ry(yaw)
+	v.x = vec{cr*cy - sr*st*sy, -sr * ct, cr*sy + sr*st*cy}
+	v.y = vec{sr*cy + cr*st*sy, cr * ct, sr*sy - cr*st*cy}
+	v.z = vec{-ct * sy, st, ct * cy}
+	v.eye = v.z.times(camera)
+	v.light = v.x.times(s.Light[0]).add(v.y.times(s.Light[1])).add(v.z.times(s.Light[2]))
+	r := reach[s.Shape]
+	v.bound = camera * r / math.Sqrt(camera*camera-r*r)
+	v.density = s.Finish.Frequency * density[s.Surface]
+	return v
+}
+
+type place struct{ depth, u, v float64 }
+
+// look follows the ray through the point (x, y) of the picture, in half image widths from the middle, y up.
+func (v *view) look(x, y float64) (c RGB, at place, ok bool) {
+	qx, qy := (x-v.X)/v.Size, (y-v.Y)/v.Size
+	if !(qx*qx+qy*qy < v.bound*v.bound) {
+		return c, at, false
+	}
+	inv := 1 / math.Sqrt(qx*qx+qy*qy+camera*camera)
+	d := v.x.times(qx * inv).add(v.y.times(qy * inv)).add(v.z.times(-camera * inv))
+	t, n, ok := v.Shape.hit(v.eye, d)
+	if !ok {
+		return c, at, false
+	}
+	p := v.eye.along(d, t)
+	ch := v.Shape.chart(p, n, v.density)
+	c = v.Colours[0].mix(v.Colours[1], v.Finish.mix(v.Surface, p, ch))
+
+	bright := v.Ambient + (1.05-v.Ambient)*max(0, n.dot(v.light))
+	shine := 0.0
+	if v.Gloss > 0 {
+		half := v.light.add(d.times(-1)).unit() // Blinn's half-way direction
+		shine = v.Gloss * power(max(0, n.dot(half)), v.Shine)
+	}
+	for j := range c {
+		c[j] = clamp01(c[j]*bright + shine)
+	}
+	return c, place{t * camera * inv, ch.u, ch.v}, true
+}
+
+// power returns x to the n by repeated squaring.
+func power(x float64, n int) float64 {
+	y := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			y *= x
+		}
+		x *= x
+	}
+	return y
+}

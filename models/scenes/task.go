@@ -1,0 +1,111 @@
+package scenes
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Label is what a class of a [Task] stands for.
+type Label int
+
+// The labels. The zero value is ByBoth.
+const (
+	ByBoth    Label = iota // shape and surface: "striped cube"
+	ByShape                // "cube"
+	BySurface              // "striped"
+)
+
+// Task says which scenes a classifier is asked about and how they are labelled. The zero value is the default task:
+// {cube, cone, torus, cylinder} × {striped, dotted, wood, scales}, 16 classes, shape by shape.
+type Task struct {
+	Shapes   []Shape   // nil: cube, cone, torus, cylinder
+	Surfaces []Surface // nil: striped, dotted, wood, scales
+	Label    Label
+}
+
+func (t Task) parts() ([]Shape, []Surface) {
+	shapes, surfaces := t.Shapes, t.Surfaces
+	if shapes == nil {
+		shapes = []Shape{Cube, Cone, Torus, Cylinder}
+	}
+	if surfaces == nil {
+		surfaces = []Surface{Striped, Dotted, Wood, Scales}
+	}
+	return shapes, surfaces
+}
+
+// Classes returns the names of the classes in order: "striped cube", "dotted cube" … "scales cylinder"; of shapes or surfaces alone
+// when labelled by those.
+func (t Task) Classes() []string {
+	shapes, surfaces := t.parts()
+	var names []string
+	switch t.Label {
+	case ByShape:
+		for _, s := range shapes {
+			names = append(names, s.String())
+		}
+	case BySurface:
+		for _, u := range surfaces {
+			names = append(names, u.String())
+		}
+	default:
+		for _, s := range shapes {
+			for _, u := range surfaces {
+				names = append(names, u.String()+" "+s.String())
+			}
+		}
+	}
+	return names
+}
+
+// Class returns the class of a scene, −1 when its shape or surface is not part of the task.
+func (t Task) Class(s Scene) int {
+	shapes, surfaces := t.parts()
+	for i, shape := range shapes {
+		for j, surface := range surfaces {
+			if shape != s.Shape || surface != s.Surface {
+				continue
+			}
+			switch t.Label {
+			case ByShape:
+				return i
+			case BySurface:
+				return j
+			}
+			return i*len(surfaces) + j
+		}
+	}
+	return -1
+}
+
+// Sample returns scene number i ≥ 0 of the task's endless, balanced stream of that seed: each run of as many scenes as there are
+// combinations of shape and surface holds every combination once, in an order of its own.
+func (t Task) Sample(seed uint64, i int) Scene {
+	shapes, surfaces := t.parts()
+	n := len(shapes) * len(surfaces)
+	order := stream(scramble(seed)+uint64(i/n), orderStream).Perm(n)
+	k := order[i%n]
+	return New(scramble(scramble(seed)+uint64(i)), shapes[k/len(surfaces)], surfaces[k%len(surfaces)])
+}
+
+// Pictures draws the first n scenes of the stream, on all cores.
+func (t Task) Pictures(seed uint64, n, size int) []*Picture {
+	pictures := make([]*Picture, n)
+	Each(n, func(i int) { pictures[i] = t.Sample(seed, i).Draw(size) })
+	return pictures
+}
+
+// Each calls f(0) … f(n−1), in any order, on all cores.
+func Each(n int, f func(i int)) {
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		done.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	done.Wait()
+}
