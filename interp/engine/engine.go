@@ -1,0 +1,387 @@
+// Package engine chooses and opens the backend that runs every graph: XLA on a GPU, XLA on the processor, or GoMLX's
+// pure Go backend where XLA cannot be had.
+//
+// XLA is a plugin, a shared library that is found or installed once (package install) and loaded while the program
+// runs. What it compiles is kept in a directory, so that the next process loads a network in a fraction of a second
+// instead of compiling it for many.
+//
+// The environment decides, unless a Config does:
+//
+//	LUCIGO_BACKEND        xla, xla:cpu, xla:/absolute/plugin.so, cuda or go; default: the fastest that is there
+//	LUCIGO_CACHE          directory of everything kept between runs; default: lucigo in the user's cache directory
+//	LUCIGO_COMPILE_CACHE  off, or the directory of compiled programs; default: compile in LUCIGO_CACHE, off on macOS
+//	GOMLX_NO_AUTO_INSTALL set to anything: never download a plugin
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+
+	"lucigo/interp/engine/internal/diskcache"
+	"lucigo/interp/engine/internal/plugin"
+)
+
+// A Kind is what runs the graphs.
+type Kind int
+
+// The kinds of engine.
+const (
+	Go      Kind = iota // GoMLX's backend in pure Go
+	XLACPU              // XLA on the processor
+	XLACUDA             // XLA on an NVIDIA GPU
+)
+
+// String returns "go", "xla:cpu" or "xla:cuda".
+func (k Kind) String() string {
+	switch k {
+	case Go:
+		return "go"
+	case XLACPU:
+		return "xla:cpu"
+	case XLACUDA:
+		return "xla:cuda"
+	}
+	return fmt.Sprintf("Kind(%d)", int(k))
+}
+
+// DefaultCompileCacheBytes is how large the compile cache may grow: about two thousand networks' gradients.
+const DefaultCompileCacheBytes = 2 << 30
+
+// An Engine is an open backend. It is safe for concurrent use.
+type Engine struct {
+	// Backend is what GoMLX's functions take. It is a field, and an Engine is no backend itself, because GoMLX
+	// compares backends: a tensor that came out of this one can only be fed to this very one.
+	Backend compute.Backend
+
+	kind     Kind
+	path     string // the plugin's file
+	version  string // the plugin's account of itself
+	notice   string
+	store    *diskcache.Dir // nil: programs are not kept
+	cacheOff string         // why
+	client   *plugin.Client // nil for Go
+}
+
+// A Config says what Open opens. Its zero value is the environment's choice.
+type Config struct {
+	// Backend is a value as LUCIGO_BACKEND takes; "" means that variable's.
+	Backend string
+	// CacheDir is the directory of everything kept between runs; "" means LUCIGO_CACHE's.
+	CacheDir string
+	// CompileCache is "off", or the directory of compiled programs; "" means LUCIGO_COMPILE_CACHE's.
+	CompileCache string
+	// CompileCacheBytes bounds that directory; 0 means DefaultCompileCacheBytes.
+	CompileCacheBytes int64
+	// NoInstall forbids downloading a plugin, which only programs that link package install can do anyway.
+	NoInstall bool
+	// Log receives the lines meant for the user; nil prints them on standard output.
+	Log func(line string)
+}
+
+// CacheStats says what the compile cache did for an engine since it was opened.
+type CacheStats struct {
+	// Dir is the directory, "" where nothing is kept; Off then says why.
+	Dir, Off string
+	// Hits counts programs that were loaded; Misses those compiled because no usable entry was there; Refused those
+	// compiled because the plugin would not load an intact entry; Stored those written.
+	Hits, Misses, Refused, Stored int
+	// Bytes is the size of the directory's entries now.
+	Bytes int64
+	// Problem is the last thing that went wrong, "" if nothing did. It costs time, never a result.
+	Problem string
+}
+
+var defaultEngine = sync.OnceValues(func() (*Engine, error) { return Open(Config{}) })
+
+// Default returns the process's engine, opened at the first call as the environment says.
+func Default() (*Engine, error) { return defaultEngine() }
+
+var allEngines = sync.OnceValues(func() ([]*Engine, error) {
+	first, err := Default()
+	if err != nil {
+		return nil, err
+	}
+	all := []*Engine{first}
+	if os.Getenv(envBackend) != "" {
+		return all, nil
+	}
+	if first.kind == XLACUDA {
+		cpu, err := Open(Config{Backend: "xla:cpu"})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cpu)
+	}
+	if first.kind != Go {
+		plain, err := Open(Config{Backend: "go"})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, plain)
+	}
+	return all, nil
+})
+
+// All returns an engine of every kind that this machine has, each opened once per process, Default first: what a test
+// runs over, with Kind().String() as the name of the subtest. Where LUCIGO_BACKEND is set, it is that one alone.
+// XLA is installed first if it is missing and the program links package install; a machine without it has Go alone,
+// whose Notice says why.
+func All() ([]*Engine, error) { return allEngines() }
+
+// Kind says what runs the graphs.
+func (e *Engine) Kind() Kind { return e.kind }
+
+// PluginFile returns the XLA plugin's file, "" for Go.
+func (e *Engine) PluginFile() string { return e.path }
+
+// Notice returns one line for the user where the engine is not the fastest that the machine could have: what that
+// costs and what to do. It is "" otherwise.
+func (e *Engine) Notice() string { return e.notice }
+
+// String names backend, platform and plugin file.
+func (e *Engine) String() string {
+	if e.kind == Go {
+		return "go (pure Go backend of GoMLX)"
+	}
+	return fmt.Sprintf("%s (%s, %s)", e.kind, e.version, e.path)
+}
+
+// CacheStats returns what the compile cache did so far.
+func (e *Engine) CacheStats() CacheStats {
+	if e.store == nil {
+		return CacheStats{Off: e.cacheOff}
+	}
+	s := e.client.Stats()
+	out := CacheStats{Dir: e.store.Path(), Hits: s.Hits, Misses: s.Misses, Refused: s.Refused, Stored: s.Stored, Problem: s.Problem}
+	var err error
+	if out.Bytes, err = e.store.Bytes(); err != nil {
+		out.Problem = err.Error()
+	}
+	return out
+}
+
+// An Installer fetches the XLA plugin for the processor into the cache directory and returns its file.
+type Installer func(ctx context.Context, cacheDir string, log func(string)) (string, error)
+
+var installer Installer
+
+// RegisterInstaller is called once, by the initialisation of package install: a program that does not link that
+// package carries nothing that downloads.
+func RegisterInstaller(f Installer) { installer = f }
+
+const (
+	envBackend      = "LUCIGO_BACKEND"
+	envCache        = "LUCIGO_CACHE"
+	envCompileCache = "LUCIGO_COMPILE_CACHE"
+	envNoInstall    = "GOMLX_NO_AUTO_INSTALL"
+)
+
+// CacheDir returns the directory of everything kept between runs: LUCIGO_CACHE, else lucigo in the user's cache
+// directory.
+func CacheDir() (string, error) {
+	dir := os.Getenv(envCache)
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("no cache directory: %w; set %s to one", err, envCache)
+		}
+		return filepath.Join(user, "lucigo"), nil
+	}
+	return filepath.Abs(dir)
+}
+
+// Open opens an engine. Without a choice it tries XLA on a GPU, XLA on the processor and the Go backend, in this
+// order, and Log gets the engine's Notice. A backend that was asked for and is not to be had is an error.
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Log == nil {
+		cfg.Log = func(line string) { fmt.Println(line) }
+	}
+	if cfg.Backend == "" {
+		cfg.Backend = os.Getenv(envBackend)
+	}
+	var cacheErr error
+	if cfg.CacheDir == "" {
+		cfg.CacheDir, cacheErr = CacheDir()
+	}
+	if os.Getenv(envNoInstall) != "" || cacheErr != nil {
+		cfg.NoInstall = true
+	}
+	switch choice := cfg.Backend; {
+	case choice == "":
+		return openBest(cfg)
+	case choice == "go":
+		return openGo("")
+	case choice == "xla":
+		if e, err := openCUDA(cfg); err == nil {
+			return e, nil
+		}
+		return openCPU(cfg)
+	case choice == "xla:cpu":
+		return openCPU(cfg)
+	case choice == "cuda", choice == "xla:cuda":
+		return openCUDA(cfg)
+	case strings.HasPrefix(choice, "xla:") && filepath.IsAbs(choice[len("xla:"):]):
+		path := choice[len("xla:"):]
+		return openPlugin(cfg, path, guessKind(path))
+	}
+	return nil, fmt.Errorf("there is no backend %q: %s takes xla, xla:cpu, xla:/absolute/path/of/a/plugin.so, cuda or go; "+
+		"unset it for the fastest that is there", cfg.Backend, envBackend)
+}
+
+// openBest opens the fastest engine that the machine has and says so where that is not what it could have.
+func openBest(cfg Config) (*Engine, error) {
+	gpuErr := errNoGPU
+	if hasGPU() {
+		var e *Engine
+		if e, gpuErr = openCUDA(cfg); gpuErr == nil {
+			return e, nil
+		}
+	}
+	e, err := openCPU(cfg)
+	switch {
+	case err != nil:
+		e, err = openGo("LuciGo runs on the pure Go backend, on which real networks take 4 to 40 times as long: " + oneLine(err) + ".")
+		if err != nil {
+			return nil, err
+		}
+	case !errors.Is(gpuErr, errNoGPU):
+		e.notice = "LuciGo runs on the processor although there is a GPU: " + oneLine(gpuErr) + "."
+	}
+	if e.notice != "" {
+		cfg.Log(e.notice)
+	}
+	return e, nil
+}
+
+func openGo(notice string) (*Engine, error) {
+	// In its default mode this backend can wait for itself for ever when operations run side by side.
+	backend, err := gobackend.New("ops_sequential")
+	if err != nil {
+		return nil, fmt.Errorf("the Go backend does not start: %w", err)
+	}
+	return &Engine{Backend: backend, kind: Go, notice: notice, cacheOff: "the Go backend compiles nothing worth keeping"}, nil
+}
+
+func openCPU(cfg Config) (*Engine, error) {
+	if !plugin.Supported {
+		return nil, errors.New(plugin.Unsupported())
+	}
+	var problems []error
+	for _, path := range cpuPlugins(cfg.CacheDir) {
+		e, err := openPlugin(cfg, path, XLACPU)
+		if err == nil {
+			return e, nil
+		}
+		problems = append(problems, err)
+	}
+	switch {
+	case installer != nil && !cfg.NoInstall:
+		path, err := installer(context.Background(), cfg.CacheDir, cfg.Log)
+		if err == nil {
+			return openPlugin(cfg, path, XLACPU)
+		}
+		problems = append(problems, err)
+	case len(problems) == 0:
+		problems = append(problems, fmt.Errorf("no XLA plugin is installed; get it with go run ./kernel install (63 MB)"))
+	}
+	return nil, errors.Join(problems...)
+}
+
+func openCUDA(cfg Config) (*Engine, error) {
+	if !plugin.Supported {
+		return nil, errors.New(plugin.Unsupported())
+	}
+	if !hasGPU() {
+		return nil, errNoGPU
+	}
+	paths := cudaPlugins(cfg.CacheDir)
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no CUDA plugin of XLA is installed; get it with python3 -m pip install --user jax-cuda13-plugin[with-cuda], " +
+			"or name its file with LUCIGO_BACKEND=xla:/absolute/path/of/xla_cuda_plugin.so")
+	}
+	var problems []error
+	for _, path := range paths {
+		e, err := openPlugin(cfg, path, XLACUDA)
+		if err == nil {
+			return e, nil
+		}
+		problems = append(problems, err)
+	}
+	return nil, errors.Join(problems...)
+}
+
+// openPlugin opens a plugin file, with the compile cache if there is one to be had.
+func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
+	if !plugin.Supported {
+		return nil, errors.New(plugin.Unsupported())
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("there is no XLA plugin %s; get one with go run ./kernel install", path)
+	}
+	if kind == XLACUDA {
+		prepareCUDA(path)
+	}
+	e := &Engine{path: path}
+	e.store, e.cacheOff = openCache(cfg)
+	platform := "cpu"
+	if kind == XLACUDA {
+		platform = "cuda"
+	}
+	client, err := plugin.Open(path, platform, e.store)
+	if err != nil {
+		return nil, err
+	}
+	e.Backend, e.client, e.version = client.Backend, client, client.Version
+	switch client.Platform {
+	case "cpu":
+		e.kind = XLACPU
+	case "cuda":
+		e.kind = XLACUDA
+	default:
+		client.Backend.Finalize()
+		return nil, fmt.Errorf("the XLA plugin %s runs on %q, and this program knows cpu and cuda", path, client.Platform)
+	}
+	return e, nil
+}
+
+// openCache returns the directory of compiled programs, or why there is none.
+func openCache(cfg Config) (store *diskcache.Dir, off string) {
+	dir := cfg.CompileCache
+	if dir == "" {
+		dir = os.Getenv(envCompileCache)
+	}
+	switch {
+	case dir == "off":
+		return nil, "turned off"
+	case dir == "" && runtime.GOOS == "darwin":
+		return nil, "off on macOS unless " + envCompileCache + " names a directory"
+	case dir == "" && cfg.CacheDir == "":
+		return nil, "there is no cache directory; set " + envCache
+	case dir == "":
+		dir = filepath.Join(cfg.CacheDir, "compile")
+	}
+	size := cfg.CompileCacheBytes
+	if size == 0 {
+		size = DefaultCompileCacheBytes
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		store, err = diskcache.Open(dir, size)
+	}
+	if err != nil {
+		return nil, err.Error()
+	}
+	return store, ""
+}
+
+// oneLine puts joined errors on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -1,0 +1,219 @@
+// Package diskcache keeps compiled programs in a directory that several processes share: every entry is written aside
+// and renamed, carries a hash of its content, and is dropped when the directory grows too large, least used first.
+//
+// An entry is machine code, so whoever can write the directory can run code as its reader: the directory must belong
+// to the user alone.
+package diskcache
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Key names an entry; it is the hash of everything that the entry depends on.
+type Key [sha256.Size]byte
+
+// ErrDamaged is returned for an entry that is not what Put wrote. The entry is gone afterwards.
+var ErrDamaged = errors.New("damaged cache entry")
+
+const (
+	suffix    = ".pjrt"
+	tmpPrefix = ".tmp-"
+	magic     = "lucigo compiled program 1\n"
+	headSize  = len(magic) + 2*sha256.Size + 8 // magic, key, hash of the payload, its length
+
+	touchAfter  = time.Hour      // how stale an entry's time of last use may be
+	tmpLifetime = time.Hour      // a temporary file older than this was left by a process that died
+	refusedLife = 24 * time.Hour // an entry refused at this age is dropped, so that a newer one may take its place
+)
+
+// A Dir is an open cache directory. It holds no lock and no open file; any number may work on one directory.
+type Dir struct {
+	path string
+	max  int64
+}
+
+// Open returns the cache in a directory, which it makes (mode 0700) where it is missing. The cache keeps itself below
+// max bytes. A directory that others may write, or that another user owns, is an error.
+func Open(path string, max int64) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOwner(path, info); err != nil {
+		return nil, err
+	}
+	return &Dir{path: path, max: max}, nil
+}
+
+// Path returns the directory.
+func (d *Dir) Path() string { return d.path }
+
+func (d *Dir) file(key Key) string { return filepath.Join(d.path, fmt.Sprintf("%x%s", key, suffix)) }
+
+// Get returns the payload that was stored under key. The error is fs.ErrNotExist where there is none and ErrDamaged
+// where the file is not as Put left it.
+func (d *Dir) Get(key Key) ([]byte, error) {
+	path := d.file(key)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > d.max+int64(headSize) {
+		return nil, d.drop(path, ErrDamaged)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := decode(key, data)
+	if err != nil {
+		return nil, d.drop(path, err)
+	}
+	if now := time.Now(); now.Sub(info.ModTime()) > touchAfter {
+		_ = os.Chtimes(path, now, now) // only the order of eviction suffers where it fails
+	}
+	return payload, nil
+}
+
+// Put stores a payload under key, and drops the least used entries if the directory has become too large. A payload
+// larger than the whole cache may be is an error.
+func (d *Dir) Put(key Key, payload []byte) error {
+	if int64(len(payload)+headSize) > d.max {
+		return fmt.Errorf("a compiled program of %d bytes is larger than the whole cache in %s may be (%d)", len(payload), d.path, d.max)
+	}
+	f, err := os.CreateTemp(d.path, tmpPrefix) // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(encode(key, payload))
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), d.file(key))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return d.evict()
+}
+
+// Refused tells the cache that the plugin would not load an entry which was as it had been written. A fresh entry
+// stays, so that nobody compiles and stores it again at once; one older than a day is dropped, since it may stem from
+// a driver that has changed.
+func (d *Dir) Refused(key Key) {
+	if info, err := os.Lstat(d.file(key)); err == nil && time.Since(info.ModTime()) > refusedLife {
+		_ = os.Remove(d.file(key))
+	}
+}
+
+// Bytes returns the size of all entries together.
+func (d *Dir) Bytes() (int64, error) {
+	list, err := d.list()
+	var sum int64
+	for _, e := range list {
+		sum += e.size
+	}
+	return sum, err
+}
+
+// drop removes a file that is not a valid entry and returns why.
+func (d *Dir) drop(path string, why error) error {
+	_ = os.Remove(path) // where it stays, it is judged again next time
+	return fmt.Errorf("%s: %w", path, why)
+}
+
+type entry struct {
+	path string
+	size int64
+	used time.Time
+}
+
+// list returns the entries and removes what dead writers left.
+func (d *Dir) list() ([]entry, error) {
+	files, err := os.ReadDir(d.path)
+	if err != nil {
+		return nil, err
+	}
+	var list []entry
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue // another process has just removed it, or it is not ours
+		}
+		path := filepath.Join(d.path, f.Name())
+		switch {
+		case strings.HasSuffix(f.Name(), suffix):
+			list = append(list, entry{path, info.Size(), info.ModTime()})
+		case strings.HasPrefix(f.Name(), tmpPrefix) && time.Since(info.ModTime()) > tmpLifetime:
+			_ = os.Remove(path)
+		}
+	}
+	return list, nil
+}
+
+// evict removes least used entries until the rest fit. The newest stays, whatever its size.
+func (d *Dir) evict() error {
+	list, err := d.list()
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(b.used.Compare(a.used), cmp.Compare(a.path, b.path)) })
+	var sum int64
+	for i, e := range list {
+		if sum += e.size; sum <= d.max || i == 0 {
+			continue
+		}
+		if err := os.Remove(e.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		sum -= e.size
+	}
+	return nil
+}
+
+func encode(key Key, payload []byte) []byte {
+	hash := sha256.Sum256(payload)
+	b := make([]byte, 0, headSize+len(payload))
+	b = append(b, magic...)
+	b = append(b, key[:]...)
+	b = append(b, hash[:]...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(payload)))
+	return append(b, payload...)
+}
+
+// decode returns the payload of an entry's file, if every byte is as encode wrote it for this key.
+func decode(key Key, data []byte) ([]byte, error) {
+	if len(data) < headSize || string(data[:len(magic)]) != magic {
+		return nil, fmt.Errorf("%w: no such header", ErrDamaged)
+	}
+	rest := data[len(magic):]
+	storedKey, rest := rest[:sha256.Size], rest[sha256.Size:]
+	storedHash, rest := rest[:sha256.Size], rest[sha256.Size:]
+	size, payload := binary.LittleEndian.Uint64(rest), rest[8:]
+	if !bytes.Equal(storedKey, key[:]) {
+		return nil, fmt.Errorf("%w: it belongs to another key", ErrDamaged)
+	}
+	if size != uint64(len(payload)) {
+		return nil, fmt.Errorf("%w: %d bytes instead of %d", ErrDamaged, len(payload), size)
+	}
+	if hash := sha256.Sum256(payload); !bytes.Equal(storedHash, hash[:]) {
+		return nil, fmt.Errorf("%w: its content has changed", ErrDamaged)
+	}
+	return payload, nil
+}
