@@ -1,0 +1,293 @@
+// Package build makes the programs of the notebook kernel from the project's pinned modules: GoNB (mended), goimports,
+// and the launcher. They live in a directory named by a digest of what they are made of, so an outdated kernel is one
+// that is not there, several versions live side by side, and building twice is finding it.
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/modfile"
+)
+
+// Kernel is a directory of built programs: launcher, gonb, bin/goimports, bin/go (the launcher again), and bin/gopls
+// where completion was asked for.
+type Kernel struct {
+	Dir  string // absolute
+	Root string // the project it was built from, absolute
+}
+
+// Launcher is the program that Jupyter starts, with a connection file as its argument.
+func (k Kernel) Launcher() string { return k.program("launcher") }
+
+// Completion is gopls, which GoNB asks for completions and hover texts; it need not be there.
+func (k Kernel) Completion() string { return k.program("bin/gopls") }
+
+func (k Kernel) program(name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(k.Dir, filepath.FromSlash(name))
+}
+
+// Built says whether all programs that a notebook needs are there.
+func (k Kernel) Built() bool {
+	for _, name := range []string{"gonb", "bin/goimports", "launcher", "bin/go"} {
+		if _, err := os.Stat(k.program(name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// CacheDir is the root of everything the project caches: $LUCIGO_CACHE, else lucigo in the user's cache directory.
+func CacheDir() (string, error) {
+	if dir := os.Getenv("LUCIGO_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no directory for the cache (%w): set LUCIGO_CACHE to one", err)
+	}
+	return filepath.Join(dir, "lucigo"), nil
+}
+
+// Root finds the project's directory, at dir or above it.
+func Root(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		b, err := os.ReadFile(filepath.Join(d, "go.mod"))
+		if err == nil && modfile.ModulePath(b) == "lucigo" {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("no go.mod of module lucigo in %s or above it: run the command in the project's directory", dir)
+		}
+	}
+}
+
+// Find names the kernel that belongs to the project at root as it is now, built or not.
+func Find(root string) (Kernel, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return Kernel{}, err
+	}
+	sum, err := digest(root)
+	if err != nil {
+		return Kernel{}, err
+	}
+	return Kernel{Dir: filepath.Join(cache, "kernel", sum), Root: root}, nil
+}
+
+// digest is over all that decides what the programs are: the toolchain, the module versions, the mends, the launcher.
+func digest(root string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, "kernel 1", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	for _, m := range mends {
+		fmt.Fprintf(h, "%q\n", m)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "kernel", "launcher", "*.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, file := range append(files, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %d\n%s", filepath.Base(file), len(b), b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// Build builds what is missing, and says so line by line on progress. Two processes may build at once: each works in a
+// directory of its own, and the last rename wins.
+func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
+	if k.Built() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(k.Dir), 0o777); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(k.Dir), "build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	original, err := k.moduleDir(ctx, gonbModule)
+	if err != nil {
+		return err
+	}
+	sources := filepath.Join(tmp, "source")
+	if err := mended(original, sources, mends); err != nil {
+		return err
+	}
+	mod, err := goMod(k.Root, sources, tmp)
+	if err != nil {
+		return err
+	}
+	half := Kernel{Dir: tmp, Root: k.Root}
+	for _, p := range []struct {
+		name, pkg string
+		flags     []string
+	}{
+		{"launcher", "./kernel/launcher", nil},
+		{"bin/goimports", "golang.org/x/tools/cmd/goimports", nil},
+		{"gonb", gonbModule, []string{"-modfile=" + mod}},
+	} {
+		if err := half.goBuild(ctx, progress, p.name, append(p.flags, p.pkg)...); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink("../launcher", half.program("bin/go")); err != nil {
+		// Where links need a privilege, a copy does.
+		if err := copyFile(half.program("bin/go"), half.Launcher()); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(os.RemoveAll(sources), os.Remove(mod), os.Remove(strings.TrimSuffix(mod, ".mod")+".sum")); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(k.Dir); err != nil { // An incomplete one.
+		return err
+	}
+	if err := os.Rename(tmp, k.Dir); err != nil && !k.Built() {
+		return err
+	}
+	return nil
+}
+
+// BuildCompletion adds gopls, at a version of its own outside the project's go.mod; the network is needed once.
+func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
+	if _, err := os.Stat(k.Completion()); err == nil {
+		return nil
+	}
+	const version = "golang.org/x/tools/gopls@v0.21.1"
+	tmp, err := os.MkdirTemp(k.Dir, "gopls-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := run(ctx, progress, "gopls", tmp, []string{"GOBIN=" + tmp}, "install", version); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(tmp, filepath.Base(k.Completion())), k.Completion())
+}
+
+func (k Kernel) goBuild(ctx context.Context, progress io.Writer, name string, args ...string) error {
+	// Cgo off: the kernel's own programs need no C compiler, and link faster.
+	args = append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", k.program(name)}, args...)
+	return run(ctx, progress, filepath.Base(name), k.Root, []string{"CGO_ENABLED=0"}, args...)
+}
+
+// Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them.
+// What fails to compile is left for the cell that imports it to report.
+func (k Kernel) Warm(ctx context.Context, progress io.Writer) error {
+	args := []string{"build"}
+	for _, dir := range []string{"interp", "models", "notebooks"} {
+		if found, err := hasGo(filepath.Join(k.Root, dir)); err != nil {
+			return err
+		} else if found {
+			args = append(args, "./"+dir+"/...")
+		}
+	}
+	if len(args) == 1 {
+		return nil
+	}
+	err := run(ctx, progress, "packages that cells import", k.Root, nil, args...)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		fmt.Fprintln(progress, "  not everything compiles; a cell that needs it will say what")
+	}
+	return nil
+}
+
+// hasGo says whether dir or a directory below it holds a Go file.
+func hasGo(dir string) (bool, error) {
+	found := errors.New("found")
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if strings.HasSuffix(path, ".go") {
+			return found
+		}
+		return nil
+	})
+	if err == found {
+		return true, nil
+	}
+	return false, err
+}
+
+// moduleDir downloads the module, at the version that the project's go.mod selects, and says where it is.
+func (k Kernel) moduleDir(ctx context.Context, path string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", path)
+	cmd.Dir = k.Root
+	out, err := cmd.Output()
+	var m struct{ Dir, Error string }
+	if json.Unmarshal(out, &m) == nil && m.Error != "" {
+		return "", fmt.Errorf("%s: %s: without a network, GOPROXY can name a directory that holds it", path, m.Error)
+	}
+	if err != nil {
+		return "", fmt.Errorf("go mod download %s: %w%s", path, err, stderrOf(err))
+	}
+	return m.Dir, nil
+}
+
+func stderrOf(err error) string {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return ": " + strings.TrimSpace(string(exit.Stderr))
+	}
+	return ""
+}
+
+// run runs the go command in dir; what takes longer than a moment is announced and timed on progress.
+func run(ctx context.Context, progress io.Writer, what, dir string, env []string, args ...string) error {
+	begin := time.Now()
+	announce := time.AfterFunc(time.Second, func() { fmt.Fprintf(progress, "  building %s …\n", what) })
+	defer announce.Stop()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("building %s: go %s: %w\n%s", what, strings.Join(args, " "), err, bytes.TrimSpace(out.Bytes()))
+	}
+	if !announce.Stop() {
+		fmt.Fprintf(progress, "  built %s in %.1f s\n", what, time.Since(begin).Seconds())
+	}
+	return nil
+}
+
+func copyFile(to, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o777)
+}

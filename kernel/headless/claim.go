@@ -1,0 +1,50 @@
+package headless
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"lucigo/kernel/notebook"
+)
+
+// claimMIME is the type of the representation that makes a display a claim.
+const claimMIME = "application/vnd.lucigo.claim+json"
+
+// Claim is a checked statement that a cell displayed: a figure's caption with a measured value and the bound it is
+// held to.
+type Claim struct {
+	Sentence string  `json:"sentence"`
+	Measured float64 `json:"measured"`
+	Relation string  `json:"relation"` // <=, >=, <, > or ==
+	Bound    float64 `json:"bound"`
+	Unit     string  `json:"unit"`
+	Holds    bool    `json:"holds"`
+}
+
+// String is the claim with its numbers.
+func (c Claim) String() string {
+	num := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+	s := fmt.Sprintf("%s: %s %s %s", c.Sentence, num(c.Measured), c.Relation, num(c.Bound))
+	if c.Unit != "" {
+		s += " " + c.Unit
+	}
+	return s
+}
+
+// claims lists the claims among the cell's outputs. One that cannot be read is a claim that does not hold.
+func claims(c *notebook.Cell) []Claim {
+	var list []Claim
+	for _, out := range c.Outputs {
+		raw, ok := out.Data[claimMIME]
+		if !ok {
+			continue
+		}
+		var claim Claim
+		if err := json.Unmarshal(raw, &claim); err != nil {
+			claim = Claim{Sentence: "a claim that cannot be read: " + err.Error()}
+		}
+		list = append(list, claim)
+	}
+	return list
+}

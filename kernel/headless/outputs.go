@@ -1,0 +1,123 @@
+package headless
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"lucigo/kernel/notebook"
+)
+
+// What is kept of the outputs of one cell. Beyond maxText of printed text the rest is dropped with a notice, and the
+// cell goes on; a cell that sends more than maxTotal in all is interrupted.
+const (
+	maxText  = 1 << 20
+	maxTotal = 256 << 20
+	perPiece = 256 // what an output counts for besides its content
+)
+
+// displays finds, by display id, the outputs that update_display_data may change: those of any cell of the notebook.
+type displays map[string][]*notebook.Output
+
+// outputs collects what one cell publishes, as the outputs of its cell.
+type outputs struct {
+	cell     *notebook.Cell
+	displays displays
+	clear    bool // before the next output: a clear_output with wait came
+	text     int  // bytes of text kept
+	total    int  // bytes received
+	cut      bool // text has been dropped
+}
+
+// add takes one message; its error means that the cell must be stopped.
+func (o *outputs) add(typ string, content json.RawMessage) error {
+	o.total += len(content) + perPiece
+	if o.total > maxTotal {
+		return fmt.Errorf("it put out more than %d MiB", maxTotal>>20)
+	}
+	var m struct {
+		Name, Text string
+		Data       notebook.MIMEBundle
+		Metadata   notebook.Metadata
+		Count      *int `json:"execution_count"`
+		EName      string
+		EValue     string
+		Traceback  []string
+		Wait       bool
+		Transient  struct {
+			DisplayID string `json:"display_id"`
+		}
+	}
+	if err := json.Unmarshal(content, &m); err != nil {
+		return fmt.Errorf("its %s message is malformed: %w", typ, err)
+	}
+	switch typ {
+	case "stream":
+		o.print(m.Name, m.Text)
+	case "display_data", "execute_result":
+		out := &notebook.Output{Type: typ, Data: m.Data, Metadata: m.Metadata}
+		if typ == notebook.ExecuteResult {
+			out.ExecutionCount = m.Count
+		}
+		o.append(out)
+		if id := m.Transient.DisplayID; id != "" {
+			o.displays[id] = append(o.displays[id], out)
+		}
+	case "update_display_data":
+		for _, out := range o.displays[m.Transient.DisplayID] {
+			out.Data, out.Metadata = maps.Clone(m.Data), maps.Clone(m.Metadata)
+		}
+	case "error":
+		o.append(&notebook.Output{Type: notebook.Error, EName: m.EName, EValue: m.EValue, Traceback: m.Traceback})
+	case "clear_output":
+		o.clear = true
+		if !m.Wait {
+			o.wipe()
+		}
+	}
+	return nil
+}
+
+func (o *outputs) wipe() {
+	if o.clear {
+		o.cell.Outputs, o.clear, o.text, o.cut = nil, false, 0, false
+	}
+}
+
+func (o *outputs) append(out *notebook.Output) {
+	o.wipe()
+	o.cell.Outputs = append(o.cell.Outputs, out)
+}
+
+// print adds text to a stream; pieces that follow each other on one stream are one output.
+func (o *outputs) print(name, text string) {
+	o.wipe()
+	if o.cut {
+		return
+	}
+	if rest := maxText - o.text; len(text) > rest {
+		for rest > 0 && text[rest]&0xC0 == 0x80 { // Not within a character.
+			rest--
+		}
+		text = text[:rest] + fmt.Sprintf("\n… (only the first %d KiB of the text that this cell prints are kept)\n", maxText>>10)
+		o.cut = true
+	}
+	o.text += len(text)
+	if last := o.last(); last != nil && last.Type == notebook.Stream && last.Name == name {
+		last.Text += text
+		return
+	}
+	o.append(&notebook.Output{Type: notebook.Stream, Name: name, Text: text})
+}
+
+func (o *outputs) last() *notebook.Output {
+	if n := len(o.cell.Outputs); n > 0 {
+		return o.cell.Outputs[n-1]
+	}
+	return nil
+}
+
+// fail adds an error that is not the code's own: a limit, an interruption, a dead kernel.
+func (o *outputs) fail(err error) {
+	o.append(&notebook.Output{Type: notebook.Error, EName: "Stopped", EValue: err.Error(), Traceback: []string{err.Error()}})
+}

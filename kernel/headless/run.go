@@ -1,0 +1,163 @@
+// Package headless executes a notebook from its first cell to its last, and keeps what the cells put out.
+package headless
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"lucigo/kernel/jupyter"
+	"lucigo/kernel/notebook"
+)
+
+// Options says how to run a notebook.
+type Options struct {
+	Kernel    jupyter.Command
+	Limit     time.Duration       // for each cell; 0: none
+	KeepGoing bool                // run the cells after one that fails
+	Begin     func(Cell)          // called before a cell runs
+	End       func(Cell, Outcome) // and after
+}
+
+// Cell names a code cell for people.
+type Cell struct {
+	Number, Of int    // 1-based, among the notebook's code cells
+	Label      string // the heading above it, or its first line
+}
+
+// String is for example "cell 3 (Gradient maps)".
+func (c Cell) String() string {
+	if c.Label == "" {
+		return fmt.Sprintf("cell %d", c.Number)
+	}
+	return fmt.Sprintf("cell %d (%s)", c.Number, c.Label)
+}
+
+// Outcome is what became of a code cell.
+type Outcome struct {
+	Cell   Cell
+	Ran    bool          // false: not reached, or nothing to run
+	Time   time.Duration // of the run
+	Err    error         // why it failed, if it did
+	Claims []Claim
+}
+
+// Failed says whether the cell failed, or one of its claims does not hold.
+func (o Outcome) Failed() bool {
+	for _, c := range o.Claims {
+		if !c.Holds {
+			return true
+		}
+	}
+	return o.Err != nil
+}
+
+// Run executes the notebook's code cells in order in a kernel of their own, and puts their outputs, counts and times
+// into nb. It stops at the first cell that fails, unless told otherwise; a claim that does not hold stops nothing. The
+// outcomes have one entry for each code cell. The error is for a kernel that does not start and for ctx's end; what
+// cells did is in their outcomes.
+func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, error) {
+	if l := nb.Language(); l != "" && l != "go" {
+		return nil, fmt.Errorf("the notebook is in %s, and this kernel runs Go", l)
+	}
+	cells, outcomes := codeCells(nb)
+	for _, c := range cells {
+		c.Outputs, c.ExecutionCount = nil, nil
+		delete(c.Metadata, "execution")
+	}
+	k, err := jupyter.Start(ctx, o.Kernel)
+	if err != nil {
+		return outcomes, err
+	}
+	defer k.Stop()
+	shown := displays{}
+	for i, c := range cells {
+		if strings.TrimSpace(c.Source) == "" {
+			continue
+		}
+		if o.Begin != nil {
+			o.Begin(outcomes[i].Cell)
+		}
+		outcomes[i] = runCell(ctx, k, c, outcomes[i].Cell, o.Limit, shown)
+		if o.End != nil {
+			o.End(outcomes[i].Cell, outcomes[i])
+		}
+		if ctx.Err() != nil {
+			return outcomes, context.Cause(ctx)
+		}
+		if err := outcomes[i].Err; err != nil && (!o.KeepGoing || errors.Is(err, jupyter.ErrDied)) {
+			break
+		}
+	}
+	return outcomes, nil
+}
+
+func runCell(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, name Cell, limit time.Duration, shown displays) Outcome {
+	begin := time.Now()
+	out := &outputs{cell: c, displays: shown}
+	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, Limit: limit, OnMessage: out.add})
+	end := time.Now()
+	c.ExecutionCount = reply.Count
+	setTimes(c, begin, end)
+	if err != nil {
+		out.fail(err)
+	} else if reply.Status != "ok" {
+		err = errors.New("it failed")
+		if last := lastError(c); last != nil && last.EValue != "" {
+			err = errors.New(strings.TrimSpace(last.EValue))
+		}
+	}
+	return Outcome{Cell: name, Ran: true, Time: end.Sub(begin), Err: err, Claims: claims(c)}
+}
+
+func lastError(c *notebook.Cell) *notebook.Output {
+	for i := len(c.Outputs) - 1; i >= 0; i-- {
+		if c.Outputs[i].Type == notebook.Error {
+			return c.Outputs[i]
+		}
+	}
+	return nil
+}
+
+// setTimes records when the cell ran, under the names that Jupyter's front ends use.
+func setTimes(c *notebook.Cell, begin, end time.Time) {
+	stamp := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+	b, _ := json.Marshal(map[string]string{"iopub.execute_input": stamp(begin), "shell.execute_reply": stamp(end)})
+	c.Metadata["execution"] = b
+}
+
+// codeCells lists the code cells, and outcomes with their names.
+func codeCells(nb *notebook.Notebook) (cells []*notebook.Cell, outcomes []Outcome) {
+	heading := ""
+	for _, c := range nb.Cells {
+		if h := c.Heading(); h != "" {
+			heading = h
+		}
+		if c.Type != notebook.Code {
+			continue
+		}
+		cells = append(cells, c)
+		outcomes = append(outcomes, Outcome{Cell: Cell{Number: len(cells), Label: label(heading, c.Source)}})
+	}
+	for i := range outcomes {
+		outcomes[i].Cell.Of = len(cells)
+	}
+	return cells, outcomes
+}
+
+// label is a short name: the heading, else the first line that says something.
+func label(heading, source string) string {
+	s := heading
+	for line := range strings.Lines(source) {
+		if line = strings.TrimSpace(line); s == "" && line != "%%" {
+			s = strings.TrimSpace(strings.TrimPrefix(line, "//"))
+		}
+	}
+	if r := []rune(s); len(r) > 48 {
+		s = string(r[:47]) + "…"
+	}
+	return s
+}

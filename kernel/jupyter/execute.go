@@ -1,0 +1,139 @@
+package jupyter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Request is a piece of code to execute.
+type Request struct {
+	Code  string
+	Limit time.Duration // how long it may take; 0: for ever
+
+	// OnMessage is called, in order, with the type and the content of every message that the code publishes: stream,
+	// display_data, update_display_data, execute_result, error, clear_output. An error it returns interrupts the code
+	// and is returned by Execute. size is the content's size in bytes.
+	OnMessage func(typ string, content json.RawMessage) error
+}
+
+// Reply is how an execution ended.
+type Reply struct {
+	Status string `json:"status"` // "ok", "error" or "aborted"; "" where the kernel gave no reply
+	Count  *int   `json:"execution_count"`
+}
+
+// Execute has the kernel execute code and returns when both the reply and the last message have come. When ctx ends,
+// the limit passes or OnMessage objects, it interrupts the code, keeps delivering messages while it stops, and returns
+// the cause; a kernel that does not obey is killed. An error of the code itself is no error: it is in Reply.
+func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error) {
+	select {
+	case <-k.exited:
+		return Reply{}, k.died()
+	default:
+	}
+	id, err := k.send(k.shell, "execute_request", map[string]any{"code": r.Code, "silent": false, "store_history": true,
+		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true})
+	if err != nil {
+		return Reply{}, k.diagnose(fmt.Errorf("%w: %w", ErrDied, err))
+	}
+	var limit <-chan time.Time
+	if r.Limit > 0 {
+		timer := time.NewTimer(r.Limit)
+		defer timer.Stop()
+		limit = timer.C
+	}
+	var (
+		cause  error            // why the code is being interrupted
+		urge   <-chan time.Time // to interrupt it again: it may have been compiling, which heeds nothing
+		lost   <-chan time.Time // to give the kernel up
+		cancel = ctx.Done()
+	)
+	interrupt := func(why error, grace time.Duration) {
+		if cause != nil {
+			return
+		}
+		cause = why
+		limit, cancel = nil, nil
+		urge, lost = time.After(0), time.After(grace)
+	}
+	for replied, idle := false, false; !replied || !idle; {
+		select {
+		case m := <-k.replies:
+			if m.err != nil {
+				return reply, k.diagnose(m.err)
+			}
+			if m.parent.ID == id {
+				replied = true
+				if err := json.Unmarshal(m.content, &reply); err != nil {
+					return reply, fmt.Errorf("the kernel's reply: %w", err)
+				}
+			}
+		case m := <-k.pub:
+			if err := k.publish(m, id, r, &idle); errors.Is(err, ErrDied) {
+				return reply, err
+			} else if err != nil {
+				interrupt(err, limitGrace)
+			}
+		case <-k.input:
+			interrupt(errors.New("it asks for input, and nobody is there to give it"), limitGrace)
+		case <-limit:
+			interrupt(fmt.Errorf("%w: interrupted after %v", ErrLimit, r.Limit), limitGrace)
+		case <-cancel:
+			interrupt(context.Cause(ctx), stopGrace)
+		case <-urge:
+			if _, err := k.send(k.control, "interrupt_request", struct{}{}); err != nil {
+				return reply, k.diagnose(fmt.Errorf("%w: %w", ErrDied, err))
+			}
+			urge = time.After(200 * time.Millisecond)
+		case <-lost:
+			k.kill()
+			return reply, fmt.Errorf("%w; it did not stop: the kernel was killed", cause)
+		case <-k.exited:
+			k.drain(id, r)
+			return reply, k.died()
+		}
+	}
+	return reply, cause
+}
+
+// publish delivers one published message, if it is a child of request id or updates an earlier display.
+func (k *Kernel) publish(m received, id string, r Request, idle *bool) error {
+	if m.err != nil {
+		if errors.Is(m.err, ErrDied) {
+			k.drain(id, r)
+		}
+		return k.diagnose(m.err)
+	}
+	if m.parent.ID == id && m.idle() {
+		*idle = true
+	}
+	if r.OnMessage == nil || m.parent.ID != id && m.header.Type != "update_display_data" {
+		return nil
+	}
+	switch m.header.Type {
+	case "stream", "display_data", "update_display_data", "execute_result", "error", "clear_output":
+		return r.OnMessage(m.header.Type, m.content)
+	}
+	return nil
+}
+
+// drain delivers what a dead kernel had already published.
+func (k *Kernel) drain(id string, r Request) {
+	for {
+		select {
+		case m := <-k.pub:
+			if m.err != nil {
+				return
+			}
+			idle := false
+			if k.publish(m, id, r, &idle) != nil {
+				return
+			}
+		case <-time.After(50 * time.Millisecond):
+			return
+		}
+	}
+}

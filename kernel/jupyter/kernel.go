@@ -1,0 +1,320 @@
+// Package jupyter is a client of a Jupyter kernel: it starts one, has it execute code, and stops it.
+package jupyter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+// Command says how to start a kernel.
+type Command struct {
+	Argv []string // the program (absolute) and its arguments; "{connection_file}" stands for the connection file's path
+	Dir  string   // the working directory: by convention the notebook's
+	Env  []string // as in os/exec; nil: this process's
+}
+
+// ErrDied is the kernel process's end while something was asked of it.
+var ErrDied = errors.New("the kernel died")
+
+// ErrLimit is the end of the time that a piece of code was given.
+var ErrLimit = errors.New("time limit")
+
+// How long the kernel gets.
+const (
+	startLimit = time.Minute            // to start and answer
+	limitGrace = 7 * time.Second        // to stop a cell past its limit (GoNB kills the cell's process after 5 s)
+	stopGrace  = 400 * time.Millisecond // to stop a cell, or itself, when the user is waiting
+)
+
+// Kernel is a running kernel. Its methods are not for concurrent use.
+type Kernel struct {
+	wire           wire
+	cmd            *exec.Cmd
+	dir            string // holds the sockets and the kernel's own temporary files
+	log            tail
+	exited         chan struct{} // closed when the process has ended
+	exitErr        error         // valid then
+	cancel         context.CancelFunc
+	shell, control zmq4.Socket
+	replies, pub   chan received
+	input          chan received
+	end            sync.Once
+}
+
+type received struct {
+	message
+	err error
+}
+
+// Start starts a kernel and returns when it answers. ctx bounds the start alone.
+func Start(ctx context.Context, c Command) (k *Kernel, err error) {
+	ctx, done := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the kernel did not answer within %v", startLimit))
+	defer done()
+	// Sockets are files in a directory of our own: no port to collide on, nobody else can connect. A socket's path must
+	// be short (104 bytes on some systems).
+	base := ""
+	if len(os.TempDir()) > 60 {
+		base = "/tmp"
+	}
+	dir, err := os.MkdirTemp(base, "lucigo-")
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.Background())
+	k = &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel}
+	defer func() {
+		if err != nil {
+			k.kill()
+			err = fmt.Errorf("starting the kernel: %w", err)
+		}
+	}()
+	if err := k.launch(c); err != nil {
+		close(k.exited)
+		return nil, err
+	}
+	id := zmq4.WithID(zmq4.SocketIdentity(k.wire.session))
+	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
+	stdin, iopub := zmq4.NewDealer(life, id), zmq4.NewSub(life)
+	for _, s := range []struct {
+		sock zmq4.Socket
+		port int
+	}{{iopub, iopubPort}, {k.shell, shellPort}, {k.control, controlPort}, {stdin, stdinPort}} {
+		if err := k.dial(ctx, s.sock, s.port); err != nil {
+			return nil, err
+		}
+	}
+	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
+		return nil, err
+	}
+	k.replies, k.pub, k.input = make(chan received, 16), make(chan received, 256), make(chan received, 16)
+	go k.pump(life, k.shell, k.replies)
+	go k.pump(life, stdin, k.input)
+	go k.pump(life, iopub, k.pub)
+	return k, k.handshake(ctx)
+}
+
+// The "ports" are suffixes of the sockets' file names.
+const (
+	shellPort = iota + 1
+	iopubPort
+	stdinPort
+	controlPort
+	heartbeatPort
+)
+
+func (k *Kernel) socket(port int) string {
+	return fmt.Sprintf("%s-%d", filepath.Join(k.dir, "s"), port)
+}
+
+// launch writes the connection file and starts the process.
+func (k *Kernel) launch(c Command) error {
+	b, err := json.Marshal(map[string]any{"transport": "ipc", "ip": filepath.Join(k.dir, "s"), "key": string(k.wire.key), "signature_scheme": "hmac-sha256",
+		"shell_port": shellPort, "iopub_port": iopubPort, "stdin_port": stdinPort, "control_port": controlPort, "hb_port": heartbeatPort, "kernel_name": "lucigo"})
+	if err != nil {
+		return err
+	}
+	connection := filepath.Join(k.dir, "kernel-"+newID()+".json")
+	if err := os.WriteFile(connection, b, 0o600); err != nil {
+		return err
+	}
+	args := make([]string, len(c.Argv))
+	for i, a := range c.Argv {
+		args[i] = strings.ReplaceAll(a, "{connection_file}", connection)
+	}
+	env := c.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	k.cmd = exec.Command(args[0], args[1:]...)
+	k.cmd.Dir = c.Dir
+	k.cmd.Env = append(env[:len(env):len(env)], "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
+	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
+	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not keep it from being seen dead.
+	ownGroup(k.cmd)
+	if err := k.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		k.exitErr = k.cmd.Wait()
+		close(k.exited)
+	}()
+	return nil
+}
+
+// dial connects to the kernel's socket once the kernel has made it.
+func (k *Kernel) dial(ctx context.Context, s zmq4.Socket, port int) error {
+	for {
+		_, err := os.Stat(k.socket(port))
+		if err == nil {
+			return s.Dial("ipc://" + k.socket(port))
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		select {
+		case <-k.exited:
+			return k.died()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// pump passes on what a socket receives, until life ends.
+func (k *Kernel) pump(life context.Context, s zmq4.Socket, to chan<- received) {
+	for {
+		var r received
+		z, err := s.Recv()
+		if err == nil {
+			r.message, r.err = k.wire.decode(z.Frames)
+		} else {
+			r.err = fmt.Errorf("%w: %w", ErrDied, err)
+		}
+		select {
+		case to <- r:
+		case <-life.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// handshake repeats a question until its answer and its publication both arrive: a subscription takes effect some
+// time after it is made.
+func (k *Kernel) handshake(ctx context.Context) error {
+	for {
+		id, err := k.send(k.shell, "kernel_info_request", struct{}{})
+		if err != nil {
+			return err
+		}
+		replied, published := false, false
+		again := time.After(300 * time.Millisecond)
+	wait:
+		for {
+			select {
+			case m := <-k.replies:
+				if m.err != nil {
+					return k.diagnose(m.err)
+				}
+				replied = replied || m.parent.ID == id
+			case m := <-k.pub:
+				if m.err != nil {
+					return k.diagnose(m.err)
+				}
+				published = published || m.parent.ID == id && m.idle()
+			case <-k.exited:
+				return k.died()
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-again:
+				break wait
+			}
+			if replied && published {
+				return nil
+			}
+		}
+	}
+}
+
+func (k *Kernel) send(s zmq4.Socket, typ string, content any) (id string, err error) {
+	id, frames, err := k.wire.encode(typ, content)
+	if err != nil {
+		return "", err
+	}
+	return id, s.SendMulti(multipart(frames))
+}
+
+func (m message) idle() bool {
+	if m.header.Type != "status" {
+		return false
+	}
+	var c struct {
+		State string `json:"execution_state"`
+	}
+	return json.Unmarshal(m.content, &c) == nil && c.State == "idle"
+}
+
+// diagnose waits a moment for the process's end, which explains why a socket was closed.
+func (k *Kernel) diagnose(err error) error {
+	if !errors.Is(err, ErrDied) {
+		return err
+	}
+	select {
+	case <-k.exited:
+		return k.died()
+	case <-time.After(time.Second):
+		return err
+	}
+}
+
+// died is the error of a dead kernel, with the last it said.
+func (k *Kernel) died() error {
+	why := "exit status 0"
+	if k.exitErr != nil {
+		why = k.exitErr.Error()
+	}
+	if log := k.log.String(); log != "" {
+		why += "; its last words:\n" + log
+	}
+	return fmt.Errorf("%w: %s", ErrDied, why)
+}
+
+// Stop ends the kernel: politely, or after a moment by force, with all processes it started.
+func (k *Kernel) Stop() {
+	if _, err := k.send(k.control, "shutdown_request", map[string]any{"restart": false}); err == nil {
+		select {
+		case <-k.exited:
+		case <-time.After(stopGrace):
+		}
+	}
+	k.kill()
+}
+
+func (k *Kernel) kill() {
+	k.end.Do(func() {
+		if k.cmd != nil && k.cmd.Process != nil {
+			killGroup(k.cmd.Process)
+		}
+		<-k.exited
+		k.cancel()
+		os.RemoveAll(k.dir)
+	})
+}
+
+// tail keeps the last of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailSize = 8 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if extra := len(t.b) - tailSize; extra > 0 {
+		t.b = append(t.b[:0], t.b[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.ToValidUTF8(strings.TrimSpace(string(t.b)), "")
+}

@@ -1,0 +1,207 @@
+// Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls when it wants Go.
+//
+//	launcher CONNECTION_FILE   starts GoNB, with the directory bin beside this program first on PATH
+//	bin/go …                   (the same program under the name go) stands in for the go command within that kernel
+//
+// The stand-in makes a cell part of the project without ceremony: the module of the session takes its requirements
+// from the project's go.mod and the project itself by a replace, so a cell imports lucigo/... and GoMLX at the
+// project's versions, offline, with no go.mod and no import lines of its own.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/mod/modfile"
+)
+
+// The environment of a kernel: where the project is, and the go command behind the stand-in.
+const (
+	envRoot = "LUCIGO_ROOT"
+	envGo   = "LUCIGO_GO"
+)
+
+const module = "lucigo"
+
+func main() {
+	var err error
+	code := 1
+	switch {
+	case strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "go":
+		code, err = standIn(os.Args[1:])
+	case len(os.Args) == 2:
+		err = start(os.Args[1])
+	default:
+		err = errors.New("usage: launcher CONNECTION_FILE (Jupyter starts it; go run ./kernel install sets it up)")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lucigo kernel:", err)
+	}
+	os.Exit(code)
+}
+
+// start becomes GoNB. It returns only on failure.
+func start(connection string) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	root, err := projectRoot(dir, os.Getenv(envRoot))
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	home := filepath.Dir(self)
+	bin := filepath.Join(home, "bin")
+	path := withoutDir(os.Getenv("PATH"), bin) // A kernel started from a cell of another one must find the real go.
+	os.Setenv("PATH", path)
+	realGo, err := exec.LookPath("go")
+	if err != nil {
+		return fmt.Errorf("cells are compiled by Go, and %w: install Go and put it on PATH", err)
+	}
+	os.Setenv("PATH", bin+string(os.PathListSeparator)+path)
+	os.Setenv(envRoot, root)
+	os.Setenv(envGo, realGo)
+	if _, ccErr := exec.LookPath(compiler()); onlyGo(os.Getenv, ccErr == nil) {
+		os.Setenv("GOEXPERIMENT", strings.TrimPrefix(os.Getenv("GOEXPERIMENT")+",simd", ","))
+	}
+	gonb := filepath.Join(home, "gonb")
+	err = syscall.Exec(gonb, []string{gonb, "--kernel", connection, "--raw_error=true"}, os.Environ())
+	return fmt.Errorf("%s: %w: mend it with go run ./kernel install", gonb, err)
+}
+
+// projectRoot finds the project's directory: upwards from dir, the notebook's, else where the kernel was installed from.
+func projectRoot(dir, installed string) (string, error) {
+	for ; ; dir = filepath.Dir(dir) {
+		if isRoot(dir) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if installed == "" {
+		return "", fmt.Errorf("no go.mod of module %s above the notebook, and %s is not set: run go run ./kernel install in the project", module, envRoot)
+	}
+	if !isRoot(installed) {
+		return "", fmt.Errorf("%s is no longer the project's directory: run go run ./kernel install where it is now", installed)
+	}
+	return installed, nil
+}
+
+func isRoot(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && modfile.ModulePath(b) == module
+}
+
+// withoutDir is the PATH list without dir.
+func withoutDir(list, dir string) string {
+	all := filepath.SplitList(list)
+	return strings.Join(slices.DeleteFunc(all, func(d string) bool { return filepath.Clean(d) == dir }), string(os.PathListSeparator))
+}
+
+// compiler is the C compiler that cgo would call.
+func compiler() string {
+	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
+		return cc[0]
+	}
+	if runtime.GOOS == "darwin" {
+		return "clang"
+	}
+	return "gcc"
+}
+
+// onlyGo says whether graphs of this kernel can only run on the pure Go backend, whose matrix products need SIMD
+// (amd64, GOEXPERIMENT=simd) to be usable. The experiment has a build cache of its own, so it is set only then.
+func onlyGo(getenv func(string) string, haveCompiler bool) bool {
+	if runtime.GOARCH != "amd64" || slices.Contains(strings.Split(getenv("GOEXPERIMENT"), ","), "simd") {
+		return false
+	}
+	backend := getenv("LUCIGO_BACKEND")
+	return getenv("CGO_ENABLED") == "0" || !haveCompiler && getenv("CGO_ENABLED") != "1" || backend == "go" || strings.HasPrefix(backend, "go:")
+}
+
+// standIn is the go command of a kernel's session; it returns the exit status.
+func standIn(args []string) (int, error) {
+	realGo := os.Getenv(envGo)
+	if realGo == "" {
+		return 1, fmt.Errorf("%s is not set: this go stands in for the real one within a notebook kernel only", envGo)
+	}
+	switch {
+	case len(args) == 3 && args[0] == "mod" && args[1] == "init":
+		if err := seed(os.Getenv(envRoot), args[2], "."); err != nil {
+			return 1, err
+		}
+		return 0, nil
+	case slices.Equal(args, []string{"get"}), slices.Equal(args, []string{"get", "-t"}):
+		return 0, nil // Everything a cell can import by name alone is required already; a get would ask the network.
+	case len(args) > 1 && (args[0] == "build" && args[1] == "-o" || args[0] == "test" && args[1] == "-c"):
+		return link(realGo, args) // GoNB compiles a cell, or the tests in one.
+	}
+	return 1, fmt.Errorf("%s: %w", realGo, syscall.Exec(realGo, append([]string{"go"}, args...), os.Environ()))
+}
+
+// seed writes into dir a go.mod for a session's module: the project's requirements, and the project by replacement.
+func seed(root, name, dir string) error {
+	file := filepath.Join(root, "go.mod")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	mod, err := modfile.Parse(file, b, nil)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		mod.AddModuleStmt(name),
+		mod.AddRequire(module, "v0.0.0-00010101000000-000000000000"),
+		mod.AddReplace(module, "", root, ""))
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if b, err = mod.Format(); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"), b, 0o666), os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o666))
+}
+
+// link runs go build or go test -c with the linker flags that make a cell start soonest: no DWARF, and Go's own linker
+// even for cgo, which takes a third of the time of the external one. Not every C object suits it, so where the link
+// itself fails, the external linker has its turn. Flags of the user's own come later on the line and win.
+func link(realGo string, args []string) (int, error) {
+	withFlags := func(flags string) []string { return slices.Concat(args[:1], []string{"-ldflags=" + flags}, args[1:]) }
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		cmd := exec.Command(realGo, withFlags("-w -linkmode=internal")...)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err == nil || errors.As(err, &exit) && !linkFailed(string(out)) {
+			os.Stderr.Write(out)
+			return cmd.ProcessState.ExitCode(), nil
+		}
+	}
+	return 1, fmt.Errorf("%s: %w", realGo, syscall.Exec(realGo, append([]string{"go"}, withFlags("-w")...), os.Environ()))
+}
+
+// linkFailed says whether a failing build's messages come from the linker: they begin with the tool's path.
+func linkFailed(out string) bool {
+	for line := range strings.Lines(out) {
+		if tool, _, ok := strings.Cut(line, ": "); ok && filepath.Base(tool) == "link" {
+			return true
+		}
+	}
+	return strings.Contains(out, "loadinternal:")
+}
