@@ -1,0 +1,340 @@
+// Package safetensors reads files of named tensors in the safetensors format: eight bytes with the
+// length of a header, a JSON header that says each tensor's type, shape and place, and the numbers,
+// little-endian. The format is described at https://huggingface.co/docs/safetensors.
+//
+// Nothing in a file is believed: the header is bounded, every place is checked before a number is read,
+// and tensors must lie one behind the other without a gap.
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"os"
+	"slices"
+	"strings"
+
+	"lucigo/interp/near"
+)
+
+// MaxHeader is the longest header that is read, in bytes: room for some 100,000 tensors.
+const MaxHeader = 16 << 20
+
+// Info says what a tensor is.
+type Info struct {
+	// Type is the format's name of the numbers: F64, F32, F16, BF16, I64, BOOL, …
+	Type string
+
+	// Shape holds the lengths of the axes, the last one contiguous. A scalar has none.
+	Shape []int
+}
+
+// File is an opened file. Its methods may be called by several goroutines at once.
+type File struct {
+	name     string
+	r        io.ReaderAt
+	close    func() error
+	tensors  map[string]tensor
+	names    []string
+	metadata map[string]string
+}
+
+type tensor struct {
+	Info
+	at, size int64 // in the file, in bytes
+}
+
+// widths are the format's types and their bytes a number.
+var widths = map[string]uint64{
+	"F64": 8, "I64": 8, "U64": 8,
+	"F32": 4, "I32": 4, "U32": 4,
+	"F16": 2, "BF16": 2, "I16": 2, "U16": 2,
+	"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+}
+
+// Open opens the named file and reads its header. Numbers are read when they are asked for.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the file already
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s, err := Read(path, f, info.Size())
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s.close = f.Close
+	return s, nil
+}
+
+// Read reads the header of the size bytes at r. Errors call the file name; r must outlive the File.
+func Read(name string, r io.ReaderAt, size int64) (*File, error) {
+	f := &File{name: name, r: r, close: func() error { return nil }}
+	if err := f.readHeader(size); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// Close closes the file that Open opened.
+func (f *File) Close() error { return f.close() }
+
+// Names returns the names of the tensors, in the order of their data.
+func (f *File) Names() []string { return slices.Clone(f.names) }
+
+// Metadata returns the value that the header's __metadata__ has for key, or "".
+func (f *File) Metadata(key string) string { return f.metadata[key] }
+
+// Info says what the named tensor is; false if there is none of that name.
+func (f *File) Info(name string) (Info, bool) {
+	t, ok := f.tensors[name]
+	t.Shape = slices.Clone(t.Shape)
+	return t.Info, ok
+}
+
+// Float32 returns the numbers of a floating-point tensor. Those of F64 are rounded, all others exact.
+func (f *File) Float32(name string) ([]float32, error) { return read[float32](f, name) }
+
+// Float64 returns the numbers of a floating-point tensor, exactly.
+func (f *File) Float64(name string) ([]float64, error) { return read[float64](f, name) }
+
+func (f *File) readHeader(size int64) error {
+	var prefix [8]byte
+	if size < int64(len(prefix)) {
+		return fmt.Errorf("%d bytes are too few for a safetensors file: it is damaged or not one", size)
+	}
+	if err := readAt(f.r, prefix[:], 0); err != nil {
+		return err
+	}
+	n := binary.LittleEndian.Uint64(prefix[:])
+	switch {
+	case n > MaxHeader:
+		return fmt.Errorf("a header of %d bytes, of which at most %d are read: the file is damaged or not safetensors", n, MaxHeader)
+	case int64(n) > size-8:
+		return fmt.Errorf("a header of %d bytes in a file of %d: the file is truncated", n, size)
+	}
+	header := make([]byte, n)
+	if err := readAt(f.r, header, 8); err != nil {
+		return err
+	}
+	if err := f.parse(header, 8+int64(n), size); err != nil {
+		return err
+	}
+	return f.order(8+int64(n), size)
+}
+
+// entry is a tensor in the header: offsets count from the header's end.
+type entry struct {
+	Type    string    `json:"dtype"`
+	Shape   []uint64  `json:"shape"`
+	Offsets [2]uint64 `json:"data_offsets"`
+}
+
+// parse reads the header token by token: decoding into a map would let the last of two tensors of one
+// name win in silence.
+func (f *File) parse(header []byte, data, size int64) error {
+	f.tensors = map[string]tensor{}
+	d := json.NewDecoder(bytes.NewReader(header))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("the header is not a JSON object: the file is damaged or not safetensors")
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("header: %w", err)
+		}
+		name := key.(string) // keys of an object are strings
+		if name == "__metadata__" {
+			if f.metadata != nil {
+				return errors.New("header: __metadata__ stands twice")
+			}
+			f.metadata = map[string]string{}
+			if err := d.Decode(&f.metadata); err != nil {
+				return fmt.Errorf("header: __metadata__: %w", err)
+			}
+			continue
+		}
+		if _, twice := f.tensors[name]; twice {
+			return fmt.Errorf("header: tensor %.200q stands twice", name)
+		}
+		var e entry
+		if err := d.Decode(&e); err != nil {
+			return fmt.Errorf("header: tensor %.200q: %w", name, err)
+		}
+		t, err := e.check(data, size)
+		if err != nil {
+			return fmt.Errorf("header: tensor %.200q: %w", name, err)
+		}
+		f.tensors[name] = t
+		f.names = append(f.names, name)
+	}
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if rest := bytes.Trim(header[d.InputOffset():], " "); len(rest) > 0 {
+		return fmt.Errorf("header: %d bytes behind its JSON object", len(rest))
+	}
+	return nil
+}
+
+// check turns e into a tensor whose numbers lie between data and size, and whose length fits its shape.
+func (e entry) check(data, size int64) (t tensor, err error) {
+	width, known := widths[e.Type]
+	if !known {
+		return t, fmt.Errorf("unknown type %.50q", e.Type)
+	}
+	t.Type = e.Type
+	length := width
+	empty := false
+	for _, n := range e.Shape {
+		if n > math.MaxInt32 {
+			return t, fmt.Errorf("an axis of length %d", n)
+		}
+		t.Shape = append(t.Shape, int(n))
+		empty = empty || n == 0
+	}
+	for _, n := range e.Shape {
+		if empty {
+			length = 0
+			break
+		}
+		over, product := bits.Mul64(length, n)
+		if over != 0 || product > math.MaxInt64 {
+			return t, fmt.Errorf("shape %v has too many numbers", t.Shape)
+		}
+		length = product
+	}
+	begin, end := e.Offsets[0], e.Offsets[1]
+	switch {
+	case begin > end:
+		return t, fmt.Errorf("it ends at %d, before it begins at %d", end, begin)
+	case end > uint64(size-data):
+		return t, fmt.Errorf("it ends at byte %d of %d: the file is truncated or damaged", end, size-data)
+	case end-begin != length:
+		return t, fmt.Errorf("%d bytes, want %d for %s %v", end-begin, length, e.Type, t.Shape)
+	}
+	t.at, t.size = data+int64(begin), int64(length)
+	return t, nil
+}
+
+// order sorts the names by place, and checks that the tensors fill the file from data to size.
+func (f *File) order(data, size int64) error {
+	slices.SortFunc(f.names, func(a, b string) int {
+		s, t := f.tensors[a], f.tensors[b]
+		if s.at != t.at {
+			return compare(s.at, t.at)
+		}
+		if s.size != t.size {
+			return compare(s.size, t.size) // empty ones first
+		}
+		return strings.Compare(a, b)
+	})
+	end := data
+	for i, name := range f.names {
+		switch t := f.tensors[name]; {
+		case t.at < end:
+			return fmt.Errorf("tensors %.200q and %.200q overlap", f.names[i-1], name)
+		case t.at > end:
+			return fmt.Errorf("%d bytes before tensor %.200q belong to none", t.at-end, name)
+		default:
+			end = t.at + t.size
+		}
+	}
+	if end != size {
+		return fmt.Errorf("%d bytes behind the last tensor belong to none", size-end)
+	}
+	return nil
+}
+
+func compare(a, b int64) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// read reads a tensor piece by piece: mapping the file into memory would save a copy, and crash the
+// process if the file were cut meanwhile.
+func read[T float32 | float64](f *File, name string) ([]T, error) {
+	t, ok := f.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", f.name, near.Error("tensor", name, f.names))
+	}
+	convert, ok := converters[T]()[t.Type]
+	if !ok {
+		return nil, fmt.Errorf("%s: tensor %q holds %s, want F64, F32, F16 or BF16", f.name, name, t.Type)
+	}
+	width := int64(widths[t.Type])
+	out := make([]T, t.size/width)
+	buffer := make([]byte, min(t.size, 64<<10)) // a multiple of every width, as t.size is of its own
+	for done := int64(0); done < t.size; {
+		piece := buffer[:min(int64(len(buffer)), t.size-done)]
+		if err := readAt(f.r, piece, t.at+done); err != nil {
+			return nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, err)
+		}
+		convert(out[done/width:], piece)
+		done += int64(len(piece))
+	}
+	return out, nil
+}
+
+// converters returns, for each floating-point type, what turns its bytes into numbers.
+func converters[T float32 | float64]() map[string]func(out []T, in []byte) {
+	return map[string]func(out []T, in []byte){
+		"F64": func(out []T, in []byte) {
+			for i := range len(in) / 8 {
+				out[i] = T(math.Float64frombits(binary.LittleEndian.Uint64(in[8*i:])))
+			}
+		},
+		"F32": func(out []T, in []byte) {
+			for i := range len(in) / 4 {
+				out[i] = T(math.Float32frombits(binary.LittleEndian.Uint32(in[4*i:])))
+			}
+		},
+		"F16": func(out []T, in []byte) {
+			for i := range len(in) / 2 {
+				out[i] = T(half(binary.LittleEndian.Uint16(in[2*i:])))
+			}
+		},
+		"BF16": func(out []T, in []byte) {
+			for i := range len(in) / 2 {
+				out[i] = T(math.Float32frombits(uint32(binary.LittleEndian.Uint16(in[2*i:])) << 16))
+			}
+		},
+	}
+}
+
+// half is the value of an IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	switch exponent {
+	case 0: // zero and subnormal: a multiple of 2⁻²⁴
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)/(1<<24)))
+	case 31: // infinity and NaN
+		return math.Float32frombits(sign | 255<<23 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}
+
+// readAt fills p from offset off.
+func readAt(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		return fmt.Errorf("the file ends at byte %d: it was cut while being read", off+int64(n))
+	}
+	return err
+}
