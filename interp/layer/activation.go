@@ -1,0 +1,33 @@
+package layer
+
+import "github.com/gomlx/gomlx/core/graph"
+
+// ReLU returns max(x, 0), for x of any shape. Its derivative at 0 is 0; NaN stays NaN.
+func ReLU(x *Node) *Node { return ruleOf(x).ReLU(x) }
+
+// ReLU6 returns min(max(x, 0), 6), for x of any shape. Its derivative at 0 and at 6 is 0.
+func ReLU6(x *Node) *Node {
+	return ruleOf(x).Pointwise(ReLU(x), func(x *Node) *Node {
+		six := graph.MulScalar(graph.OnesLike(x), 6)
+		return graph.Where(graph.GreaterOrEqual(x, six), six, x)
+	})
+}
+
+// LeakyReLU returns x where it is positive and slope·x elsewhere, for x of any shape. Rules of ReLUs do
+// not touch it: its derivative at 0 is slope.
+func LeakyReLU(x *Node, slope float64) *Node {
+	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
+		return graph.Where(graph.LessOrEqual(x, graph.ZerosLike(x)), graph.MulScalar(x, slope), x)
+	})
+}
+
+// Sigmoid returns 1/(1 + exp(−x)), for x of any shape.
+func Sigmoid(x *Node) *Node { return ruleOf(x).Pointwise(x, graph.Sigmoid) }
+
+// Tanh returns the hyperbolic tangent of x, of any shape.
+func Tanh(x *Node) *Node { return ruleOf(x).Pointwise(x, graph.Tanh) }
+
+// Softmax returns exp(x) over its sum along the last axis.
+func Softmax(x *Node) *Node {
+	return ruleOf(x).Pointwise(x, func(x *Node) *Node { return graph.Softmax(x, -1) })
+}

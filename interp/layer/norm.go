@@ -1,0 +1,86 @@
+package layer
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// LRN is local response normalisation across channels, of x, [N, H, W, C]:
+//
+//	y[c] = x[c] / (bias + alpha/size · Σ x[i]²)^beta,  c − ⌊(size−1)/2⌋ ≤ i ≤ c + ⌈(size−1)/2⌉
+//
+// with alpha over size as Caffe and ONNX have it (Krizhevsky et al., NIPS 2012, have alpha alone).
+func LRN(x *Node, size int, alpha, beta, bias float64) *Node {
+	if size < 1 || x.Rank() != 4 {
+		panic(fmt.Errorf("LRN takes images [N, H, W, C] and a positive size, not %s and %d", x.Shape(), size))
+	}
+	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
+		channels := x.Shape().Dim(3)
+		squares := graph.Pad(graph.Mul(x, x), graph.ScalarZero(x.Graph(), x.DType()),
+			graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{Start: (size - 1) / 2, End: size / 2})
+		sum := graph.SliceAxis(squares, 3, graph.AxisRange(0, channels))
+		for i := range size - 1 {
+			sum = graph.Add(sum, graph.SliceAxis(squares, 3, graph.AxisRange(i+1, i+1+channels)))
+		}
+		return graph.Div(x, power(graph.AddScalar(graph.MulScalar(sum, alpha/float64(size)), bias), beta))
+	})
+}
+
+// power returns x^p for positive x, by square roots where they suffice.
+func power(x *Node, p float64) *Node {
+	switch p {
+	case 1:
+		return x
+	case 0.5:
+		return graph.Sqrt(x)
+	case 0.75:
+		root := graph.Sqrt(x)
+		return graph.Mul(root, graph.Sqrt(root))
+	}
+	return graph.Exp(graph.MulScalar(graph.Log(x), p))
+}
+
+// Normalize is batch normalisation with known statistics: scale·(x − mean)/√(variance + epsilon) +
+// offset, channel by channel, for x [N, H, W, C] or [N, C] and the others [C].
+func Normalize(x, mean, variance, scale, offset *Node, epsilon float64) *Node {
+	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
+		factor := graph.Div(scale, graph.Sqrt(graph.AddScalar(variance, epsilon)))
+		shift := graph.Sub(offset, graph.Mul(mean, factor))
+		return graph.Add(graph.Mul(x, graph.ExpandLeftToRank(factor, x.Rank())), graph.ExpandLeftToRank(shift, x.Rank()))
+	})
+}
+
+// BatchNorm is batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) of x, [N, H, W, C] or [N, C],
+// with epsilon 1e-5. Its variables in s are "scale" (ones), "offset" (zeros) and, not trainable, "mean"
+// (zeros) and "variance" (ones), all [C]. While training it takes the statistics of the batch, the
+// variance with divisor n, and moves the variables towards them by a tenth a step; else it takes the
+// variables.
+func BatchNorm(s *model.Scope, x *Node) *Node {
+	const epsilon, keep = 1e-5, 0.9
+	g, last := x.Graph(), x.Rank()-1
+	shape := shapes.Make(x.DType(), x.Shape().Dim(last))
+	ones, zeros := s.WithInitializer(graph.Ones), s.WithInitializer(graph.Zeros)
+	scale := ones.VariableWithShape("scale", shape)
+	offset := zeros.VariableWithShape("offset", shape)
+	mean := zeros.VariableWithShape("mean", shape).SetTrainable(false)
+	variance := ones.VariableWithShape("variance", shape).SetTrainable(false)
+	if !s.IsTraining(g) {
+		return Normalize(x, mean.NodeValue(g), variance.NodeValue(g), scale.NodeValue(g), offset.NodeValue(g), epsilon)
+	}
+	var axes []int
+	for axis := range last {
+		axes = append(axes, axis)
+	}
+	m := graph.ReduceMean(x, axes...)
+	v := graph.ReduceMean(graph.Square(graph.Sub(x, graph.ExpandLeftToRank(m, x.Rank()))), axes...)
+	move := func(variable *model.Variable, to *Node) {
+		old := variable.NodeValue(g)
+		variable.SetNodeValue(graph.Add(graph.MulScalar(old, keep), graph.MulScalar(graph.StopGradient(to), 1-keep)))
+	}
+	move(mean, m)
+	move(variance, v)
+	return Normalize(x, m, v, scale.NodeValue(g), offset.NodeValue(g), epsilon)
+}

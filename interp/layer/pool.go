@@ -1,0 +1,101 @@
+package layer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// MaxPool returns the greatest value of each channel in every window over x, [N, H, W, C]. Padding never
+// wins, a NaN always does, and of equal values the first, row by row, gets the whole gradient.
+func MaxPool(x *Node, w Window) *Node { return ruleOf(x).MaxPool(x, w) }
+
+// MeanPool returns the mean of each channel in every window over x, [N, H, W, C]. With countPad, as in
+// Caffe and as ONNX's count_include_pad, padding counts as zeros, though what a window of ceil mode has
+// outside the padding does not; without, only what is inside the image counts.
+func MeanPool(x *Node, w Window, countPad bool) *Node {
+	return ruleOf(x).Linear(x, nil, nil, func(x, _ *Node) *Node { return meanPool(x, w, countPad) })
+}
+
+// GlobalMean returns the mean of each channel over all positions: [N, H, W, C] → [N, C].
+func GlobalMean(x *Node) *Node {
+	if x.Rank() != 4 {
+		panic(fmt.Errorf("GlobalMean takes images [N, H, W, C], not %s", x.Shape()))
+	}
+	return ruleOf(x).Linear(x, nil, nil, func(x, _ *Node) *Node { return graph.ReduceMean(x, 1, 2) })
+}
+
+// maxPool takes the maxima along the rows, then those of the rows: the first of equals is then the first
+// row by row.
+func maxPool(x *Node, w Window) *Node {
+	w, out := poolWindow("MaxPool", x, w)
+	x = reaching(x, w, out, math.Inf(-1))
+	for _, axis := range []int{2, 1} {
+		best := tap(x, axis, w, out, 0)
+		for i := range w.Size[axis-1] - 1 {
+			next := tap(x, axis, w, out, i+1)
+			better := graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next))
+			best = graph.Where(better, next, best)
+		}
+		x = best
+	}
+	return x
+}
+
+func meanPool(x *Node, w Window, countPad bool) *Node {
+	w, out := poolWindow("MeanPool", x, w)
+	h, wd := x.Shape().Dim(1), x.Shape().Dim(2)
+	counts := []*Node{w.counts(x, 0, h, out[0], countPad), w.counts(x, 1, wd, out[1], countPad)}
+	x = reaching(x, w, out, 0)
+	for _, axis := range []int{2, 1} {
+		sum := tap(x, axis, w, out, 0)
+		for i := range w.Size[axis-1] - 1 {
+			sum = graph.Add(sum, tap(x, axis, w, out, i+1))
+		}
+		x = sum
+	}
+	return graph.Mul(graph.Mul(x, counts[0]), counts[1])
+}
+
+// counts returns one over how many taps of each window count along an axis, shaped to multiply images.
+func (w Window) counts(x *Node, axis, n, out int, pad bool) *Node {
+	low, high := 0, n
+	if pad {
+		low, high = -w.Pad[axis][0], n+w.Pad[axis][1]
+	}
+	inverse := make([]float64, out)
+	for o := range out {
+		count := 0
+		for i := range w.Size[axis] {
+			if at := o*w.Stride[axis] - w.Pad[axis][0] + i*w.Dilation[axis]; low <= at && at < high {
+				count++
+			}
+		}
+		inverse[o] = 1 / float64(count)
+	}
+	shape := []int{1, 1, 1, 1}
+	shape[1+axis] = out
+	return graph.Reshape(graph.ConstAsDType(x.Graph(), x.DType(), inverse), shape...)
+}
+
+// poolWindow is Window.over, and no window may lie wholly in the padding.
+func poolWindow(what string, x *Node, w Window) (Window, [2]int) {
+	w, out := w.over(what, x)
+	for axis := range 2 {
+		if max(w.Pad[axis][0], w.Pad[axis][1]) >= w.extent(axis) {
+			panic(fmt.Errorf("%s: with padding %v a window of %v sees nothing but padding", what, w.Pad, w.Size))
+		}
+	}
+	return w, out
+}
+
+// reaching pads x so that all windows have their whole extent.
+func reaching(x *Node, w Window, out [2]int, value float64) *Node {
+	pad := w.Pad
+	for axis := range 2 {
+		need := (out[axis]-1)*w.Stride[axis] + w.extent(axis)
+		pad[axis][1] = max(0, need-x.Shape().Dim(1+axis)-pad[axis][0])
+	}
+	return pad2(x, pad, value)
+}

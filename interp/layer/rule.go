@@ -1,0 +1,111 @@
+package layer
+
+import "github.com/gomlx/gomlx/core/graph"
+
+// Rule is how the layers of a Pass send a gradient back to their inputs. The values of the forward run
+// are a Rule's business too: Support, which asks only where a gradient can reach, has none.
+//
+// A new rule embeds Exact and replaces what differs.
+type Rule interface {
+	// String names the rule: it is part of captions and of the key of compiled programs.
+	String() string
+
+	// ReLU returns max(x, 0).
+	ReLU(x *Node) *Node
+
+	// Linear returns op(x, weights) + bias, for an op linear in x. Weights (nil for means and resizing)
+	// and bias (nil for none) are whatever shape op and + take.
+	Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node
+
+	// Pointwise returns f(x), for an f that does not mix positions.
+	Pointwise(x *Node, f func(x *Node) *Node) *Node
+
+	// MaxPool returns the maxima of the windows of x, as the function MaxPool does.
+	MaxPool(x *Node, w Window) *Node
+}
+
+// The rules. Guided and Deconv follow max-pooling's switches, as the exact gradient does.
+var (
+	// Exact is the derivative. A ReLU's is 0 at 0, and NaN stays NaN.
+	Exact Rule = exact{}
+
+	// Guided passes through a ReLU what is positive, where the unit is active: guided backpropagation,
+	// Springenberg et al., arXiv:1412.6806, section 3.4.
+	Guided Rule = guided{}
+
+	// Deconv passes through a ReLU what is positive, active or not: the deconvnet of Zeiler and Fergus,
+	// arXiv:1311.2901, section 2.1.
+	Deconv Rule = deconv{}
+
+	// Support passes ones wherever the output can depend on the input, whatever the weights and the
+	// image: a gradient is positive on the exact receptive field and 0 elsewhere, through any branches
+	// and padding. Channels are not told apart.
+	Support Rule = support{}
+)
+
+type exact struct{}
+
+func (exact) String() string { return "exact" }
+
+// graph.Max(x, 0) would have derivative 1 at 0, and Where(x > 0, x, 0) would hide a NaN.
+func (exact) ReLU(x *Node) *Node {
+	zero := graph.ZerosLike(x)
+	return graph.Where(graph.LessOrEqual(x, zero), zero, x)
+}
+
+func (exact) Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node {
+	y := op(x, weights)
+	if bias != nil {
+		y = graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
+	}
+	return y
+}
+
+func (exact) Pointwise(x *Node, f func(x *Node) *Node) *Node { return f(x) }
+
+func (exact) MaxPool(x *Node, w Window) *Node { return maxPool(x, w) }
+
+type guided struct{ exact }
+
+func (guided) String() string { return "guided" }
+
+func (guided) ReLU(x *Node) *Node { return positive(exact{}.ReLU(x)) }
+
+type deconv struct{ exact }
+
+func (deconv) String() string { return "deconv" }
+
+// x + (max(x, 0) − x) is max(x, 0) to the bit, and its derivative at x is 1.
+func (deconv) ReLU(x *Node) *Node {
+	return positive(graph.Add(x, graph.StopGradient(graph.Sub(exact{}.ReLU(x), x))))
+}
+
+// positive is the identity whose cotangent loses its negative part.
+func positive(y *Node) *Node {
+	return graph.IdentityWithCustomGradient(y, func(_, v *Node) *Node { return exact{}.ReLU(v) })
+}
+
+type support struct{}
+
+func (support) String() string { return "support" }
+
+func (support) ReLU(x *Node) *Node { return x }
+
+func (support) Linear(x, weights, _ *Node, op func(x, weights *Node) *Node) *Node {
+	if weights != nil {
+		weights = graph.OnesLike(weights)
+	}
+	return reached(op(x, weights))
+}
+
+func (support) Pointwise(x *Node, _ func(x *Node) *Node) *Node { return x }
+
+func (support) MaxPool(x *Node, w Window) *Node { return reached(meanPool(x, w, true)) }
+
+// reached is the identity whose cotangent becomes 1 where it is positive and 0 elsewhere: sums over a
+// deep network's paths would overflow.
+func reached(y *Node) *Node {
+	return graph.IdentityWithCustomGradient(y, func(_, v *Node) *Node {
+		return graph.Where(graph.GreaterThan(v, graph.ZerosLike(v)), graph.OnesLike(v), graph.ZerosLike(v))
+	})
+}

@@ -1,0 +1,24 @@
+package layer
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Pad puts value around x, [N, H, W, C]: {{top, bottom}, {left, right}} rows and columns, never negative.
+func Pad(x *Node, pad [2][2]int, value float64) *Node {
+	if x.Rank() != 4 || min(pad[0][0], pad[0][1], pad[1][0], pad[1][1]) < 0 {
+		panic(fmt.Errorf("Pad takes images [N, H, W, C] and no negative padding, not %s and %v", x.Shape(), pad))
+	}
+	return pad2(x, pad, value)
+}
+
+// Concat lays the channels (the last axis) of xs behind one another.
+func Concat(xs ...*Node) *Node { return graph.Concatenate(xs, -1) }
+
+// Flatten returns x, [N, …], as [N, product of the rest]; of images, channels change fastest.
+func Flatten(x *Node) *Node {
+	n := x.Shape().Dim(0)
+	return graph.Reshape(x, n, x.Shape().Size()/n)
+}
