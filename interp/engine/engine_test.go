@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp/engine"
+	_ "lucigo/interp/engine/install"
 )
 
 // gradient compiles and runs x ↦ d/dx Σ x³ and returns it at 1, 2, 3: 3, 12, 27.
@@ -18,7 +19,7 @@ func gradient(t *testing.T, e *engine.Engine) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Exec([]float32{1, 2, 3})
+	out, err := exec.Call([]float32{1, 2, 3})
 	if err != nil {
 		t.Fatal(err)
 	}
