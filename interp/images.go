@@ -1,0 +1,176 @@
+package interp
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"slices"
+
+	"lucigo/interp/random"
+)
+
+// Images is a batch of images of one size. Channel c of pixel (y, x) of image n is
+// Pix[((n*H+y)*W+x)*C+c], in [0, 1]; three channels are red, green, blue.
+type Images struct {
+	N, H, W, C int
+	Pix        []float64
+
+	// Class is the class each image is asked about; nil asks about the class that the model gives it.
+	Class []int
+
+	// Key tells each image's random numbers from another's. It travels with the image through slices
+	// and perturbations; nil derives it from the pixels.
+	Key []uint64
+}
+
+// Size is the number of numbers of one image.
+func (x Images) Size() int { return x.H * x.W * x.C }
+
+// Slice returns images i to j-1. It shares their pixels.
+func (x Images) Slice(i, j int) Images {
+	size := x.Size()
+	x.N, x.Pix = j-i, x.Pix[i*size:j*size]
+	if x.Class != nil {
+		x.Class = x.Class[i:j]
+	}
+	if x.Key != nil {
+		x.Key = x.Key[i:j]
+	}
+	return x
+}
+
+// Asked returns the same images, asked about the given classes: one for all, or one each.
+func (x Images) Asked(class ...int) Images {
+	x.Class = class
+	if len(class) == 1 {
+		x.Class = slices.Repeat(class, x.N)
+	}
+	return x
+}
+
+// Keyed returns the same images with every Key filled in.
+func (x Images) Keyed() Images {
+	if x.Key == nil {
+		x.Key = make([]uint64, x.N)
+		size := x.Size()
+		for i := range x.N {
+			h := random.Hash(uint64(x.H), uint64(x.W), uint64(x.C))
+			for _, v := range x.Pix[i*size : (i+1)*size] {
+				h = (h ^ math.Float64bits(v)) * 0x100000001b3 // FNV-1a, by words
+			}
+			x.Key[i] = random.Hash(h)
+		}
+	}
+	return x
+}
+
+// Check returns an error if x is not a whole batch of finite pixels.
+func (x Images) Check() error {
+	switch {
+	case x.N < 1 || x.H < 1 || x.W < 1 || x.C < 1:
+		return fmt.Errorf("no images: N=%d, H=%d, W=%d, C=%d", x.N, x.H, x.W, x.C)
+	case len(x.Pix) != x.N*x.Size():
+		return fmt.Errorf("%d images of %d×%d×%d need %d numbers, and Pix has %d", x.N, x.H, x.W, x.C, x.N*x.Size(), len(x.Pix))
+	case x.Class != nil && len(x.Class) != x.N:
+		return fmt.Errorf("%d images have %d classes", x.N, len(x.Class))
+	case x.Key != nil && len(x.Key) != x.N:
+		return fmt.Errorf("%d images have %d keys", x.N, len(x.Key))
+	}
+	if i := slices.IndexFunc(x.Pix, notFinite); i >= 0 {
+		n, y, xx, c := x.place(i)
+		return fmt.Errorf("image %d is %g at row %d, column %d, channel %d", n, x.Pix[i], y, xx, c)
+	}
+	return nil
+}
+
+func notFinite(v float64) bool { return math.IsNaN(v - v) }
+
+func (x Images) place(i int) (n, row, column, channel int) {
+	return i / x.Size(), i / (x.W * x.C) % x.H, i / x.C % x.W, i % x.C
+}
+
+// Join returns the images of all batches in one. Classes and keys survive where every batch has them.
+func Join(batches ...Images) (Images, error) {
+	if len(batches) == 0 {
+		return Images{}, fmt.Errorf("no images to join")
+	}
+	all := Images{H: batches[0].H, W: batches[0].W, C: batches[0].C}
+	class, key := true, true
+	for i, b := range batches {
+		if err := b.Check(); err != nil {
+			return Images{}, fmt.Errorf("batch %d: %w", i, err)
+		}
+		if b.H != all.H || b.W != all.W || b.C != all.C {
+			return Images{}, fmt.Errorf("batch %d is of %d×%d×%d images, and batch 0 of %d×%d×%d", i, b.H, b.W, b.C, all.H, all.W, all.C)
+		}
+		class, key = class && b.Class != nil, key && b.Key != nil
+	}
+	for _, b := range batches {
+		all.N += b.N
+		all.Pix = append(all.Pix, b.Pix...)
+		if class {
+			all.Class = append(all.Class, b.Class...)
+		}
+		if key {
+			all.Key = append(all.Key, b.Key...)
+		}
+	}
+	return all, nil
+}
+
+// FromImage returns a batch of one image, in red, green and blue, of m's own size. Transparency is laid
+// over black.
+func FromImage(m image.Image) Images {
+	b := m.Bounds()
+	x := Images{N: 1, H: b.Dy(), W: b.Dx(), C: 3}
+	x.Pix = make([]float64, 0, x.Size())
+	for row := b.Min.Y; row < b.Max.Y; row++ {
+		for column := b.Min.X; column < b.Max.X; column++ {
+			r, g, bl, _ := m.At(column, row).RGBA()
+			x.Pix = append(x.Pix, float64(r)/65535, float64(g)/65535, float64(bl)/65535)
+		}
+	}
+	return x
+}
+
+// Image returns image n for display, clipped to [0, 1] and rounded to 8 bits. It has 1 or 3 channels.
+func (x Images) Image(n int) (image.Image, error) {
+	if n < 0 || n >= x.N || len(x.Pix) < (n+1)*x.Size() {
+		return nil, fmt.Errorf("no image %d among %d", n, x.N)
+	}
+	if x.C != 1 && x.C != 3 {
+		return nil, fmt.Errorf("an image of %d channels has no colours: show its channels one by one", x.C)
+	}
+	m := image.NewNRGBA(image.Rect(0, 0, x.W, x.H))
+	pix := x.Pix[n*x.Size():]
+	eight := func(i int) uint8 { return uint8(min(max(pix[i], 0), 1)*255 + .5) }
+	for i := range x.H * x.W {
+		c := color.NRGBA{A: 255}
+		if x.C == 1 {
+			c.R = eight(i)
+			c.G, c.B = c.R, c.R
+		} else {
+			c.R, c.G, c.B = eight(3*i), eight(3*i+1), eight(3*i+2)
+		}
+		m.SetNRGBA(i%x.W, i/x.W, c)
+	}
+	return m, nil
+}
+
+// Maps holds a number for every number of a batch of images: a gradient, or another saliency map. The
+// layout is that of Images; values are signed and of any size.
+type Maps struct {
+	N, H, W, C int
+	Pix        []float64
+
+	// Score is the objective's value at each image, and Class the class it was asked about (nil where
+	// the objective asks about none).
+	Score []float64
+	Class []int
+}
+
+// Like returns empty maps for the images x.
+func (x Images) Like() Maps {
+	return Maps{N: x.N, H: x.H, W: x.W, C: x.C, Pix: make([]float64, x.N*x.Size()), Score: make([]float64, x.N), Class: x.Class}
+}

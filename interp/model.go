@@ -1,0 +1,232 @@
+package interp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp/engine"
+	"lucigo/interp/layer"
+	"lucigo/interp/near"
+)
+
+// Spec says what a Model is.
+type Spec struct {
+	// Name is the network's name, for captions and errors.
+	Name string
+
+	// Forward is the network: from images [N, H, W, C] in [0, 1] to logits [N, len(Classes)].
+	Forward layer.Forward
+
+	// Input is the height, width and channels of the images that the whole network takes. Its layers
+	// take other sizes too, as far as the network's own arithmetic goes.
+	Input [3]int
+
+	// Classes are the names of the classes, in the order of the logits.
+	Classes []string
+
+	// Weights are the values of the variables that Forward makes.
+	Weights Weights
+
+	// Store has the hyperparameters that Forward reads, if it reads any; nil is none.
+	Store *model.Store
+}
+
+// Model is a classifier under inspection. It never changes: With, Float64, On and Budget return others,
+// which share its compiled programs and every tensor that is the same. Safe for concurrent use.
+type Model struct {
+	spec    Spec
+	weights Weights
+	place   place // the zero backend is engine.Default, opened at the first run
+	budget  int64
+	family  *family
+}
+
+// family is what models of one structure share.
+type family struct {
+	programs programs
+	layers   sync.Mutex
+	named    []Layer
+}
+
+// New returns the model of spec. It compiles nothing and opens no backend.
+func New(spec Spec) (*Model, error) {
+	switch {
+	case spec.Name == "":
+		return nil, fmt.Errorf("a model needs a name")
+	case spec.Forward == nil:
+		return nil, fmt.Errorf("%s: no Forward", spec.Name)
+	case slices.Min(spec.Input[:]) < 1:
+		return nil, fmt.Errorf("%s: images of %v", spec.Name, spec.Input)
+	case len(spec.Classes) == 0:
+		return nil, fmt.Errorf("%s: no classes", spec.Name)
+	}
+	spec.Classes = slices.Clone(spec.Classes)
+	m := &Model{spec: spec, weights: maps.Clone(spec.Weights), place: place{dtype: dtypes.Float32}, family: &family{}}
+	return m, nil
+}
+
+// FromStore returns the model that was trained in a GoMLX store: forward with the store's values. Name,
+// Input and Classes are as in Spec.
+func FromStore(store *model.Store, name string, forward layer.Forward, input [3]int, classes []string) (*Model, error) {
+	w, err := WeightsOf(store)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return New(Spec{Name: name, Forward: forward, Input: input, Classes: classes, Weights: w, Store: store})
+}
+
+// Name returns the model's name.
+func (m *Model) Name() string { return m.spec.Name }
+
+// String returns the model's name, and its precision where it is not float32.
+func (m *Model) String() string {
+	if m.place.dtype == dtypes.Float64 {
+		return m.spec.Name + " in float64"
+	}
+	return m.spec.Name
+}
+
+// Input returns the height, width and channels of the images that the whole network takes.
+func (m *Model) Input() (h, w, c int) { return m.spec.Input[0], m.spec.Input[1], m.spec.Input[2] }
+
+// Classes returns the names of the classes.
+func (m *Model) Classes() []string { return slices.Clone(m.spec.Classes) }
+
+// ClassName returns the name of class i, or its number where there is no such class.
+func (m *Model) ClassName(i int) string {
+	if i < 0 || i >= len(m.spec.Classes) {
+		return fmt.Sprintf("class %d", i)
+	}
+	return m.spec.Classes[i]
+}
+
+// Class returns the index of the class of the given name. The error for one that does not exist lists
+// the near ones.
+func (m *Model) Class(name string) (int, error) {
+	if i := slices.Index(m.spec.Classes, name); i >= 0 {
+		return i, nil
+	}
+	return 0, fmt.Errorf("%s: %w", m.spec.Name, near.Error("class", name, m.spec.Classes))
+}
+
+// Weights returns the model's weights.
+func (m *Model) Weights() Weights { return maps.Clone(m.weights) }
+
+// With returns the same network with other values for some of its weights. Nothing is compiled again.
+func (m *Model) With(changes Weights) (*Model, error) {
+	w, err := m.weights.With(changes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	other := *m
+	other.weights = w
+	return &other, nil
+}
+
+// Float64 returns the same network computing in float64.
+func (m *Model) Float64() *Model {
+	other := *m
+	other.place.dtype = dtypes.Float64
+	return &other
+}
+
+// On returns the same network on the given backend.
+func (m *Model) On(backend compute.Backend) *Model {
+	other := *m
+	other.place.backend = backend
+	return &other
+}
+
+// Budget returns the same network, whose batches are cut so that a step's working memory stays within
+// about the given number of bytes; 0 is 1 GiB. Results do not depend on the cut.
+func (m *Model) Budget(bytes int64) *Model {
+	other := *m
+	other.budget = bytes
+	return &other
+}
+
+// at returns where the model computes.
+func (m *Model) at() (place, error) {
+	p := m.place
+	if p.backend == nil {
+		e, err := engine.Default()
+		if err != nil {
+			return p, err
+		}
+		p.backend = e.Backend
+	}
+	return p, nil
+}
+
+// Layer is a named layer and the shape of its value for one image of the model's input size: rows,
+// columns, channels, or only the last where it has no positions.
+type Layer struct {
+	Name  string
+	Shape []int
+}
+
+// Layers returns the model's layers in the order of the network. It builds the graph once, and compiles
+// nothing.
+func (m *Model) Layers() ([]Layer, error) {
+	m.family.layers.Lock()
+	defer m.family.layers.Unlock()
+	if m.family.named != nil {
+		return slices.Clone(m.family.named), nil
+	}
+	p, err := m.at()
+	if err != nil {
+		return nil, err
+	}
+	var named []Layer
+	err = catch(func() {
+		g := NewGraph(p.backend, "layers")
+		defer g.Finalize()
+		net := m.net(g, p, layer.Exact)
+		defer net.stop()
+		x := Parameter(g, "images", shapes.Make(p.dtype, 1, m.spec.Input[0], m.spec.Input[1], m.spec.Input[2]))
+		pass := net.Pass(x, nil)
+		for _, name := range pass.Names() {
+			named = append(named, Layer{name, slices.Clone(pass.Layer(name).Shape().Dimensions[1:])})
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	m.family.named = named
+	return slices.Clone(named), nil
+}
+
+// Batch returns how many images of x's size go through a step at once within the budget. Measured on
+// GoogLeNet, a gradient's working memory is some 90 numbers for each number of the image.
+func (m *Model) Batch(x Images) int {
+	const numbers = 128
+	budget := m.budget
+	if budget == 0 {
+		budget = 1 << 30
+	}
+	return int(max(1, budget/int64(numbers*x.Size()*m.place.dtype.Size())))
+}
+
+// catch runs a graph builder, which panics, and returns its panic as an error. A panic that is no error
+// of graph building (a nil dereference) goes on.
+func catch(build func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(error)
+			if !ok {
+				panic(r)
+			}
+			err = e
+		}
+	}()
+	build()
+	return nil
+}

@@ -1,0 +1,180 @@
+package interp
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"lucigo/interp/layer"
+)
+
+// Objective is a score of each image of a batch. It is a form, which is compiled, and arguments, which
+// travel as tensors: all channels of a layer share one program.
+type Objective struct {
+	name  string
+	form  string
+	args  []Arg
+	score func(p *layer.Pass, args []*Node) *Node
+	units []unit
+}
+
+// unit is a unit of a layer that an objective asks about; row and column are -1 where it asks of all.
+type unit struct {
+	layer                string
+	row, column, channel int
+}
+
+// Arg is an argument of an objective.
+type Arg struct {
+	ints     []int32
+	floats   []float64
+	dims     []int
+	perImage bool
+	class    bool
+}
+
+// ImageClass is the argument that holds the class each image is asked about: a node [N] of int32.
+var ImageClass = Arg{class: true, perImage: true}
+
+// Int is a whole number: a node of int32 without axes.
+func Int(v int) Arg { return Arg{ints: []int32{int32(v)}} }
+
+// Ints holds a whole number for each image: a node [N] of int32.
+func Ints(v ...int) Arg {
+	a := Arg{perImage: true}
+	for _, v := range v {
+		a.ints = append(a.ints, int32(v))
+	}
+	return a
+}
+
+// Float is a number: a node without axes, in the network's precision.
+func Float(v float64) Arg { return Arg{floats: []float64{v}} }
+
+// Floats is a vector: a node [len(v)], in the network's precision.
+func Floats(v []float64) Arg { return Arg{floats: v, dims: []int{len(v)}} }
+
+// NewObjective returns the objective that score computes: from a pass, and a node for each of args, to
+// one number an image, [N]. Name is for captions. Form names score together with all that is fixed in
+// it, such as the layer: objectives of one form build one graph.
+func NewObjective(name, form string, args []Arg, score func(p *layer.Pass, args []*Node) *Node) Objective {
+	return Objective{name: name, form: form, args: args, score: score}
+}
+
+// Of returns o with a note that it asks about a channel of a layer, at one position or, where row and
+// column are -1, at all. The graph cannot refuse a unit that does not exist, and scores it NaN; by the
+// note the error says why.
+func (o Objective) Of(layer string, row, column, channel int) Objective {
+	o.units = append(slices.Clone(o.units), unit{layer, row, column, channel})
+	return o
+}
+
+// String returns the objective's name with all its arguments.
+func (o Objective) String() string { return o.name }
+
+// Form names the graph of the objective; two objectives that differ only in arguments have one form.
+func (o Objective) Form() string { return o.form }
+
+// Args returns the arguments.
+func (o Objective) Args() []Arg { return o.args }
+
+// Score builds the objective's graph on a pass: [N], one number an image.
+func (o Objective) Score(p *layer.Pass, args []*Node) *Node {
+	s := o.score(p, args)
+	if n := p.Images.Shape().Dim(0); s.Rank() != 1 || s.Shape().Dim(0) != n {
+		panic(fmt.Errorf("objective %s is shaped %s: it needs one number an image, [%d]", o.name, s.Shape(), n))
+	}
+	return s
+}
+
+// AsksClass reports whether the objective is of the class each image is asked about.
+func (o Objective) AsksClass() bool {
+	for _, a := range o.args {
+		if a.class {
+			return true
+		}
+	}
+	return false
+}
+
+// Plus returns o + p.
+func (o Objective) Plus(p Objective) Objective {
+	return o.with(p, " + ", func(a, b *Node) *Node { return Add(a, b) })
+}
+
+// Minus returns o − p.
+func (o Objective) Minus(p Objective) Objective {
+	return o.with(p, " − ", func(a, b *Node) *Node { return Sub(a, b) })
+}
+
+// Mul returns o × p.
+func (o Objective) Mul(p Objective) Objective {
+	return o.with(p, " × ", func(a, b *Node) *Node { return Mul(a, b) })
+}
+
+// Times returns c × o.
+func (o Objective) Times(c float64) Objective {
+	q := NewObjective(fmt.Sprint(c), "c", []Arg{Float(c)}, func(p *layer.Pass, a []*Node) *Node {
+		return BroadcastToDims(Reshape(a[0], 1), p.Images.Shape().Dim(0))
+	})
+	return q.Mul(o)
+}
+
+func (o Objective) with(p Objective, sign string, join func(a, b *Node) *Node) Objective {
+	n := len(o.args)
+	args := append(append(make([]Arg, 0, n+len(p.args)), o.args...), p.args...)
+	return Objective{
+		name:  "(" + o.name + sign + p.name + ")",
+		form:  "(" + o.form + sign + p.form + ")",
+		args:  args,
+		units: append(slices.Clone(o.units), p.units...),
+		score: func(pass *layer.Pass, a []*Node) *Node {
+			return join(o.Score(pass, a[:n]), p.Score(pass, a[n:]))
+		},
+	}
+}
+
+// tensors returns the arguments for images i to j-1 of x, of which the last is repeated up to size.
+func (o Objective) tensors(x Images, i, j, size int, dtype dtypes.DType) ([]*tensors.Tensor, error) {
+	var out []*tensors.Tensor
+	for _, a := range o.args {
+		if a.class {
+			a.ints = make([]int32, x.N)
+			for i, c := range x.Class {
+				a.ints[i] = int32(c)
+			}
+		}
+		if !a.perImage {
+			if a.ints != nil {
+				out = append(out, tensors.FromFlatDataAndDimensions(a.ints, a.dims...))
+			} else {
+				out = append(out, fromFloats(a.floats, dtype, a.dims...))
+			}
+			continue
+		}
+		if len(a.ints) != x.N {
+			return nil, fmt.Errorf("objective %s has a number for each of %d images, and there are %d", o, len(a.ints), x.N)
+		}
+		out = append(out, tensors.FromFlatDataAndDimensions(padded(a.ints[i:j], 1, size), size))
+	}
+	return out, nil
+}
+
+// padded repeats the last of the rows (of the given width) of v up to size rows.
+func padded[T any](v []T, width, size int) []T {
+	out := append(make([]T, 0, size*width), v...)
+	for len(out) < size*width {
+		out = append(out, v[len(v)-width:]...)
+	}
+	return out
+}
+
+func fromFloats(v []float64, dtype dtypes.DType, dims ...int) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromFlatDataAndDimensions(v, dims...)
+	}
+	return tensors.FromFlatDataAndDimensions(cast[float32](v), dims...)
+}

@@ -1,0 +1,68 @@
+package saliency
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"lucigo/interp"
+	"lucigo/interp/random"
+)
+
+// copies runs a method on n perturbed copies of every image, and adds each copy's map to whatever add
+// keeps: in order of the copies for each image, however the batch is cut. Perturb writes copy k of image
+// i. The copies of the next batch are made while the device is busy with this one.
+func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, method Method, n int,
+	perturb func(dst []float64, i, k int), add func(i, k int, pix []float64, score float64)) error {
+	size, total := x.Size(), x.N*n
+	parts := (total + m.Batch(x) - 1) / m.Batch(x)
+	batch := (total + parts - 1) / parts // equal, so that one program serves all
+
+	prepare := func(first int) interp.Images {
+		y := interp.Images{N: batch, H: x.H, W: x.W, C: x.C, Pix: make([]float64, batch*size), Key: make([]uint64, batch)}
+		if x.Class != nil {
+			y.Class = make([]int, batch)
+		}
+		var next = make(chan int)
+		var wg sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wg.Go(func() {
+				for b := range next {
+					perturb(y.Pix[b*size:(b+1)*size], min(first+b, total-1)/n, min(first+b, total-1)%n)
+				}
+			})
+		}
+		for b := range batch {
+			i, k := min(first+b, total-1)/n, min(first+b, total-1)%n
+			y.Key[b] = random.Hash(x.Key[i], uint64(k))
+			if x.Class != nil {
+				y.Class[b] = x.Class[i]
+			}
+			next <- b
+		}
+		close(next)
+		wg.Wait()
+		return y
+	}
+
+	ahead := make(chan interp.Images, 1)
+	ahead <- prepare(0)
+	for first := 0; first < total; first += batch {
+		y := <-ahead
+		if first+batch < total {
+			go func() { ahead <- prepare(first + batch) }()
+		}
+		maps, err := method.Maps(ctx, m, o, y)
+		if err != nil {
+			return err
+		}
+		if len(maps.Pix) != len(y.Pix) {
+			return fmt.Errorf("%s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
+		}
+		for b := range min(batch, total-first) {
+			add((first+b)/n, (first+b)%n, maps.Pix[b*size:(b+1)*size], maps.Score[b])
+		}
+	}
+	return nil
+}

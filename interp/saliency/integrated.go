@@ -1,0 +1,127 @@
+package saliency
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"lucigo/interp"
+)
+
+// IntegratedGradients is (x − b) times the mean gradient on the straight line from a baseline b to the
+// image x: Sundararajan, Taly and Yan, arXiv:1703.01365, section 3. The numbers of a map sum up to the
+// score of the image minus that of the baseline, but for the error of the integral (Gap).
+//
+// The integral is taken by midpoints; the paper takes right ends, which err more at equal Steps.
+type IntegratedGradients struct {
+	Of    Method // of which the integral is taken; nil is the gradient, the only one that sums up
+	Steps int    // points on the line; 0 is 50 (the paper: 20 to 300)
+
+	// Baseline has one number a channel, or a whole image, or one image for each; nil is black.
+	Baseline []float64
+}
+
+// String names the method, its steps and its baseline.
+func (g IntegratedGradients) String() string {
+	s := fmt.Sprintf("IG(steps=%d, baseline ", g.steps())
+	switch n := len(g.Baseline); {
+	case n == 0:
+		s += "black)"
+	case n <= 4:
+		s += fmt.Sprintf("%.3g)", g.Baseline)
+	default:
+		s += "image)"
+	}
+	if of(g.Of) != Method(Gradient{}) {
+		s += " of " + name(g.Of)
+	}
+	return s
+}
+
+func (g IntegratedGradients) steps() int {
+	if g.Steps == 0 {
+		return 50
+	}
+	return g.Steps
+}
+
+// Maps implements Method. The score is that of the image, not of the points on the line.
+func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	n := g.steps()
+	if n < 0 {
+		return interp.Maps{}, fmt.Errorf("%s: steps cannot be negative", g)
+	}
+	base, err := g.baseline(x)
+	if err != nil {
+		return interp.Maps{}, err
+	}
+	if x, err = m.Resolve(ctx, o, x); err != nil {
+		return interp.Maps{}, err
+	}
+	x = x.Keyed()
+	size := x.Size()
+	perturb := func(dst []float64, i, k int) {
+		t := (float64(k) + .5) / float64(n)
+		for p := range dst {
+			b := base.Pix[i*size+p]
+			dst[p] = b + t*(x.Pix[i*size+p]-b)
+		}
+	}
+	out := x.Like()
+	add := func(i, _ int, pix []float64, _ float64) {
+		for p, v := range pix {
+			out.Pix[i*size+p] += v / float64(n)
+		}
+	}
+	if err := copies(ctx, m, o, x, of(g.Of), n, perturb, add); err != nil {
+		return interp.Maps{}, err
+	}
+	for p := range out.Pix {
+		out.Pix[p] *= x.Pix[p] - base.Pix[p]
+	}
+	out.Score, err = m.Score(ctx, o, x)
+	return out, err
+}
+
+// Gap returns how far each map misses completeness: |Σ map − (score of x − score of the baseline)|, as a
+// share of that difference. Maps are those that g returned for x, and x has the classes asked about.
+func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, maps interp.Maps) ([]float64, error) {
+	base, err := g.baseline(x)
+	if err != nil {
+		return nil, err
+	}
+	base.Class = maps.Class
+	low, err := m.Score(ctx, o, base)
+	if err != nil {
+		return nil, err
+	}
+	gap := make([]float64, x.N)
+	for i := range gap {
+		var sum float64
+		for _, v := range maps.Pix[i*x.Size() : (i+1)*x.Size()] {
+			sum += v
+		}
+		rise := maps.Score[i] - low[i]
+		gap[i] = math.Abs(sum-rise) / math.Abs(rise)
+	}
+	return gap, nil
+}
+
+// baseline returns the baseline as a batch like x.
+func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
+	if err := x.Check(); err != nil {
+		return x, err
+	}
+	b, n := x, len(g.Baseline)
+	b.Pix, b.Key = make([]float64, len(x.Pix)), nil
+	if n == 0 {
+		return b, nil
+	}
+	if n != x.C && n != x.Size() && n != len(x.Pix) {
+		return b, fmt.Errorf("a baseline of %d numbers for %d images of %d×%d×%d: give one a channel, one image, or one for each", n, x.N, x.H, x.W, x.C)
+	}
+	for p := range b.Pix {
+		b.Pix[p] = g.Baseline[p%n]
+	}
+	return b, nil
+}

@@ -1,0 +1,127 @@
+package saliency
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"lucigo/interp"
+	"lucigo/interp/random"
+)
+
+// Noise says which noisy copies of an image a method is asked about.
+type Noise struct {
+	Of    Method  // the method; nil is the gradient
+	N     int     // copies of each image; 0 is 50
+	Sigma float64 // standard deviation, as a share of the image's range (maximum − minimum); 0 is 0.15
+	Seed  uint64  // another seed, other noise
+}
+
+// SmoothGrad is the mean of a method's maps over noisy copies of the image: Smilkov et al.,
+// arXiv:1706.03825, section 3, with gradients as they are, not squared. The defaults are the paper's.
+type SmoothGrad Noise
+
+// SquareGrad is the mean of the squares of a method's maps over noisy copies of the image: Hooker et
+// al., arXiv:1806.10758, section 2.
+type SquareGrad Noise
+
+// VarGrad is the variance (over copies, divided by their number) of a method's maps over noisy copies of
+// the image: Adebayo et al., arXiv:1810.03307.
+type VarGrad Noise
+
+// String names the method and the noise.
+func (s SmoothGrad) String() string { return Noise(s).title("SmoothGrad") }
+
+// String names the method and the noise.
+func (s SquareGrad) String() string { return Noise(s).title("SquareGrad") }
+
+// String names the method and the noise.
+func (s VarGrad) String() string { return Noise(s).title("VarGrad") }
+
+func (n Noise) title(statistic string) string {
+	n = n.defaults()
+	s := fmt.Sprintf("%s(N=%d, σ=%g", statistic, n.N, n.Sigma)
+	if n.Seed != 0 {
+		s += fmt.Sprintf(", seed=%d", n.Seed)
+	}
+	s += ")"
+	if of(n.Of) != Method(Gradient{}) {
+		s += " of " + name(n.Of)
+	}
+	return s
+}
+
+// Maps implements Method.
+func (s SmoothGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	mean, _, err := Noise(s).moments(ctx, m, o, x)
+	return mean, err
+}
+
+// Maps implements Method.
+func (s SquareGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	mean, variance, err := Noise(s).moments(ctx, m, o, x)
+	for i, v := range variance {
+		mean.Pix[i] = mean.Pix[i]*mean.Pix[i] + v
+	}
+	return mean, err
+}
+
+// Maps implements Method.
+func (s VarGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	mean, variance, err := Noise(s).moments(ctx, m, o, x)
+	mean.Pix = variance
+	return mean, err
+}
+
+func (n Noise) defaults() Noise {
+	if n.N == 0 {
+		n.N = 50
+	}
+	if n.Sigma == 0 {
+		n.Sigma = .15
+	}
+	return n
+}
+
+// moments returns the mean of the maps of the noisy copies, and their variance. The score is the mean
+// score of the copies.
+func (n Noise) moments(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (mean interp.Maps, variance []float64, err error) {
+	n = n.defaults()
+	if n.N < 0 || n.Sigma < 0 {
+		return mean, nil, fmt.Errorf("%s: neither N nor σ can be negative", n.title("noise"))
+	}
+	if x, err = m.Resolve(ctx, o, x); err != nil {
+		return mean, nil, err
+	}
+	x = x.Keyed()
+	size := x.Size()
+	sigma := make([]float64, x.N)
+	for i := range sigma {
+		pix := x.Pix[i*size : (i+1)*size]
+		sigma[i] = n.Sigma * (slices.Max(pix) - slices.Min(pix))
+	}
+	perturb := func(dst []float64, i, k int) {
+		random.New(n.Seed, x.Key[i], uint64(k)).Normals(dst)
+		for p, v := range x.Pix[i*size : (i+1)*size] {
+			dst[p] = v + sigma[i]*dst[p]
+		}
+	}
+	mean = x.Like()
+	variance = make([]float64, len(mean.Pix))
+	add := func(i, k int, pix []float64, score float64) { // Welford 1962
+		mean.Score[i] += (score - mean.Score[i]) / float64(k+1)
+		mu, vv := mean.Pix[i*size:(i+1)*size], variance[i*size:(i+1)*size]
+		for p, v := range pix {
+			d := v - mu[p]
+			mu[p] += d / float64(k+1)
+			vv[p] += d * (v - mu[p])
+		}
+	}
+	if err := copies(ctx, m, o, x, of(n.Of), n.N, perturb, add); err != nil {
+		return interp.Maps{}, nil, err
+	}
+	for p := range variance {
+		variance[p] /= float64(n.N)
+	}
+	return mean, variance, nil
+}
