@@ -1,0 +1,86 @@
+package googlenet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"lucigo/models/weights"
+)
+
+// caffejs holds the trained weights as one file a tensor: a copy of BVLC's, made by Christoph Körner for
+// running Caffe's networks in a browser (MIT licence), at a commit that does not change.
+const caffejs = "https://raw.githubusercontent.com/chaosmail/caffejs/dedfd566d0268352c3becdc808ea3d24908a7a0c/examples/models/bvlc_googlenet/weights/"
+
+// File is the file of the trained weights: float32, as Open takes it. It is not published as one file,
+// but put together, to the bit, from the tensors that are.
+func File() weights.File {
+	f := weights.File{
+		Model:  "googlenet",
+		Name:   "bvlc_googlenet.safetensors",
+		Size:   28005392,
+		SHA256: "b355f98d18f96dceb6ef2ee8dd7a04a3095181e0da056a8f417024b65d12f74c",
+		Origin: "BVLC GoogLeNet, released for unrestricted use; from github.com/chaosmail/caffejs",
+		Join:   join,
+	}
+	for _, p := range parameters() {
+		kind := "_filter.bin"
+		if p.bias {
+			kind = "_bias.bin"
+		}
+		f.Parts = append(f.Parts, weights.Part{URL: caffejs + p.layer + kind, Size: int64(p.bytes())})
+	}
+	return f
+}
+
+// bytes is the length of the tensor.
+func (p parameter) bytes() int {
+	n := 4
+	for _, d := range p.dims {
+		n *= d
+	}
+	return n
+}
+
+// join turns the published tensors, one behind the other, into the safetensors file. Convolutions are
+// published as [out, h, w, in].
+func join(parts []byte) ([]byte, error) {
+	all := parameters()
+	var header strings.Builder
+	header.WriteString(`{"__metadata__":{"source":"chaosmail/caffejs@dedfd566 bvlc_googlenet per-layer .bin, transposed O,H,W,I -> O,I,H,W",` +
+		`"input":"BGR 0-255 minus [104,117,123], 1x3x224x224"}`)
+	at := 0
+	for _, p := range all {
+		shape := strings.ReplaceAll(fmt.Sprint(p.dims), " ", ",")
+		fmt.Fprintf(&header, `,"%s":{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, p.name(), shape, at, at+p.bytes())
+		at += p.bytes()
+	}
+	header.WriteByte('}')
+	for header.Len()%8 != 0 {
+		header.WriteByte(' ')
+	}
+	if len(parts) != at {
+		return nil, fmt.Errorf("%d bytes of tensors, want %d", len(parts), at)
+	}
+	var out bytes.Buffer
+	out.Write(binary.LittleEndian.AppendUint64(nil, uint64(header.Len())))
+	out.WriteString(header.String())
+	for _, p := range all {
+		data := parts[:p.bytes()]
+		parts = parts[p.bytes():]
+		if len(p.dims) < 4 {
+			out.Write(data)
+			continue
+		}
+		in, window := p.dims[1], p.dims[2]*p.dims[3]
+		for o := range p.dims[0] {
+			for i := range in {
+				for w := range window {
+					out.Write(data[4*((o*window+w)*in+i):][:4])
+				}
+			}
+		}
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,269 @@
+// Package weights finds the files of trained weights that networks need.
+//
+// A file is looked for by its name in the directories that the environment variable LUCIGO_MODELS lists
+// (as PATH does) and in their folders, one level deep, then in the cache, the folder models of LUCIGO_CACHE.
+// A file that is nowhere is downloaded into the cache by the command lucigo/models/fetch, which runs as a
+// process of its own: what looks inside networks carries no HTTP client along.
+//
+// Every file is checked against its size and SHA-256. That takes longer than reading it, so it happens
+// once: the cache remembers files that were right, by path, size and time of change.
+package weights
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"lucigo/interp/engine"
+)
+
+// envModels lists directories with weight files.
+const envModels = "LUCIGO_MODELS"
+
+// File is a file of weights that can be had from somewhere.
+type File struct {
+	// Model is the name by which lucigo/models/fetch knows the file.
+	Model string
+
+	// Name is the file's name, Size its length in bytes, and SHA256 its hash, in lower-case hexadecimal.
+	Name   string
+	Size   int64
+	SHA256 string
+
+	// Origin says whose weights these are, under which licence, and where they come from.
+	Origin string
+
+	// Parts are what is published of the file. Join turns them, one behind the other, into the file; nil
+	// if they are the file.
+	Parts []Part
+	Join  func(parts []byte) ([]byte, error)
+}
+
+// Part is something published: its address and length in bytes.
+type Part struct {
+	URL  string
+	Size int64
+}
+
+// Find returns the path of the file, after downloading it if need be. When ctx ends it returns at once;
+// what has arrived by then is kept, and the next download goes on there.
+//
+// A file of the right name and the wrong content in LUCIGO_MODELS is an error. Without a network, the
+// error says which file to put where.
+func Find(ctx context.Context, f File) (string, error) {
+	if path, err := f.Here(ctx); path != "" || err != nil {
+		return path, err
+	}
+	cached, err := f.Cached()
+	if err != nil {
+		return "", err
+	}
+	if err := fetch(ctx, f); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if !strings.Contains(err.Error(), f.ByHand()) {
+			err = fmt.Errorf("%w\n%s", err, f.ByHand())
+		}
+		return "", err
+	}
+	if err := f.verify(ctx, cached); err != nil {
+		return "", err
+	}
+	return cached, nil
+}
+
+// Here returns the path of the file on this machine, or "" if it is not there. A file in the cache whose
+// content is wrong is removed.
+func (f File) Here(ctx context.Context) (string, error) {
+	for _, dir := range filepath.SplitList(os.Getenv(envModels)) {
+		for _, path := range f.places(dir) {
+			switch err := f.verify(ctx, path); {
+			case err == nil:
+				return path, nil
+			case !errors.Is(err, fs.ErrNotExist):
+				return "", err
+			}
+		}
+	}
+	cached, err := f.Cached()
+	if err != nil {
+		return "", err
+	}
+	var wrong *WrongError
+	switch err := f.verify(ctx, cached); {
+	case err == nil:
+		return cached, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case errors.As(err, &wrong):
+		return "", os.Remove(cached)
+	default:
+		return "", err
+	}
+}
+
+// places are where a file may be in a directory of LUCIGO_MODELS.
+func (f File) places(dir string) []string {
+	if dir == "" {
+		return nil
+	}
+	all := []string{filepath.Join(dir, f.Name)}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return all // whose absence or trouble will be met
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name(), f.Name)
+		if _, err := os.Stat(path); err == nil {
+			all = append(all, path)
+		}
+	}
+	return all
+}
+
+// Cached returns where the cache keeps the file, whether it is there or not.
+func (f File) Cached() (string, error) {
+	dir, err := engine.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "models", f.Name), nil
+}
+
+// ByHand says in a sentence which file to put where.
+func (f File) ByHand() string {
+	where := "a directory that " + envModels + " names"
+	if path, err := f.Cached(); err == nil {
+		where = filepath.Dir(path) + ", or into " + where
+	}
+	return fmt.Sprintf("without a network, put %s (%d bytes, SHA-256 %s) into %s; on a machine with one, `go run lucigo/models/fetch %s` makes it (%s)",
+		f.Name, f.Size, f.SHA256, where, f.Model, f.Origin)
+}
+
+// WrongError says that a file is not the one it is named after.
+type WrongError struct {
+	Path               string
+	Size, WantSize     int64
+	SHA256, WantSHA256 string // SHA256 is "" if the size is wrong already
+}
+
+// Error names the file, both sizes or hashes, and the remedy.
+func (e *WrongError) Error() string {
+	if e.SHA256 == "" {
+		return fmt.Sprintf("%s has %d bytes, and the right file %d: it is truncated or another file; remove it", e.Path, e.Size, e.WantSize)
+	}
+	return fmt.Sprintf("%s has SHA-256 %s, and the right file %s: it is damaged or another file; remove it", e.Path, e.SHA256, e.WantSHA256)
+}
+
+// verify returns nil if the file at path is right, a WrongError if it is not.
+func (f File) verify(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	wrong := &WrongError{Path: path, Size: info.Size(), WantSize: f.Size, WantSHA256: f.SHA256}
+	if info.Size() != f.Size {
+		return wrong
+	}
+	note, text, err := f.note(path, info)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(note); err == nil && string(old) == text {
+		return nil
+	}
+	if wrong.SHA256, err = hash(ctx, path); err != nil {
+		return err
+	}
+	if wrong.SHA256 != f.SHA256 {
+		return wrong
+	}
+	remember(note, text)
+	return nil
+}
+
+// note returns the file by which the cache remembers that the file at path was right, and what it says.
+func (f File) note(path string, info fs.FileInfo) (note, text string, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return "", "", err
+	}
+	cached, err := f.Cached()
+	if err != nil {
+		return "", "", err
+	}
+	name := sha256.Sum256([]byte(path))
+	note = filepath.Join(filepath.Dir(cached), "verified", hex.EncodeToString(name[:16]))
+	text = fmt.Sprintf("%s\n%d bytes\n%s\nSHA-256 %s\n", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), f.SHA256)
+	return note, text, nil
+}
+
+// remember writes a note. Where that fails the file is checked again the next time, and that is all.
+func remember(note, text string) {
+	if os.MkdirAll(filepath.Dir(note), 0o700) == nil {
+		_ = os.WriteFile(note, []byte(text), 0o600) // half a note is none
+	}
+}
+
+// hash returns the SHA-256 of a file.
+func hash(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	for err == nil && ctx.Err() == nil {
+		_, err = io.CopyN(h, f, 4<<20)
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != io.EOF {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// fetch runs the command lucigo/models/fetch: built first, since killing `go run` leaves its program alive.
+// The command is looked for from the project's directory, LUCIGO_ROOT, or else from where the process runs.
+func fetch(ctx context.Context, f File) error {
+	dir, err := os.MkdirTemp("", "lucigo-fetch-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "fetch")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "lucigo/models/fetch")
+	build.Dir = os.Getenv("LUCIGO_ROOT")
+	build.WaitDelay = time.Second
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s is not on this machine, and the command that downloads it does not build: %w\n%s", f.Name, err, bytes.TrimSpace(out))
+	}
+	run := exec.CommandContext(ctx, program, f.Model)
+	run.WaitDelay = time.Second
+	var said strings.Builder
+	run.Stdout, run.Stderr = &said, &said
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		run.Stderr = os.Stderr // where progress and errors are seen
+	}
+	if err := run.Run(); err != nil {
+		return fmt.Errorf("%s is not on this machine, and downloading it failed: %w\n%s", f.Name, err, strings.TrimSpace(said.String()))
+	}
+	return nil
+}
