@@ -207,6 +207,8 @@ func (rel release) download(ctx context.Context, part string, address func() (st
 	case http.StatusPartialContent:
 	case http.StatusOK:
 		have = 0
+	case http.StatusRequestedRangeNotSatisfiable:
+		return errors.Join(f.Truncate(0), fmt.Errorf("%s has a shorter file than expected", req.URL.Host))
 	default:
 		return fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)
 	}

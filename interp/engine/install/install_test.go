@@ -192,6 +192,18 @@ func TestDamagedArchiveLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestShortFile(t *testing.T) {
+	rel, archive, _ := small(t)
+	m := serve(t, file(archive[:len(archive)/2]))
+	path := place(t)
+	for _, want := range []string{fmt.Sprintf("after %d of %d bytes", len(archive)/2, len(archive)), "shorter file", "after"} {
+		if _, err := rel.install(t.Context(), path, nolog, m.address); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error with %q", err, want)
+		}
+		wantFiles(t, path, rel.file+".part")
+	}
+}
+
 func TestServerErrors(t *testing.T) {
 	rel, _, _ := small(t)
 	path := place(t)

@@ -7,7 +7,6 @@ package diskcache
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -110,7 +109,7 @@ func (d *Dir) Put(key Key, payload []byte) error {
 		_ = os.Remove(f.Name())
 		return err
 	}
-	return d.evict()
+	return d.evict(d.file(key))
 }
 
 // Refused tells the cache that the plugin would not load an entry which was as it had been written. A fresh entry
@@ -167,16 +166,23 @@ func (d *Dir) list() ([]entry, error) {
 	return list, nil
 }
 
-// evict removes least used entries until the rest fit. The newest stays, whatever its size.
-func (d *Dir) evict() error {
+// evict removes least used entries until the rest fit. The one just stored stays: a file system's clock may be too
+// coarse to tell that it is the newest.
+func (d *Dir) evict(stored string) error {
 	list, err := d.list()
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(b.used.Compare(a.used), cmp.Compare(a.path, b.path)) })
 	var sum int64
-	for i, e := range list {
-		if sum += e.size; sum <= d.max || i == 0 {
+	for _, e := range list {
+		sum += e.size
+	}
+	slices.SortFunc(list, func(a, b entry) int { return a.used.Compare(b.used) })
+	for _, e := range list {
+		if sum <= d.max {
+			break
+		}
+		if e.path == stored {
 			continue
 		}
 		if err := os.Remove(e.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
