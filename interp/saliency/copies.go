@@ -24,7 +24,7 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 		if x.Class != nil {
 			y.Class = make([]int, batch)
 		}
-		var next = make(chan int)
+		next := make(chan int)
 		var wg sync.WaitGroup
 		for range runtime.GOMAXPROCS(0) {
 			wg.Go(func() {

@@ -1,0 +1,479 @@
+package interp_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+)
+
+var ctx = context.Background()
+
+// objectives are all there are, for the Branchy network.
+func objectives() []interp.Objective {
+	v := make([]float64, 7)
+	for i := range v {
+		v[i] = float64(i) - 2.5
+	}
+	whole := make([]float64, 12/2*12*7)
+	for i := range whole {
+		whole[i] = math.Sin(float64(i))
+	}
+	return []interp.Objective{
+		objective.Logit, objective.LogProb, objective.Prob, objective.Loss, objective.LogitOf(2), objective.LogProbOf(1),
+		objective.Channel("conv1", 3), objective.Channel("head", 2), objective.Channels("mixed", 1, 0, 6),
+		objective.Neuron("shared", 2, 5, 4), objective.Energy("mixed"), objective.Energy("head"),
+		objective.Direction("shared:2", v), objective.Direction("mixed", whole),
+		objective.Logit.Plus(objective.Energy("conv1")), objective.Channel("mixed", 2).Mul(objective.Logit),
+		objective.Logit.Times(-2.5), objective.Logit.Minus(objective.LogProbOf(3)),
+	}
+}
+
+func TestLawGradient(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend).Float64()
+		x := interptest.Images(m, 3, 5).Asked(1, 3, 0)
+		for _, o := range objectives() {
+			g, err := m.Gradient(ctx, o, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			interptest.Derivative(t, m, o, x, g, 1e-6)
+		}
+	})
+}
+
+// What an objective computes, slowly, from the activations.
+func TestLawObjective(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	x := interptest.Images(m, 3, 6).Asked(1, 3, 0)
+	acts, err := m.Activations(ctx, x, "mixed", "shared", "head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pred, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(a interp.Activations, i int) []float64 {
+		n := len(a.Data) / a.N
+		return a.Data[i*n : (i+1)*n]
+	}
+	channel := func(a interp.Activations, i, c int) float64 {
+		var sum float64
+		v, k := at(a, i), a.Shape[len(a.Shape)-1]
+		for j := c; j < len(v); j += k {
+			sum += v[j]
+		}
+		return sum / float64(len(v)/k)
+	}
+	mixed, shared, head := acts[0], acts[1], acts[2]
+	for _, c := range []struct {
+		o    interp.Objective
+		want func(i int) float64
+	}{
+		{objective.Logit, func(i int) float64 { return pred.Logits[i*4+x.Class[i]] }},
+		{objective.LogProb, func(i int) float64 { return math.Log(pred.Prob(i, x.Class[i])) }},
+		{objective.Prob, func(i int) float64 { return pred.Prob(i, x.Class[i]) }},
+		{objective.Loss, func(i int) float64 { return -math.Log(pred.Prob(i, x.Class[i])) }},
+		{objective.LogitOf(2), func(i int) float64 { return pred.Logits[i*4+2] }},
+		{objective.Channel("mixed", 5), func(i int) float64 { return channel(mixed, i, 5) }},
+		{objective.Channels("mixed", 4, 0, 6), func(i int) float64 { return channel(mixed, i, []int{4, 0, 6}[i]) }},
+		{objective.Channel("head", 2), func(i int) float64 { return at(head, i)[2] }},
+		{objective.Neuron("shared", 2, 5, 4), func(i int) float64 { return at(shared, i)[(2*12+5)*7+4] }},
+		{objective.Energy("mixed"), func(i int) (e float64) {
+			for _, v := range at(mixed, i) {
+				e += v * v / 2
+			}
+			return
+		}},
+		{objective.Direction("shared", []float64{1, 0, 0, 0, 0, 0, -2}), func(i int) float64 { return channel(shared, i, 0) - 2*channel(shared, i, 6) }},
+		{objective.Logit.Times(3).Plus(objective.Energy("head")), func(i int) (e float64) {
+			for _, v := range at(head, i) {
+				e += v * v / 2
+			}
+			return e + 3*pred.Logits[i*4+x.Class[i]]
+		}},
+	} {
+		got, err := m.Score(ctx, c.o, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range got {
+			if want := c.want(i); math.Abs(v-want) > 1e-12*max(1, math.Abs(want)) {
+				t.Errorf("%s of image %d: %g, want %g", c.o, i, v, want)
+			}
+		}
+	}
+}
+
+// The gradient of a linear network is known.
+func TestLinear(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Linear().On(e.Backend).Float64()
+		x := interptest.Images(m, 3, 1).Asked(0, 1, 2)
+		g, err := m.Gradient(ctx, objective.Logit, nil, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := interptest.Rows(m)
+		if d := interptest.Distance(g.Pix, slices.Concat(rows...)); d > 1e-15 {
+			t.Errorf("the gradient is %g from the weights", d)
+		}
+	})
+}
+
+func TestLawBatch(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		x := interptest.Images(m, 7, 3)
+		whole, err := m.Gradient(ctx, objective.LogProb, nil, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 2, 3, 5} { // images at once: 7 = 2+2+2+1, …
+			cut := m.Budget(int64(n * 128 * 4 * x.Size()))
+			if got := cut.Batch(x); got != n {
+				t.Fatalf("a budget for %d images lets %d through", n, got)
+			}
+			part, err := cut.Gradient(ctx, objective.LogProb, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(whole.Class, part.Class) {
+				t.Errorf("classes %v, in parts of %d %v", whole.Class, n, part.Class)
+			}
+			if d := interptest.Distance(part.Pix, whole.Pix); d > 2e-6 {
+				t.Errorf("in parts of %d the gradient changes by %g", n, d)
+			}
+		}
+		one, err := m.Gradient(ctx, objective.LogProb, nil, x.Slice(4, 5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := interptest.Distance(one.Pix, whole.Pix[4*x.Size():5*x.Size()]); d > 2e-6 {
+			t.Errorf("the gradient of image 4 changes by %g with its neighbours", d)
+		}
+	})
+}
+
+func TestLawPrecisionsAndBackendsAgree(t *testing.T) {
+	var want interp.Maps
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		x := interptest.Images(m, 4, 8)
+		for _, c := range []struct {
+			m         *interp.Model
+			tolerance float64
+		}{{m.Float64(), 1e-13}, {m, 2e-6}} {
+			g, err := c.m.Gradient(ctx, objective.Logit, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want.Pix == nil {
+				want = g
+			}
+			if d := interptest.Distance(g.Pix, want.Pix); !(d <= c.tolerance) {
+				t.Errorf("%s: %g from the first backend in float64, want %g", c.m, d, c.tolerance)
+			}
+		}
+	})
+}
+
+func TestUnitsShareOneProgram(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 1, 1)
+	for c := range 50 {
+		if _, err := m.Gradient(ctx, objective.Channel("mixed", c%7), nil, x); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Gradient(ctx, objective.Neuron("mixed", c%6, c%12, c%7).Times(float64(c)), nil, x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if compiled, _, _ := m.Programs(); compiled != 2 {
+		t.Errorf("100 units of two forms took %d compilations", compiled)
+	}
+}
+
+func TestWeightsAreSwappedPerCall(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Linear().On(e.Backend)
+		x := interptest.Images(m, 1, 1).Asked(1)
+		gradient := func(m *interp.Model) []float64 {
+			g, err := m.Gradient(ctx, objective.Logit, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g.Pix
+		}
+		before := gradient(m)
+		double := m.Weights()["/logits/weights"].Values()
+		for i := range double {
+			double[i] *= 2
+		}
+		w, err := interp.NewWeight(double, 6, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := m.With(interp.Weights{"/logits/weights": w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range gradient(other) {
+			if v != 2*before[i] {
+				t.Errorf("with doubled weights number %d of the gradient is %g, before %g", i, v, before[i])
+			}
+		}
+		if !slices.Equal(gradient(m), before) {
+			t.Error("the original changed")
+		}
+		if compiled, _, _ := m.Programs(); compiled != 1 {
+			t.Errorf("%d compilations", compiled)
+		}
+		if other.Weights()["/logits/biases"] != m.Weights()["/logits/biases"] {
+			t.Error("a tensor that was not replaced is not shared")
+		}
+	})
+}
+
+func TestLayerAtAnySize(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	for _, size := range [][2]int{{8, 12}, {31, 17}, {64, 64}} {
+		x := interptest.ImagesOf(1, size[0], size[1], 3, 4)
+		o := objective.Energy("shared:2")
+		g, err := m.Gradient(ctx, o, nil, x)
+		if err != nil {
+			t.Fatalf("%v: %v", size, err)
+		}
+		interptest.Derivative(t, m, o, x, g, 1e-6)
+		if _, err := m.Gradient(ctx, objective.LogitOf(0), nil, x); err == nil {
+			t.Errorf("the head of a %d×%d net took images of %v", interptest.Size, interptest.Size, size)
+		}
+	}
+}
+
+func TestReplacedLayer(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	x := interptest.Images(m, 2, 2)
+	acts, err := m.Activations(ctx, x, "mixed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := interp.Step{Key: "head from mixed", Build: func(net *interp.Net, a []*Node) []*Node {
+		return []*Node{net.Pass(ZerosLike(a[0]), map[string]*Node{"mixed": a[1]}).Logits()}
+	}}
+	images := tensors.FromFlatDataAndDimensions(x.Pix, 2, 12, 12, 3)
+	mixed := tensors.FromFlatDataAndDimensions(acts[0].Data, append([]int{2}, acts[0].Shape...)...)
+	out, err := m.Run(ctx, step, images, mixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := interptest.Distance(tensors.MustCopyFlatData[float64](out[0]), want.Logits); d > 1e-14 {
+		t.Errorf("from the replaced layer on, the logits are off by %g", d)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 2, 1)
+	want := map[string][]float64{}
+	for _, o := range objectives()[9:13] {
+		g, err := interptest.Branchy().Gradient(ctx, o, nil, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[o.String()] = g.Pix
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		for _, o := range objectives()[9:13] {
+			wg.Go(func() {
+				g, err := m.Gradient(ctx, o, nil, x)
+				if err != nil {
+					t.Error(err)
+				} else if !slices.Equal(g.Pix, want[o.String()]) {
+					t.Errorf("%s: another gradient than alone", o)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if compiled, _, _ := m.Programs(); compiled != 4 {
+		t.Errorf("%d compilations of 4 steps", compiled)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 1, 1)
+	started, release := make(chan bool), make(chan bool)
+	slow := interp.NewObjective("slow", "slow", nil, func(p *layer.Pass, _ []*Node) *Node {
+		close(started)
+		<-release // as long as a compilation
+		return ReduceMean(p.Images, 1, 2, 3)
+	})
+	ended, cancel := context.WithCancel(ctx)
+	go func() { <-started; cancel() }()
+	begin := time.Now()
+	if _, err := m.Gradient(ended, slow, nil, x); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("it took %s to stop", d)
+	}
+	close(release)
+	if _, err := m.Gradient(ended, objective.Logit, nil, x); !errors.Is(err, context.Canceled) {
+		t.Errorf("begun after the end: error %v", err)
+	}
+}
+
+func TestFromStore(t *testing.T) {
+	store := model.NewStore()
+	store.SetParam("/width", 5)
+	forward := func(s *model.Scope, x *Node) *Node {
+		x = layer.Flatten(x)
+		x = layer.At("hidden", layer.ReLU(layer.Dense(s.In("hidden"), x, model.GetParamOr(s, "width", 2))))
+		return layer.Dense(s.In("logits"), x, 2)
+	}
+	e, err := engine.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := model.MustNewExec(e.Backend, store, forward)
+	x := interptest.ImagesOf(2, 3, 3, 1, 1)
+	pix := make([]float32, len(x.Pix))
+	for i, v := range x.Pix {
+		pix[i] = float32(v)
+	}
+	want := tensors.MustCopyFlatData[float32](exec.MustCall(tensors.FromFlatDataAndDimensions(pix, 2, 3, 3, 1))[0])
+	m, err := interp.FromStore(store, "trained", forward, [3]int{3, 3, 1}, []string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range p.Logits {
+		if math.Abs(v-float64(want[i])) > 1e-6 {
+			t.Errorf("logit %d is %g, and was %g where it was trained", i, v, want[i])
+		}
+	}
+	layers, err := m.Layers()
+	if err != nil || len(layers) != 1 || layers[0].Name != "hidden" || !slices.Equal(layers[0].Shape, []int{5}) {
+		t.Errorf("layers %v, %v", layers, err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 2, 1)
+	nan := interptest.Images(m, 2, 1)
+	nan.Pix[500] = math.NaN()
+	poisoned := m.Weights()["/shared/weights"].Values()
+	poisoned[7] = math.NaN()
+	w, err := interp.NewWeight(poisoned, m.Weights()["/shared/weights"].Dims()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := m.With(interp.Weights{"/shared/weights": w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := interp.NewObjective("√|pixels − pixels|", "root", nil, func(p *layer.Pass, _ []*Node) *Node {
+		return ReduceSum(Sqrt(MulScalar(p.Images, 0)), 1, 2, 3)
+	})
+	gradient := func(m *interp.Model, o interp.Objective, x interp.Images) func() error {
+		return func() error { _, err := m.Gradient(ctx, o, nil, x); return err }
+	}
+	for _, c := range []struct {
+		what string
+		try  func() error
+		want []string
+	}{
+		{"a layer that does not exist", gradient(m, objective.Energy("mixd"), x), []string{"branchy", `no layer "mixd"`, "mixed"}},
+		{"a channel that does not exist", gradient(m, objective.Channel("mixed", 7), x), []string{"mixed channel 7", "channels 0 to 6"}},
+		{"a negative channel", gradient(m, objective.Channels("mixed", 0, -1), x), []string{"channels 0 to 6"}},
+		{"a position that does not exist", gradient(m, objective.Neuron("mixed", 6, 0, 0), x), []string{"rows 0 to 5", "columns 0 to 11"}},
+		{"a class that does not exist", gradient(m, objective.Logit, x.Asked(4)), []string{"class 4", "0 to 3"}},
+		{"a fixed class that does not exist", gradient(m, objective.LogitOf(9), x), []string{"logit 9"}},
+		{"a class name that does not exist", func() error { _, err := m.Class("clas b"); return err }, []string{"branchy", "clas b", "class b"}},
+		{"no pixels", gradient(m, objective.Logit, interp.Images{}), []string{"no images"}},
+		{"too few pixels", gradient(m, objective.Logit, interp.Images{N: 1, H: 12, W: 12, C: 3, Pix: make([]float64, 5)}), []string{"432", "5"}},
+		{"grey images", gradient(m, objective.Logit, interptest.ImagesOf(1, 12, 12, 1, 1)), []string{"3 channels", "1"}},
+		{"a pixel that is no number", gradient(m, objective.Logit, nan), []string{"image 1", "NaN", "row 1, column 10, channel 2"}},
+		{"classes for other images", gradient(m, objective.Logit, x.Asked(1, 2, 3)), []string{"2 images", "3 classes"}},
+		{"a direction of another length", gradient(m, objective.Direction("mixed", make([]float64, 5)), x), []string{"direction of 5", "7 channels", "504"}},
+		{"positions of a layer without any", gradient(m, objective.Neuron("head", 0, 0, 0), x), []string{`"head" has no positions`}},
+		{"channels for other images", gradient(m, objective.Channels("mixed", 1, 2, 3), x), []string{"3 images", "there are 2"}},
+		{"images of another size", gradient(m, objective.LogitOf(0), interptest.ImagesOf(1, 16, 16, 3, 1)), []string{"/head/weights", "[126 5]", "[224 5]"}},
+		{"a weight that is no number", gradient(bad, objective.Logit, x.Asked(0)), []string{"NaN", "/shared/weights"}},
+		{"a logit that is no number", func() error { _, err := bad.Predict(ctx, x); return err }, []string{"logit", "NaN", "/shared/weights"}},
+		{"a gradient that is no number", gradient(m, root, x), []string{"gradient of √|pixels − pixels|", "row 0", "though the score is 0", "all weights are finite"}},
+		{"a weight that does not exist", func() error { _, err := m.With(interp.Weights{"/shard/weights": w}); return err }, []string{"/shard/weights", "/shared/weights"}},
+		{"a weight of another shape", func() error { _, err := m.With(interp.Weights{"/head/weights": w}); return err }, []string{"[126 5]", "[3 3 7 7]"}},
+		{"an image to show that is not there", func() error { _, err := x.Image(2); return err }, []string{"no image 2"}},
+	} {
+		err := c.try()
+		if err == nil {
+			t.Errorf("%s: no error", c.what)
+			continue
+		}
+		for _, w := range c.want {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %q does not say %q", c.what, err, w)
+			}
+		}
+	}
+}
+
+func TestJoinAndSlice(t *testing.T) {
+	x := interptest.ImagesOf(5, 4, 3, 2, 1).Asked(0, 1, 2, 3, 4).Keyed()
+	y, err := interp.Join(x.Slice(0, 2), x.Slice(2, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(x.Pix, y.Pix) || !slices.Equal(x.Class, y.Class) || !slices.Equal(x.Key, y.Key) {
+		t.Error("slices joined are not the whole")
+	}
+	x.Key = nil
+	if k := x.Slice(3, 4).Keyed().Key[0]; k != y.Key[3] {
+		t.Error("the key of an image changes with its neighbours")
+	}
+	if _, err := interp.Join(x, interptest.ImagesOf(1, 3, 4, 2, 1)); err == nil {
+		t.Error("images of two sizes were joined")
+	}
+}
+
+func TestImageRoundTrip(t *testing.T) {
+	x := interptest.ImagesOf(1, 5, 4, 3, 1)
+	for i := range x.Pix {
+		x.Pix[i] = math.Round(x.Pix[i]*255) / 255
+	}
+	m, err := x.Image(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y := interp.FromImage(m); interptest.Distance(y.Pix, x.Pix) > 1e-12 {
+		t.Error("an image and back is another image")
+	}
+}

@@ -1,0 +1,5 @@
+package saliency_test
+
+import . "github.com/gomlx/gomlx/core/graph"
+
+func sumCubes(x *Node) *Node { return ReduceSum(Mul(x, Square(x)), 1, 2, 3) }

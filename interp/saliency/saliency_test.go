@@ -1,0 +1,262 @@
+package saliency_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+	"lucigo/interp/random"
+	"lucigo/interp/saliency"
+)
+
+var ctx = context.Background()
+
+// methods are all there are: a new one is tested by being listed.
+var methods = []struct {
+	method saliency.Method
+	title  string
+}{
+	{saliency.Gradient{}, "gradient"},
+	{saliency.Guided, "guided backprop"},
+	{saliency.Deconvnet, "deconvnet"},
+	{saliency.TimesInput{}, "gradient × input"},
+	{saliency.TimesInput{Of: saliency.SmoothGrad{N: 3}}, "SmoothGrad(N=3, σ=0.15) × input"},
+	{saliency.SmoothGrad{}, "SmoothGrad(N=50, σ=0.15)"},
+	{saliency.SquareGrad{N: 4, Seed: 9}, "SquareGrad(N=4, σ=0.15, seed=9)"},
+	{saliency.VarGrad{N: 5, Sigma: .3, Of: saliency.Guided}, "VarGrad(N=5, σ=0.3) of guided backprop"},
+	{saliency.IntegratedGradients{}, "IG(steps=50, baseline black)"},
+	{saliency.IntegratedGradients{Steps: 7, Baseline: []float64{.5, .25, .125}}, "IG(steps=7, baseline [0.5 0.25 0.125])"},
+	{saliency.SmoothGrad{N: 2, Of: saliency.IntegratedGradients{Steps: 3}}, "SmoothGrad(N=2, σ=0.15) of IG(steps=3, baseline black)"},
+	{saliency.TimesInput{Of: saliency.VarGrad{N: 2, Of: saliency.Deconvnet}}, "(VarGrad(N=2, σ=0.15) of deconvnet) × input"},
+}
+
+func maps(t *testing.T, s saliency.Method, m *interp.Model, o interp.Objective, x interp.Images) interp.Maps {
+	t.Helper()
+	out, err := s.Maps(ctx, m, o, x)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return out
+}
+
+func TestLawEveryMethod(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		x := interptest.Images(m, 3, 1)
+		before := slices.Clone(x.Pix)
+		for _, c := range methods {
+			if c.method.String() != c.title {
+				t.Errorf("%q calls itself %q", c.title, c.method)
+			}
+			out := maps(t, c.method, m, objective.Logit, x)
+			if out.N != 3 || out.H != x.H || out.W != x.W || out.C != x.C || len(out.Pix) != len(x.Pix) || len(out.Score) != 3 || len(out.Class) != 3 {
+				t.Errorf("%s: maps of %d×%d×%d×%d, %d scores, %d classes", c.title, out.N, out.H, out.W, out.C, len(out.Score), len(out.Class))
+			}
+			if !slices.Equal(x.Pix, before) || x.Class != nil || x.Key != nil {
+				t.Fatalf("%s changed the images", c.title)
+			}
+			if again := maps(t, c.method, m, objective.Logit, x); !slices.Equal(again.Pix, out.Pix) {
+				t.Errorf("%s: called again, it gives another map", c.title)
+			}
+			cut := maps(t, c.method, m.Budget(2*128*4*int64(x.Size())), objective.Logit, x)
+			if d := interptest.Distance(cut.Pix, out.Pix); !(d <= 5e-6) {
+				t.Errorf("%s: two images at a time change the map by %g", c.title, d)
+			}
+			one := maps(t, c.method, m, objective.Logit, x.Slice(1, 2))
+			if d := interptest.Distance(one.Pix, out.Pix[x.Size():2*x.Size()]); !(d <= 5e-6) {
+				t.Errorf("%s: without its neighbours the map changes by %g", c.title, d)
+			}
+			if d := math.Abs(one.Score[0] - out.Score[1]); d > 1e-5 {
+				t.Errorf("%s: without its neighbours the score changes by %g", c.title, d)
+			}
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			if _, err := c.method.Maps(ended, m, objective.Logit, x); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: after the end of the context, error %v", c.title, err)
+			}
+			if _, err := c.method.Maps(ctx, m, objective.Energy("mixd"), x); err == nil || !strings.Contains(err.Error(), "mixed") {
+				t.Errorf("%s: for a layer that does not exist, error %v", c.title, err)
+			}
+			if _, err := c.method.Maps(ctx, m, objective.Logit, interp.Images{N: 1, H: 2, W: 2, C: 3}); err == nil {
+				t.Errorf("%s: images without pixels have a map", c.title)
+			}
+		}
+	})
+}
+
+// The gradient of a linear network is the same at every image: what is averaged is known.
+func TestLawLinear(t *testing.T) {
+	m := interptest.Linear().Float64()
+	x := interptest.Images(m, 3, 1).Asked(0, 1, 2)
+	w := slices.Concat(interptest.Rows(m)...)
+	base := []float64{.3}
+	for _, c := range []struct {
+		method saliency.Method
+		want   func(w, x float64) float64
+	}{
+		{saliency.Gradient{}, func(w, _ float64) float64 { return w }},
+		{saliency.TimesInput{}, func(w, x float64) float64 { return w * x }},
+		{saliency.SmoothGrad{}, func(w, _ float64) float64 { return w }},
+		{saliency.SquareGrad{}, func(w, _ float64) float64 { return w * w }},
+		{saliency.VarGrad{}, func(_, _ float64) float64 { return 0 }},
+		{saliency.IntegratedGradients{}, func(w, x float64) float64 { return w * x }},
+		{saliency.IntegratedGradients{Baseline: base, Steps: 1}, func(w, x float64) float64 { return w * (x - .3) }},
+	} {
+		for i, v := range maps(t, c.method, m, objective.Logit, x).Pix {
+			if want := c.want(w[i], x.Pix[i]); math.Abs(v-want) > 1e-14 {
+				t.Errorf("%s: number %d is %g, want %g", c.method, i, v, want)
+			}
+		}
+	}
+}
+
+// The noisy copies made and averaged one by one.
+func TestLawNoiseBySlowDefinition(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	x := interptest.Images(m, 2, 4).Keyed().Asked(3, 1)
+	for i := range x.Size() {
+		x.Pix[i] *= .5 // the first image has half the range, so it gets half the noise
+	}
+	const n, sigma, seed = 6, .2, 77
+	size := x.Size()
+	mean, square := make([]float64, len(x.Pix)), make([]float64, len(x.Pix))
+	for i := range x.N {
+		one := x.Slice(i, i+1)
+		wide := slices.Max(one.Pix) - slices.Min(one.Pix)
+		for k := range n {
+			noise := make([]float64, size)
+			random.New(seed, x.Key[i], uint64(k)).Normals(noise)
+			y := one
+			y.Pix = make([]float64, size)
+			for p := range noise {
+				y.Pix[p] = one.Pix[p] + sigma*wide*noise[p]
+			}
+			g, err := m.Gradient(ctx, objective.LogProb, nil, y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for p, v := range g.Pix {
+				mean[i*size+p] += v / n
+				square[i*size+p] += v * v / n
+			}
+		}
+	}
+	variance := make([]float64, len(mean))
+	for p := range variance {
+		variance[p] = square[p] - mean[p]*mean[p]
+	}
+	for _, c := range []struct {
+		method saliency.Method
+		want   []float64
+	}{
+		{saliency.SmoothGrad{N: n, Sigma: sigma, Seed: seed}, mean},
+		{saliency.SquareGrad{N: n, Sigma: sigma, Seed: seed}, square},
+		{saliency.VarGrad{N: n, Sigma: sigma, Seed: seed}, variance},
+	} {
+		if d := interptest.Distance(maps(t, c.method, m, objective.LogProb, x).Pix, c.want); d > 1e-12 {
+			t.Errorf("%s: %g from its definition", c.method, d)
+		}
+	}
+}
+
+// With many copies the mean settles: its error falls as 1/√N, which it would not if copies shared noise.
+func TestLawSmoothGradConverges(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 1, 2).Asked(1)
+	far := maps(t, saliency.SmoothGrad{N: 1600, Seed: 5}, m, objective.Logit, x)
+	d := func(n int) float64 {
+		return interptest.Distance(maps(t, saliency.SmoothGrad{N: n}, m, objective.Logit, x).Pix, far.Pix)
+	}
+	if ratio := d(25) / d(400); ratio < 2.5 || ratio > 6 {
+		t.Errorf("16 times the copies divide the error by %g, want about 4", ratio)
+	}
+}
+
+func TestLawCompleteness(t *testing.T) {
+	m := interptest.Smooth().Float64()
+	x := interptest.Images(m, 3, 2)
+	whole := interptest.Images(m, 3, 9)
+	for _, base := range [][]float64{nil, {.2, .4, .6}, whole.Pix[:x.Size()], whole.Pix} {
+		gap := func(steps int) float64 {
+			g := saliency.IntegratedGradients{Steps: steps, Baseline: base}
+			gaps, err := g.Gap(ctx, m, objective.LogProb, x, maps(t, g, m, objective.LogProb, x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.Max(gaps)
+		}
+		coarse, fine := gap(16), gap(64)
+		if fine > 1e-3 || fine > coarse/8 { // midpoints err as 1/steps²
+			t.Errorf("baseline of %d numbers: the sum misses by %g of the rise at 16 steps and %g at 64", len(base), coarse, fine)
+		}
+	}
+	g := saliency.IntegratedGradients{Baseline: []float64{1, 2}}
+	if _, err := g.Maps(ctx, m, objective.Logit, x); err == nil || !strings.Contains(err.Error(), "2 numbers") {
+		t.Errorf("a baseline of 2 numbers for 3 channels: error %v", err)
+	}
+}
+
+// IG where the integral is known: the score Σx³ has gradient 3x², and IG from 0 is x³.
+func TestIntegratedGradientsClosedForm(t *testing.T) {
+	m := interptest.Linear().Float64()
+	x := interptest.Images(m, 2, 3)
+	cube := interp.NewObjective("Σx³", "cube", nil, func(p *layer.Pass, _ []*layer.Node) *layer.Node { return sumCubes(p.Images) })
+	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
+		if want := math.Pow(x.Pix[i], 3); math.Abs(v-want) > 1e-5 {
+			t.Errorf("number %d is %g, want %g", i, v, want)
+		}
+	}
+}
+
+// The class is the one of the clean image, though the copies are nothing but noise.
+func TestClassIsResolvedOnce(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 8, 1)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := saliency.SmoothGrad{N: 5, Sigma: 20, Of: saliency.IntegratedGradients{Steps: 2}}
+	out := maps(t, s, m, objective.Logit, x)
+	if !slices.Equal(out.Class, p.Top1()) {
+		t.Errorf("asked about %v, and the clean images are %v", out.Class, p.Top1())
+	}
+	if want := maps(t, s, m, objective.Logit, x.Asked(p.Top1()...)); !slices.Equal(out.Pix, want.Pix) {
+		t.Error("another map than when the classes are given")
+	}
+}
+
+func TestSeedsAndKeys(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 1, 1).Asked(0)
+	a := maps(t, saliency.SmoothGrad{N: 2}, m, objective.Logit, x)
+	if b := maps(t, saliency.SmoothGrad{N: 2, Seed: 1}, m, objective.Logit, x); slices.Equal(a.Pix, b.Pix) {
+		t.Error("another seed, the same map")
+	}
+	x.Key = []uint64{1}
+	if b := maps(t, saliency.SmoothGrad{N: 2}, m, objective.Logit, x); slices.Equal(a.Pix, b.Pix) {
+		t.Error("another key, the same map")
+	}
+	for _, bad := range []saliency.Method{saliency.SmoothGrad{N: -1}, saliency.VarGrad{Sigma: -1}, saliency.IntegratedGradients{Steps: -1}} {
+		if _, err := bad.Maps(ctx, m, objective.Logit, x); err == nil {
+			t.Errorf("%s has a map", bad)
+		}
+	}
+}
+
+func ExampleSmoothGrad() {
+	fmt.Println(saliency.SmoothGrad{})
+	fmt.Println(saliency.SmoothGrad{N: 20, Sigma: .1, Of: saliency.Guided})
+	// Output:
+	// SmoothGrad(N=50, σ=0.15)
+	// SmoothGrad(N=20, σ=0.1) of guided backprop
+}
