@@ -46,8 +46,12 @@ func (w Window) Out(h, wd int) (int, int) {
 // whole is w with its defaults filled in.
 func (w Window) whole() Window {
 	for axis := range 2 {
-		w.Stride[axis] = max(w.Stride[axis], 1)
-		w.Dilation[axis] = max(w.Dilation[axis], 1)
+		if w.Stride[axis] == 0 {
+			w.Stride[axis] = 1
+		}
+		if w.Dilation[axis] == 0 {
+			w.Dilation[axis] = 1
+		}
 	}
 	return w
 }
@@ -76,7 +80,7 @@ func (w Window) over(what string, x *Node) (Window, [2]int) {
 	}
 	w = w.whole()
 	for axis := range 2 {
-		if w.Size[axis] < 1 || w.Pad[axis][0] < 0 || w.Pad[axis][1] < 0 {
+		if min(w.Size[axis], w.Stride[axis], w.Dilation[axis]) < 1 || min(w.Pad[axis][0], w.Pad[axis][1]) < 0 {
 			panic(fmt.Errorf("%s: no such window: %+v", what, w))
 		}
 	}
