@@ -1,34 +1,15 @@
 package engine_test
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"lucigo/interp/engine"
-	_ "lucigo/interp/engine/install"
 )
-
-// gradient compiles and runs x ↦ d/dx Σ x³ and returns it at 1, 2, 3: 3, 12, 27.
-func gradient(t *testing.T, e *engine.Engine) []float32 {
-	t.Helper()
-	exec, err := graph.NewExec(e.Backend, func(x *graph.Node) *graph.Node {
-		return graph.Gradient(graph.ReduceAllSum(graph.Mul(x, graph.Mul(x, x))), x)[0]
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Call([]float32{1, 2, 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := tensors.CopyFlatData[float32](out[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
 
 func TestLawEveryEngineGivesTheGradient(t *testing.T) {
 	all, err := engine.All()
@@ -38,13 +19,182 @@ func TestLawEveryEngineGivesTheGradient(t *testing.T) {
 	for _, e := range all {
 		t.Run(e.Kind().String(), func(t *testing.T) {
 			t.Log(e, e.Notice())
-			got := gradient(t, e)
-			for i, want := range []float32{3, 12, 27} {
-				if got[i] != want {
-					t.Errorf("at %d: %g, want %g", i+1, got[i], want)
-				}
+			got, err := gradient(e.Backend)
+			if err != nil || !slices.Equal(got, wantGradient) {
+				t.Errorf("gradient %v, %v; want %v", got, err, wantGradient)
 			}
-			t.Logf("%+v", e.CacheStats())
+			if !strings.HasPrefix(e.String(), e.Kind().String()) || !strings.Contains(e.String(), e.PluginFile()) {
+				t.Errorf("String() is %q", e)
+			}
 		})
+	}
+}
+
+func TestOneEngineForAll(t *testing.T) {
+	var wg sync.WaitGroup
+	found := make([]*engine.Engine, 8)
+	for i := range found {
+		wg.Go(func() {
+			e, err := engine.Default()
+			if err != nil {
+				t.Error(err)
+			}
+			found[i] = e
+		})
+	}
+	wg.Wait()
+	for _, e := range found {
+		if e == nil || e != found[0] {
+			t.Fatal("Default gave two engines")
+		}
+	}
+	all, err := engine.All()
+	if err != nil || all[0] != found[0] {
+		t.Error("All does not begin with Default", err)
+	}
+	seen := map[engine.Kind]bool{}
+	for _, e := range all {
+		if seen[e.Kind()] {
+			t.Errorf("%s twice", e.Kind())
+		}
+		seen[e.Kind()] = true
+	}
+	if os.Getenv("LUCIGO_BACKEND") == "" && !seen[engine.Go] {
+		t.Error("All lacks the Go backend")
+	}
+}
+
+// TestManyCompileAtOnce lets goroutines compile the same and different programs on one engine.
+func TestManyCompileAtOnce(t *testing.T) {
+	e, err := engine.Open(engine.Config{Backend: "xla:" + xlaPlugin(t), CompileCache: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			got, err := power(e, 2+i%4)
+			if want := float32(uint(1) << (2 + i%4)); err != nil || got != want {
+				t.Errorf("2 to the %d is %g, %v", 2+i%4, got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := e.CacheStats(); s.Hits+s.Misses != 12 || s.Misses < 4 || s.Stored != s.Misses || s.Problem != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// bare is the environment of a machine on which nothing is installed and no server answers.
+func bare(t *testing.T) []string {
+	dir := t.TempDir()
+	return []string{"HOME=" + dir, "LUCIGO_CACHE=" + filepath.Join(dir, "lucigo"), "PJRT_PLUGIN_LIBRARY_PATH=" + dir,
+		"HTTPS_PROXY=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1"}
+}
+
+func TestFallBackToGo(t *testing.T) {
+	for name, install := range map[string]string{"no installation": "1", "no network": ""} {
+		t.Run(name, func(t *testing.T) {
+			env := bare(t)
+			if install == "" {
+				env = append(env, "GOMLX_NO_AUTO_INSTALL=")
+			}
+			r := run(t, env...).right(t)
+			if r.Kind != "go" || r.Notice == "" || strings.Contains(r.Notice, "\n") {
+				t.Errorf("%s: %q", r.Kind, r.Notice)
+			}
+			if strings.Count(r.stdout, r.Notice) != 1 {
+				t.Errorf("the notice is not printed once:\n%s", r.stdout)
+			}
+			if !strings.Contains(r.Notice, "times as long") {
+				t.Errorf("the notice does not say what it costs: %q", r.Notice)
+			}
+		})
+	}
+}
+
+func TestChoices(t *testing.T) {
+	file := xlaPlugin(t)
+	for choice, want := range map[string]string{"go": "go", "xla:cpu": "xla:cpu", "xla:" + file: "xla:cpu"} {
+		r := run(t, "LUCIGO_BACKEND="+choice, "LUCIGO_COMPILE_CACHE=off").right(t)
+		if r.Kind != want || r.Notice != "" || strings.TrimSpace(r.stdout) != "" {
+			t.Errorf("%s gave %s, notice %q, output %q", choice, r.Kind, r.Notice, r.stdout)
+		}
+	}
+	if r := run(t, "LUCIGO_BACKEND=xla", "LUCIGO_COMPILE_CACHE=off").right(t); !strings.HasPrefix(r.Kind, "xla:") {
+		t.Errorf("xla gave %s", r.Kind)
+	}
+}
+
+func TestWrongChoices(t *testing.T) {
+	for choice, want := range map[string][]string{
+		"jax":                   {`"jax"`, "xla", "xla:cpu", "cuda", "go", "unset"},
+		"xla:relative/path.so":  {"/absolute/"},
+		"xla:/no/such/file.so":  {"/no/such/file.so", "install"},
+		"xla:" + os.TempDir():   {os.TempDir(), "install"},
+		"xla:/proc/self/status": {"/proc/self/status"},
+	} {
+		r := run(t, append(bare(t), "LUCIGO_BACKEND="+choice)...)
+		for _, part := range want {
+			if !strings.Contains(r.Err, part) && !strings.Contains(r.Err, "cgo") {
+				t.Errorf("%s: error %q does not speak of %s", choice, r.Err, part)
+			}
+		}
+	}
+	for _, choice := range []string{"xla", "xla:cpu"} {
+		if r := run(t, append(bare(t), "LUCIGO_BACKEND="+choice)...); r.Err == "" {
+			t.Errorf("%s without a plugin opened %s", choice, r.Name)
+		}
+	}
+	if cards, _ := filepath.Glob("/dev/nvidia[0-9]*"); len(cards) == 0 {
+		if r := run(t, "LUCIGO_BACKEND=cuda"); !strings.Contains(r.Err, "GPU") && !strings.Contains(r.Err, "cgo") {
+			t.Errorf("cuda without a GPU: %q", r.Err)
+		}
+	}
+}
+
+// TestDamagedPlugin puts files that are no plugins where plugins are looked for.
+func TestDamagedPlugin(t *testing.T) {
+	xlaPlugin(t)
+	for name, place := range map[string]func(dir string) string{
+		"cache":  func(dir string) string { return engine.PluginFile(filepath.Join(dir, "lucigo")) },
+		"go-xla": func(dir string) string { return filepath.Join(dir, "pjrt_c_api_cpu_v1_plugin.so") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := bare(t)
+			file := place(strings.TrimPrefix(env[0], "HOME="))
+			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte("\x7fELF and no more"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := run(t, env...).right(t)
+			if r.Kind != "go" || !strings.Contains(r.Notice, file) {
+				t.Errorf("%s, and the notice does not name %s: %q", r.Kind, file, r.Notice)
+			}
+			r = run(t, append(env, "LUCIGO_BACKEND=xla:cpu")...)
+			if !strings.Contains(r.Err, file) {
+				t.Errorf("the error does not name %s: %q", file, r.Err)
+			}
+		})
+	}
+}
+
+// TestFoundWhereGoXLALooks lets the engine find a plugin in go-xla's directory.
+func TestFoundWhereGoXLALooks(t *testing.T) {
+	plugin := xlaPlugin(t)
+	env := bare(t)
+	dir := filepath.Join(strings.TrimPrefix(env[0], "HOME="), ".local/lib/go-xla")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "pjrt_c_api_cpu_v0.83.1_plugin.so")
+	if err := os.Symlink(plugin, file); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, append(env, "PJRT_PLUGIN_LIBRARY_PATH=")...).right(t)
+	if r.Kind != "xla:cpu" || !strings.Contains(r.Name, file) {
+		t.Errorf("opened %s", r.Name)
 	}
 }

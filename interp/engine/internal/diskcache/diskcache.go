@@ -82,10 +82,15 @@ func (d *Dir) Get(key Key) ([]byte, error) {
 	if err != nil {
 		return nil, d.drop(path, err)
 	}
-	if now := time.Now(); now.Sub(info.ModTime()) > touchAfter {
-		_ = os.Chtimes(path, now, now) // only the order of eviction suffers where it fails
-	}
 	return payload, nil
+}
+
+// Used tells the cache that an entry was of use, which keeps it from being dropped before others.
+func (d *Dir) Used(key Key) {
+	now := time.Now()
+	if info, err := os.Lstat(d.file(key)); err == nil && now.Sub(info.ModTime()) > touchAfter {
+		_ = os.Chtimes(d.file(key), now, now) // only the order of eviction suffers where it fails
+	}
 }
 
 // Put stores a payload under key, and drops the least used entries if the directory has become too large. A payload

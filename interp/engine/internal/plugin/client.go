@@ -75,7 +75,7 @@ func Open(path, kind string, store *diskcache.Dir) (*Client, error) {
 		return nil, fmt.Errorf("the XLA plugin %s does not start: %w", path, err)
 	}
 	c.Backend = backend
-	c.base = [][]byte{[]byte(format), loaded[slot].identity, []byte(c.Platform), []byte(c.Version),
+	c.base = [][]byte{loaded[slot].identity, []byte(c.Platform), []byte(c.Version),
 		[]byte(fmt.Sprint(backend.NumDevices(), " ", backend.DeviceDescription(0))), []byte(Machine())}
 	return c, nil
 }
@@ -172,6 +172,7 @@ func lgClientCompile(slot C.int, args *C.lg_compile_args) *C.lg_error {
 	if payload, err := c.store.Get(key); err == nil {
 		if out := c.load(args.client, payload); out != nil {
 			args.executable = out
+			c.store.Used(key)
 			c.count(func(s *Stats) { s.Hits++ })
 			return nil
 		}
@@ -208,6 +209,7 @@ func (c *Client) key(args *C.lg_compile_args) diskcache.Key {
 // load hands a stored program to the plugin; nil means it was refused.
 func (c *Client) load(client *C.lg_client, payload []byte) *C.lg_loaded {
 	if len(payload) == 0 {
+		c.count(func(s *Stats) { s.Problem = "a stored program is empty" })
 		return nil
 	}
 	var out *C.lg_loaded

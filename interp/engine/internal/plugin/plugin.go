@@ -85,6 +85,7 @@ func cpuFeatures() string {
 // keyOf hashes the parts so that no two different lists give the same bytes.
 func keyOf(parts ...[]byte) diskcache.Key {
 	h := sha256.New()
+	h.Write([]byte(format))
 	for _, p := range parts {
 		var size [8]byte
 		binary.LittleEndian.PutUint64(size[:], uint64(len(p)))
