@@ -2,12 +2,13 @@
 //
 //	go run ./kernel run notebooks/lecture   executes notebooks; on a fresh machine it installs what they need first
 //	go run ./kernel lab                     opens them in JupyterLab
-//	go run ./kernel install                 makes the kernel known to Jupyter and editors
+//	go run ./kernel install                 makes the kernel known to Jupyter and to editors
 //	go run ./kernel doctor                  says what is there, what is missing, and what mends it
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,18 +18,31 @@ import (
 )
 
 type commands struct {
-	Run runCommand `cmd:"" help:"Execute notebooks without a browser, and write the executed notebooks and their pages."`
+	Run     runCommand     `cmd:"" help:"Execute notebooks without a browser, and write the executed notebooks and their pages."`
+	Lab     labCommand     `cmd:"" help:"Open JupyterLab with the kernel."`
+	Install installCommand `cmd:"" help:"Build the kernel and make it known to Jupyter and to editors."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what is there, what is missing, and what mends it."`
 }
+
+// exitInterrupted is the exit status after Ctrl-C, by the shells' convention.
+const exitInterrupted = 128 + int(syscall.SIGINT)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var c commands
-	k := kong.Parse(&c, kong.Name("go run ./kernel"), kong.UsageOnError(),
+	k := kong.Parse(&c, kong.Name("go run ./kernel"), kong.ShortUsageOnError(),
 		kong.Description("Sets up, runs and examines the project's notebooks."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
-	if err := k.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "kernel:", err)
-		os.Exit(1)
+	err := k.Run()
+	interrupted := ctx.Err() != nil
+	stop()
+	if err == nil {
+		return
 	}
+	if interrupted && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "kernel: interrupted")
+		os.Exit(exitInterrupted)
+	}
+	fmt.Fprintln(os.Stderr, "kernel:", err)
+	os.Exit(1)
 }

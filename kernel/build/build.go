@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,6 +174,33 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	return nil
 }
 
+// pureGo is the file whose presence tells the launcher that graphs run on the pure Go backend, whose matrix products
+// need Go's SIMD experiment to be usable.
+func (k Kernel) pureGo() string { return filepath.Join(k.Dir, "pure-go") }
+
+// SetPureGo tells kernels that start from now on whether the pure Go backend is all there is.
+func (k Kernel) SetPureGo(yes bool) error {
+	if yes {
+		return os.WriteFile(k.pureGo(), nil, 0o666)
+	}
+	if err := os.Remove(k.pureGo()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// SIMD is the environment env, and in it Go's SIMD experiment where the processor has a use for it.
+func SIMD(env []string) []string {
+	if runtime.GOARCH != "amd64" {
+		return env
+	}
+	experiments := strings.Split(os.Getenv("GOEXPERIMENT"), ",")
+	if !slices.Contains(experiments, "simd") {
+		experiments = append(experiments, "simd")
+	}
+	return append(env[:len(env):len(env)], "GOEXPERIMENT="+strings.TrimPrefix(strings.Join(experiments, ","), ","))
+}
+
 // BuildCompletion adds gopls, at a version of its own outside the project's go.mod; the network is needed once.
 func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 	if _, err := os.Stat(k.Completion()); err == nil {
@@ -196,10 +224,10 @@ func (k Kernel) goBuild(ctx context.Context, progress io.Writer, name string, ar
 	return run(ctx, progress, filepath.Base(name), k.Root, []string{"CGO_ENABLED=0"}, args...)
 }
 
-// Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them.
-// What fails to compile is left for the cell that imports it to report.
-func (k Kernel) Warm(ctx context.Context, progress io.Writer) error {
-	args := []string{"build"}
+// Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
+// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report.
+func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
+	args := []string{"build", "-buildmode=archive"} // It leaves main packages out.
 	for _, dir := range []string{"interp", "models", "notebooks"} {
 		if found, err := hasGo(filepath.Join(k.Root, dir)); err != nil {
 			return err
@@ -207,10 +235,10 @@ func (k Kernel) Warm(ctx context.Context, progress io.Writer) error {
 			args = append(args, "./"+dir+"/...")
 		}
 	}
-	if len(args) == 1 {
+	if len(args) == 2 {
 		return nil
 	}
-	err := run(ctx, progress, "packages that cells import", k.Root, nil, args...)
+	err := run(ctx, progress, "the packages that cells import", k.Root, env, args...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -236,6 +264,46 @@ func hasGo(dir string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// Engine is what runs the graphs of cells, as the command kernel/engine describes it.
+type Engine struct {
+	Kind   string // go, xla:cpu or xla:cuda
+	Name   string // in words
+	Notice string // what could be better, and how
+	Cache  struct {
+		Dir, Off, Problem            string
+		Hits, Misses, Refused, Bytes int
+	}
+}
+
+// OpenEngine has the engine opened by a process of its own; XLA's plugin is downloaded first if it is missing and
+// install says so. What it has to say goes to progress.
+func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer) (Engine, error) {
+	// In the kernel's directory the program is linked only when it changes. Without a kernel, it leaves no trace.
+	program := k.program("engine")
+	if !k.Built() {
+		tmp, err := os.MkdirTemp("", "lucigo-")
+		if err != nil {
+			return Engine{}, err
+		}
+		defer os.RemoveAll(tmp)
+		program = Kernel{Dir: tmp}.program("engine")
+	}
+	if err := run(ctx, progress, "the engine", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", program, "./kernel/engine"); err != nil {
+		return Engine{}, err
+	}
+	cmd := exec.CommandContext(ctx, program, fmt.Sprintf("-no-install=%v", !install))
+	cmd.Dir, cmd.Stderr, cmd.WaitDelay = k.Root, progress, time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return Engine{}, fmt.Errorf("opening the engine: %w", err)
+	}
+	var e Engine
+	if err := json.Unmarshal(out, &e); err != nil {
+		return Engine{}, fmt.Errorf("opening the engine: %w: %q", err, out)
+	}
+	return e, nil
 }
 
 // moduleDir downloads the module, at the version that the project's go.mod selects, and says where it is.
@@ -268,7 +336,7 @@ func run(ctx context.Context, progress io.Writer, what, dir string, env []string
 	defer announce.Stop()
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(os.Environ(), env...) // The last of equal names counts.
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -25,7 +25,7 @@ type Options struct {
 // Cell names a code cell for people.
 type Cell struct {
 	Number, Of int    // 1-based, among the notebook's code cells
-	Label      string // the heading above it, or its first line
+	Label      string // the comment it begins with, the heading above it, or its first line
 }
 
 // String is for example "cell 3 (Gradient maps)".
@@ -63,7 +63,7 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 	if l := nb.Language(); l != "" && l != "go" {
 		return nil, fmt.Errorf("the notebook is in %s, and this kernel runs Go", l)
 	}
-	cells, outcomes := codeCells(nb)
+	cells, outcomes := CodeCells(nb), outcomesOf(nb)
 	for _, c := range cells {
 		c.Outputs, c.ExecutionCount = nil, nil
 		delete(c.Metadata, "execution")
@@ -129,35 +129,51 @@ func setTimes(c *notebook.Cell, begin, end time.Time) {
 	c.Metadata["execution"] = b
 }
 
-// codeCells lists the code cells, and outcomes with their names.
-func codeCells(nb *notebook.Notebook) (cells []*notebook.Cell, outcomes []Outcome) {
+// CodeCells lists the notebook's code cells.
+func CodeCells(nb *notebook.Notebook) []*notebook.Cell {
+	var cells []*notebook.Cell
+	for _, c := range nb.Cells {
+		if c.Type == notebook.Code {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// outcomesOf are the outcomes before anything has run: the cells' names.
+func outcomesOf(nb *notebook.Notebook) []Outcome {
+	var list []Outcome
 	heading := ""
 	for _, c := range nb.Cells {
 		if h := c.Heading(); h != "" {
 			heading = h
 		}
-		if c.Type != notebook.Code {
-			continue
+		if c.Type == notebook.Code {
+			list = append(list, Outcome{Cell: Cell{Number: len(list) + 1, Label: label(heading, c.Source)}})
 		}
-		cells = append(cells, c)
-		outcomes = append(outcomes, Outcome{Cell: Cell{Number: len(cells), Label: label(heading, c.Source)}})
 	}
-	for i := range outcomes {
-		outcomes[i].Cell.Of = len(cells)
+	for i := range list {
+		list[i].Cell.Of = len(list)
 	}
-	return cells, outcomes
+	return list
 }
 
-// label is a short name: the heading, else the first line that says something.
+// label is a short name for a cell: the comment it begins with, else the heading above it, else its first line.
 func label(heading, source string) string {
 	s := heading
 	for line := range strings.Lines(source) {
-		if line = strings.TrimSpace(line); s == "" && line != "%%" {
-			s = strings.TrimSpace(strings.TrimPrefix(line, "//"))
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "%%") {
+			continue
 		}
+		if comment, ok := strings.CutPrefix(line, "//"); ok {
+			s = strings.TrimSpace(comment)
+		} else if s == "" {
+			s = line
+		}
+		break
 	}
-	if r := []rune(s); len(r) > 48 {
-		s = string(r[:47]) + "…"
+	if r := []rune(s); len(r) > 60 {
+		s = string(r[:59]) + "…"
 	}
 	return s
 }

@@ -66,14 +66,16 @@ func start(connection string) error {
 	path := withoutDir(os.Getenv("PATH"), bin) // A kernel started from a cell of another one must find the real go.
 	os.Setenv("PATH", path)
 	realGo, err := exec.LookPath("go")
-	if err != nil {
-		return fmt.Errorf("cells are compiled by Go, and %w: install Go and put it on PATH", err)
+	if err != nil { // An editor's PATH may lack it: take the one that was there at the installation.
+		if realGo = os.Getenv(envGo); realGo == "" {
+			return fmt.Errorf("cells are compiled by Go, and %w: install Go and put it on PATH", err)
+		}
 	}
 	os.Setenv("PATH", bin+string(os.PathListSeparator)+path)
 	os.Setenv(envRoot, root)
 	os.Setenv(envGo, realGo)
-	if _, ccErr := exec.LookPath(compiler()); onlyGo(os.Getenv, ccErr == nil) {
-		os.Setenv("GOEXPERIMENT", strings.TrimPrefix(os.Getenv("GOEXPERIMENT")+",simd", ","))
+	if _, err := os.Stat(filepath.Join(home, "pure-go")); err == nil && runtime.GOARCH == "amd64" && os.Getenv("GOEXPERIMENT") == "" {
+		os.Setenv("GOEXPERIMENT", "simd") // The pure Go backend's matrix products need it.
 	}
 	gonb := filepath.Join(home, "gonb")
 	err = syscall.Exec(gonb, []string{gonb, "--kernel", connection, "--raw_error=true"}, os.Environ())
@@ -108,27 +110,6 @@ func isRoot(dir string) bool {
 func withoutDir(list, dir string) string {
 	all := filepath.SplitList(list)
 	return strings.Join(slices.DeleteFunc(all, func(d string) bool { return filepath.Clean(d) == dir }), string(os.PathListSeparator))
-}
-
-// compiler is the C compiler that cgo would call.
-func compiler() string {
-	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
-		return cc[0]
-	}
-	if runtime.GOOS == "darwin" {
-		return "clang"
-	}
-	return "gcc"
-}
-
-// onlyGo says whether graphs of this kernel can only run on the pure Go backend, whose matrix products need SIMD
-// (amd64, GOEXPERIMENT=simd) to be usable. The experiment has a build cache of its own, so it is set only then.
-func onlyGo(getenv func(string) string, haveCompiler bool) bool {
-	if runtime.GOARCH != "amd64" || slices.Contains(strings.Split(getenv("GOEXPERIMENT"), ","), "simd") {
-		return false
-	}
-	backend := getenv("LUCIGO_BACKEND")
-	return getenv("CGO_ENABLED") == "0" || !haveCompiler && getenv("CGO_ENABLED") != "1" || backend == "go" || strings.HasPrefix(backend, "go:")
 }
 
 // standIn is the go command of a kernel's session; it returns the exit status.

@@ -313,6 +313,20 @@ func (c *Cell) checkTags() error {
 	return nil
 }
 
+// Printed is the text that the cell printed and the errors it ended with, as one text.
+func (c *Cell) Printed() string {
+	var b strings.Builder
+	for _, o := range c.Outputs {
+		switch o.Type {
+		case Stream:
+			b.WriteString(o.Text)
+		case Error:
+			b.WriteString(strings.Join(o.Traceback, "\n") + "\n")
+		}
+	}
+	return b.String()
+}
+
 // Language is the notebook's programming language in lower case, or "" where it does not say.
 func (nb *Notebook) Language() string {
 	for _, field := range []struct{ object, name string }{{"kernelspec", "language"}, {"language_info", "name"}} {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"lucigo/kernel/kernelspec"
+)
+
+type installCommand struct {
+	Completion bool `help:"Also build gopls, for completion and hover texts (a minute, 40 MB; it uses 400 MB of memory)."`
+}
+
+func (i *installCommand) Run(ctx context.Context) error {
+	s, err := prepare(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if i.Completion {
+		if err := s.BuildCompletion(ctx, os.Stderr); err != nil {
+			return err
+		}
+	}
+	dir, err := kernelspec.DataDir()
+	if err != nil {
+		return err
+	}
+	file, err := s.register(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s is installed: %s\nChoose it in JupyterLab or VS Code; go run ./kernel lab starts a JupyterLab that has it.\n", kernelspec.DisplayName, file)
+	return nil
+}
+
+// register writes the kernel specification below Jupyter's data directory dir, and returns its file.
+func (s setup) register(dir string) (string, error) {
+	if err := s.SetPureGo(s.pureGo); err != nil {
+		return "", err
+	}
+	env := map[string]string{"LUCIGO_ROOT": s.Root}
+	if cache := os.Getenv("LUCIGO_CACHE"); cache != "" {
+		env["LUCIGO_CACHE"] = cache
+	}
+	if goCommand, err := exec.LookPath("go"); err == nil { // An editor's PATH may lack it.
+		env["LUCIGO_GO"] = goCommand
+	}
+	return kernelspec.New(s.Launcher(), env).Write(dir)
+}

@@ -1,0 +1,192 @@
+package notebook
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The tags of papermill's convention: a cell that declares parameters with their defaults, and the cell with a run's
+// own values, which comes right after it.
+const (
+	parametersTag = "parameters"
+	injectedTag   = "injected-parameters"
+)
+
+// Parameter is a variable or constant that the cell tagged parameters declares at the top level, one name each.
+type Parameter struct {
+	Name    string
+	Default string // its value as Go source, or "" for none
+	keyword string // var or const
+	typ     string // declared, or that of a literal default; "" for another expression
+}
+
+// Parameters lists the notebook's parameters, in the order of their declaration.
+func (nb *Notebook) Parameters() ([]Parameter, error) {
+	i := nb.parametersCell()
+	if i < 0 {
+		return nil, nil
+	}
+	const head = "package p\n"
+	src := head + goLines(nb.Cells[i].Source)
+	file, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, fmt.Errorf("the cell tagged %s is not a list of declarations like var seed = 1: %w", parametersTag, err)
+	}
+	text := func(n ast.Node) string { return src[n.Pos()-1 : n.End()-1] }
+	var list []Parameter
+	for _, d := range file.Decls {
+		decl, ok := d.(*ast.GenDecl)
+		if !ok || decl.Tok != token.VAR && decl.Tok != token.CONST {
+			continue
+		}
+		for _, s := range decl.Specs {
+			spec := s.(*ast.ValueSpec)
+			for j, name := range spec.Names {
+				p := Parameter{Name: name.Name, keyword: decl.Tok.String()}
+				if spec.Type != nil {
+					p.typ = text(spec.Type)
+				}
+				if len(spec.Values) == len(spec.Names) { // Else a call with several results, or no value.
+					p.Default = text(spec.Values[j])
+					if p.typ == "" {
+						p.typ = literalType(spec.Values[j])
+					}
+				}
+				list = append(list, p)
+			}
+		}
+	}
+	return list, nil
+}
+
+func (nb *Notebook) parametersCell() int {
+	return slices.IndexFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(parametersTag) })
+}
+
+// goLines blanks the lines that are GoNB's commands (%…, !…), and so keeps the line numbers of the rest.
+func goLines(source string) string {
+	var b strings.Builder
+	for line := range strings.Lines(source) {
+		if t := strings.TrimSpace(line); strings.HasPrefix(t, "%") || strings.HasPrefix(t, "!") {
+			line = "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// literalType is the type that a variable takes from a literal, or "" for other expressions.
+func literalType(e ast.Expr) string {
+	if u, ok := e.(*ast.UnaryExpr); ok && (u.Op == token.SUB || u.Op == token.ADD) {
+		e = u.X
+	}
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return map[token.Token]string{token.INT: "int", token.FLOAT: "float64", token.STRING: "string", token.CHAR: "rune"}[e.Kind]
+	case *ast.Ident:
+		if e.Name == "true" || e.Name == "false" {
+			return "bool"
+		}
+	}
+	return ""
+}
+
+// Inject gives parameters values of this run: it puts a cell tagged injected-parameters behind the cell tagged
+// parameters, in place of one that is already there. A value for a parameter whose type is a string, a bool or a
+// number is taken as that (a string without quotes); for any other, it is a Go expression.
+func (nb *Notebook) Inject(values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	list, err := nb.Parameters()
+	if err != nil {
+		return err
+	}
+	var source strings.Builder
+	source.WriteString("// Parameters of this run\n")
+	left := len(values)
+	for _, p := range list {
+		value, ok := values[p.Name]
+		if !ok {
+			continue
+		}
+		left--
+		literal, err := p.literal(value)
+		if err != nil {
+			return fmt.Errorf("parameter %s: %w", p.Name, err)
+		}
+		typ := ""
+		if p.typ != "" && p.keyword == "var" { // 1 for a float64 must not become an int; a constant stays untyped.
+			typ = " " + p.typ
+		}
+		fmt.Fprintf(&source, "%s %s%s = %s\n", p.keyword, p.Name, typ, literal)
+	}
+	if left > 0 {
+		return unknown(values, list)
+	}
+	cell := &Cell{Type: Code, Metadata: Metadata{"tags": json.RawMessage(`["` + injectedTag + `"]`)}, Source: strings.TrimSuffix(source.String(), "\n")}
+	nb.Cells = slices.DeleteFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(injectedTag) })
+	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, cell)
+	nb.identify()
+	return nil
+}
+
+// unknown is the error for values that name no parameter.
+func unknown(values map[string]string, list []Parameter) error {
+	if len(list) == 0 {
+		return fmt.Errorf("the notebook has no parameters: none of its code cells is tagged %s", parametersTag)
+	}
+	var names, have []string
+	for name := range values {
+		if !slices.ContainsFunc(list, func(p Parameter) bool { return p.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, p := range list {
+		have = append(have, strings.TrimSuffix(p.Name+" = "+p.Default, " = "))
+	}
+	return fmt.Errorf("the notebook has no parameter %s; it has: %s", strings.Join(names, ", "), strings.Join(have, ", "))
+}
+
+// literal is value as Go source of the parameter's type.
+func (p Parameter) literal(value string) (string, error) {
+	switch p.typ {
+	case "string":
+		return strconv.Quote(value), nil
+	case "bool":
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return "", fmt.Errorf("%q is neither true nor false", value)
+		}
+		return strconv.FormatBool(b), nil
+	case "int", "int8", "int16", "int32", "int64":
+		bits, _ := strconv.Atoi(p.typ[len("int"):])
+		if _, err := strconv.ParseInt(value, 0, bits); err != nil {
+			return "", fmt.Errorf("%q is no %s", value, p.typ)
+		}
+		return value, nil
+	case "uint", "uint8", "byte", "uint16", "uint32", "uint64":
+		bits, _ := strconv.Atoi(strings.TrimPrefix(strings.Replace(p.typ, "byte", "uint8", 1), "uint"))
+		if _, err := strconv.ParseUint(value, 0, bits); err != nil {
+			return "", fmt.Errorf("%q is no %s", value, p.typ)
+		}
+		return value, nil
+	case "float32", "float64":
+		e, err := parser.ParseExpr(value)
+		if err != nil || literalType(e) != "int" && literalType(e) != "float64" {
+			return "", fmt.Errorf("%q is no number", value)
+		}
+		return value, nil
+	}
+	if _, err := parser.ParseExpr(value); err != nil {
+		return "", fmt.Errorf("%q is no Go expression (its default is %s): %w", value, p.Default, err)
+	}
+	return value, nil
+}
