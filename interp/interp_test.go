@@ -293,33 +293,35 @@ func TestReplacedLayer(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	m := interptest.Branchy()
-	x := interptest.Images(m, 2, 1)
-	want := map[string][]float64{}
-	for _, o := range objectives()[9:13] {
-		g, err := interptest.Branchy().Gradient(ctx, o, nil, x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[o.String()] = g.Pix
-	}
-	var wg sync.WaitGroup
-	for range 4 {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		x := interptest.Images(m, 2, 1)
+		want := map[string][]float64{}
 		for _, o := range objectives()[9:13] {
-			wg.Go(func() {
-				g, err := m.Gradient(ctx, o, nil, x)
-				if err != nil {
-					t.Error(err)
-				} else if !slices.Equal(g.Pix, want[o.String()]) {
-					t.Errorf("%s: another gradient than alone", o)
-				}
-			})
+			g, err := interptest.Branchy().On(e.Backend).Gradient(ctx, o, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[o.String()] = g.Pix
 		}
-	}
-	wg.Wait()
-	if compiled, _, _ := m.Programs(); compiled != 4 {
-		t.Errorf("%d compilations of 4 steps", compiled)
-	}
+		var wg sync.WaitGroup
+		for range 4 {
+			for _, o := range objectives()[9:13] {
+				wg.Go(func() {
+					g, err := m.Gradient(ctx, o, nil, x)
+					if err != nil {
+						t.Error(err)
+					} else if !slices.Equal(g.Pix, want[o.String()]) {
+						t.Errorf("%s: another gradient than alone", o)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		if compiled, _, _ := m.Programs(); compiled != 4 {
+			t.Errorf("%d compilations of 4 steps", compiled)
+		}
+	})
 }
 
 func TestCancel(t *testing.T) {

@@ -1,0 +1,105 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/gomlx/compute/dtypes"
+)
+
+// fake stands for a compilation: a graph of a few operations, held as so many bytes.
+func fake(t *testing.T, bytes int64) func(*program) error {
+	backend, err := gobackend.New("ops_sequential")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(p *program) error {
+		p.graph = NewGraph(backend, "fake")
+		p.bytes = bytes
+		return p.graph.Compile(Neg(Parameter(p.graph, "x", shapes.Make(dtypes.Float32))))
+	}
+}
+
+func TestProgramsAreBounded(t *testing.T) {
+	ps := programs{bound: 100}
+	get := func(key string) *program {
+		p, err := ps.acquire(key, fake(t, 40))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	a, b := get("a"), get("b")
+	ps.release(b)
+	ps.release(get("a")) // a is used later than b
+	c := get("c")
+	if ps.held["b"] != nil || ps.held["a"] != a || ps.bytes != 80 {
+		t.Errorf("the least recently used did not go: %d bytes held", ps.bytes)
+	}
+	if b.graph != nil {
+		t.Error("b went, and is not finalized")
+	}
+	ps.release(c)
+	d := get("d")
+	if ps.held["a"] != nil || a.graph == nil {
+		t.Error("a is in use: it has to leave the table and live on")
+	}
+	ps.release(a)
+	if a.graph != nil {
+		t.Error("a was given back, and is not finalized")
+	}
+	ps.release(d)
+	big, err := ps.acquire("big", fake(t, 1000))
+	if err != nil || len(ps.held) != 1 {
+		t.Errorf("a program larger than the bound: %v, %d held", err, len(ps.held))
+	}
+	ps.release(big)
+}
+
+func TestProgramsCompileOnce(t *testing.T) {
+	var ps programs
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			p, err := ps.acquire(fmt.Sprint(i%4), fake(t, 1))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if p.graph == nil {
+				t.Error("a program that is not compiled was handed out")
+			}
+			ps.release(p)
+		})
+	}
+	wg.Wait()
+	if ps.compiled != 4 {
+		t.Errorf("%d compilations of 4 programs", ps.compiled)
+	}
+}
+
+func TestFailedCompilationIsTriedAgain(t *testing.T) {
+	var ps programs
+	broken := errors.New("broken")
+	if _, err := ps.acquire("a", func(*program) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	p, err := ps.acquire("a", fake(t, 7))
+	if err != nil || ps.bytes != 7 || len(ps.held) != 1 {
+		t.Errorf("tried again: %v, %d bytes", err, ps.bytes)
+	}
+	ps.release(p)
+}
+
+func TestPadded(t *testing.T) {
+	if got := padded([]int{1, 2, 3, 4}, 2, 4); !slices.Equal(got, []int{1, 2, 3, 4, 3, 4, 3, 4}) {
+		t.Errorf("got %v", got)
+	}
+}
