@@ -157,20 +157,3 @@ func (x Images) Image(n int) (image.Image, error) {
 	}
 	return m, nil
 }
-
-// Maps holds a number for every number of a batch of images: a gradient, or another saliency map. The
-// layout is that of Images; values are signed and of any size.
-type Maps struct {
-	N, H, W, C int
-	Pix        []float64
-
-	// Score is the objective's value at each image, and Class the class it was asked about (nil where
-	// the objective asks about none).
-	Score []float64
-	Class []int
-}
-
-// Like returns empty maps for the images x.
-func (x Images) Like() Maps {
-	return Maps{N: x.N, H: x.H, W: x.W, C: x.C, Pix: make([]float64, x.N*x.Size()), Score: make([]float64, x.N), Class: x.Class}
-}

@@ -1,0 +1,101 @@
+// Package measure has numbers that say something of a saliency map: where its mass lies, how ragged it
+// is, and how much two maps agree.
+//
+// Every function takes plain numbers, one a pixel, row by row, such as interp.Maps.Magnitude and
+// interp.Maps.Mean return.
+package measure
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Mass is the share of a map's magnitude that lies where mask is above a half, in [0, 1]. A map without
+// any magnitude has mass NaN.
+func Mass(m []float64, mask []float64) (float64, error) {
+	if len(m) != len(mask) {
+		return 0, fmt.Errorf("a map of %d pixels and a mask of %d", len(m), len(mask))
+	}
+	var inside, all float64
+	for i, v := range m {
+		all += math.Abs(v)
+		if mask[i] > .5 {
+			inside += math.Abs(v)
+		}
+	}
+	return inside / all, nil
+}
+
+// Variation is the local variation of a map of the given width: the mean difference between neighbours,
+// across and down, as a share of the mean magnitude. It is 0 for a flat map and about 2 for one whose
+// neighbours have nothing to do with each other and are mostly 0. (Anisotropic total variation, Rudin,
+// Osher and Fatemi 1992, divided by the map's L1 norm, per pair of neighbours.)
+func Variation(m []float64, width int) (float64, error) {
+	if width < 1 || len(m)%width != 0 || len(m) < 2 {
+		return 0, fmt.Errorf("a map of %d pixels is no picture of width %d", len(m), width)
+	}
+	var differences, magnitudes float64
+	pairs := 0
+	for i, v := range m {
+		magnitudes += math.Abs(v)
+		if i%width+1 < width {
+			differences += math.Abs(v - m[i+1])
+			pairs++
+		}
+		if i+width < len(m) {
+			differences += math.Abs(v - m[i+width])
+			pairs++
+		}
+	}
+	return differences / float64(pairs) / (magnitudes / float64(len(m))), nil
+}
+
+// Spearman is the rank correlation of two maps, in [−1, 1]: Pearson's correlation of the ranks, of which
+// equal values share the mean. A map whose values are all equal has correlation NaN with any other.
+func Spearman(a, b []float64) (float64, error) {
+	if len(a) != len(b) || len(a) < 2 {
+		return 0, fmt.Errorf("maps of %d and %d pixels have no rank correlation", len(a), len(b))
+	}
+	return stat.Correlation(ranks(a), ranks(b), nil), nil
+}
+
+// Pearson is the correlation of two maps, in [−1, 1]. A map whose values are all equal has correlation
+// NaN with any other.
+func Pearson(a, b []float64) (float64, error) {
+	if len(a) != len(b) || len(a) < 2 {
+		return 0, fmt.Errorf("maps of %d and %d pixels have no correlation", len(a), len(b))
+	}
+	return stat.Correlation(a, b, nil), nil
+}
+
+// ranks returns the rank of each value, counted from 0.
+func ranks(v []float64) []float64 {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		switch {
+		case v[i] < v[j]:
+			return -1
+		case v[i] > v[j]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]float64, len(v))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && v[order[j]] == v[order[i]] {
+			j++
+		}
+		for _, k := range order[i:max(j, i+1)] {
+			out[k] = float64(i+j-1) / 2
+		}
+		i = max(j, i+1)
+	}
+	return out
+}
