@@ -26,6 +26,35 @@ var mends = []mend{
 	// GoNB's reckoning, and panics the kernel with a negative repeat count.
 	{"internal/goexec/gonberror.go", "\tif col == -1 {\n", "\tif col < 1 {\n"},
 
+	// A panicking program writes a place of its stack in several pieces, "…/main.go", ":" and the line, and GoNB turns
+	// places into the cell's only within one piece. So the line that holds a place waits for its end.
+	{"internal/goexec/execcode.go", "\tlineBuffer          bytes.Buffer\n}\n", `	lineBuffer          bytes.Buffer
+	held                []byte // the beginning of a line that holds a place
+}
+
+// flush writes what Write held back.
+func (w *jupyterStackTraceMapperWriter) flush() {
+	if len(w.held) > 0 {
+		w.jupyterWriter.Write(w.held)
+		w.held = nil
+	}
+}
+`},
+	{"internal/goexec/execcode.go", "\t\treturn w.jupyterWriter.Write(p)\n\t}\n", `		return w.jupyterWriter.Write(p)
+	}
+	p = append(w.held, p...)
+	w.held = nil
+	if tail := p[bytes.LastIndexByte(p, '\n')+1:]; len(tail) < 4096 && bytes.Contains(tail, []byte(w.mainPath)) {
+		w.held = bytes.Clone(tail)
+		p = p[:len(p)-len(tail)]
+	}
+`},
+	{"internal/goexec/execcode.go", "\terr := jpyExec.Exec()\n", `	err := jpyExec.Exec()
+	if w, ok := stderrWithAnnotator.(*jupyterStackTraceMapperWriter); ok {
+		w.flush()
+	}
+`},
+
 	// stop_on_error: after a cell that fails, the requests already waiting must be answered "aborted", not run. So "Run
 	// All" stops at the first failing cell, and at an interrupt.
 	{"internal/dispatcher/dispatcher.go",

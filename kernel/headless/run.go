@@ -102,24 +102,13 @@ func runCell(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, name Cell
 	end := time.Now()
 	c.ExecutionCount = reply.Count
 	setTimes(c, begin, end)
+	forgetPaths(c)
 	if err != nil {
 		out.fail(err)
 	} else if reply.Status != "ok" {
-		err = errors.New("it failed")
-		if last := lastError(c); last != nil && last.EValue != "" {
-			err = errors.New(strings.TrimSpace(last.EValue))
-		}
+		err = reason(c)
 	}
 	return Outcome{Cell: name, Ran: true, Time: end.Sub(begin), Err: err, Claims: claims(c)}
-}
-
-func lastError(c *notebook.Cell) *notebook.Output {
-	for i := len(c.Outputs) - 1; i >= 0; i-- {
-		if c.Outputs[i].Type == notebook.Error {
-			return c.Outputs[i]
-		}
-	}
-	return nil
 }
 
 // setTimes records when the cell ran, under the names that Jupyter's front ends use.

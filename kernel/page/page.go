@@ -128,8 +128,8 @@ func (m *markdown) output(o *notebook.Output) (outputView, error) {
 		return outputView{kind, terminal(o.Text)}, nil
 	case notebook.Error:
 		text := strings.Join(o.Traceback, "\n")
-		if !strings.Contains(text, o.EValue) || text == "" {
-			text = strings.TrimSpace(o.EName+": "+o.EValue+"\n"+text) + "\n"
+		if strings.TrimSpace(text) == "" {
+			text = o.EName + ": " + o.EValue
 		}
 		return outputView{"error", terminal(text)}, nil
 	}
