@@ -81,6 +81,14 @@ func TestMissThenHit(t *testing.T) {
 			t.Errorf("%+v", r.Cache)
 		}
 	}
+	old := time.Now().Add(-48 * time.Hour)
+	if err := os.Chtimes(entry(t, dir), old, old); err != nil {
+		t.Fatal(err)
+	}
+	run(t, env...).counts(t, 1, 0, 0, 0)
+	if info, err := os.Stat(entry(t, dir)); err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Error("a hit does not count as a use", err)
+	}
 }
 
 func TestDamagedEntries(t *testing.T) {

@@ -208,11 +208,13 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Backend == "" {
 		cfg.Backend = os.Getenv(envBackend)
 	}
-	var cacheErr error
+	var err error
 	if cfg.CacheDir == "" {
-		cfg.CacheDir, cacheErr = CacheDir()
+		cfg.CacheDir, err = CacheDir() // without one, nothing is found there and nothing kept
+	} else {
+		cfg.CacheDir, err = filepath.Abs(cfg.CacheDir)
 	}
-	if os.Getenv(envNoInstall) != "" || cacheErr != nil {
+	if os.Getenv(envNoInstall) != "" || err != nil {
 		cfg.NoInstall = true
 	}
 	switch choice := cfg.Backend; {
@@ -291,7 +293,7 @@ func openCPU(cfg Config) (*Engine, error) {
 		}
 		problems = append(problems, err)
 	case len(problems) == 0:
-		problems = append(problems, fmt.Errorf("no XLA plugin is installed; get it with go run ./kernel install (63 MB)"))
+		problems = append(problems, errors.New("no XLA plugin is installed; get it with go run ./kernel install (63 MB)"))
 	}
 	return nil, errors.Join(problems...)
 }
@@ -303,10 +305,10 @@ func openCUDA(cfg Config) (*Engine, error) {
 	if !hasGPU() {
 		return nil, errNoGPU
 	}
-	paths := cudaPlugins(cfg.CacheDir)
+	paths := cudaPlugins()
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("no CUDA plugin of XLA is installed; get it with python3 -m pip install --user jax-cuda13-plugin[with-cuda], " +
-			"or name its file with LUCIGO_BACKEND=xla:/absolute/path/of/xla_cuda_plugin.so")
+		return nil, errors.New(`no CUDA plugin of XLA is installed; get it with python3 -m pip install "jax-cuda13-plugin[with-cuda]", ` +
+			"or name its file with " + envBackend + "=xla:/absolute/path/of/xla_cuda_plugin.so")
 	}
 	var problems []error
 	for _, path := range paths {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,11 +38,18 @@ func cpuPlugins(cacheDir string) []string {
 }
 
 // cudaPlugins lists the files to try for a GPU: those that go-xla would find, then those of Python's packages.
-func cudaPlugins(cacheDir string) []string {
+func cudaPlugins() []string {
 	list := named(goXLAPlugins(), "cuda")
-	home, _ := os.UserHomeDir() // without one, that root is skipped
-	for _, root := range []string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX"), filepath.Join(home, ".local"), "/usr/local", "/usr"} {
-		if !filepath.IsAbs(root) {
+	roots := []string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX")}
+	if python, err := exec.LookPath("python3"); err == nil {
+		roots = append(roots, filepath.Dir(filepath.Dir(python)))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		roots = append(roots, filepath.Join(home, ".local"))
+	}
+	roots = append(roots, "/usr/local", "/usr")
+	for i, root := range roots {
+		if !filepath.IsAbs(root) || slices.Contains(roots[:i], root) {
 			continue
 		}
 		for _, site := range []string{"site-packages", "dist-packages"} {

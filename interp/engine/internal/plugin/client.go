@@ -63,6 +63,9 @@ type loadedPlugin struct {
 func Open(path, kind string, store *diskcache.Dir) (*Client, error) {
 	mu.Lock()
 	defer mu.Unlock()
+	if kind == "cuda" {
+		defer mute()()
+	}
 	slot, err := load(path, kind)
 	if err != nil {
 		return nil, fmt.Errorf("the XLA plugin %s cannot be loaded: %w", path, err)
@@ -78,6 +81,13 @@ func Open(path, kind string, store *diskcache.Dir) (*Client, error) {
 	c.base = [][]byte{loaded[slot].identity, []byte(c.Platform), []byte(c.Version),
 		[]byte(fmt.Sprint(backend.NumDevices(), " ", backend.DeviceDescription(0))), []byte(Machine())}
 	return c, nil
+}
+
+// mute keeps standard error silent until the function that it returns is called. The CUDA plugin greets there while it
+// starts, whatever log level is asked for, and in a notebook that looks like a failure.
+func mute() (unmute func()) {
+	kept := C.lg_mute()
+	return func() { C.lg_unmute(kept) }
 }
 
 // load returns the slot of a plugin, after registering it with go-xla. The name is absolute so that go-xla searches no

@@ -3,9 +3,11 @@
 #include "shim.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // Implemented in Go (client.go).
 extern lg_error* lgClientCreate(int slot, lg_client_create_args* args);
@@ -115,4 +117,19 @@ void lg_error_text(int slot, lg_error* err, const char** text, size_t* size) {
 void lg_error_free(int slot, lg_error* err) {
   lg_error_destroy_args args = {.struct_size = sizeof args, .error = err};
   ((void (*)(void*))real[slot]->fn[LG_ERROR_DESTROY])(&args);
+}
+
+int lg_mute(void) {
+  int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) return -1;
+  int kept = fcntl(2, F_DUPFD_CLOEXEC, 3);
+  if (kept >= 0) dup2(nowhere, 2);
+  close(nowhere);
+  return kept;
+}
+
+void lg_unmute(int kept) {
+  if (kept < 0) return;
+  dup2(kept, 2);
+  close(kept);
 }
