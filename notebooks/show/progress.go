@@ -1,0 +1,101 @@
+package show
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"lucigo/notebooks/internal/cell"
+)
+
+// Progress is one line that says how far a long piece of work has come. In a notebook the line changes
+// in place, ten times a second at most, and its last state stays; elsewhere a line is written every five
+// seconds and at the end. Its methods may be called from several goroutines.
+//
+//	p := show.Progress{Title: "training", Total: steps}
+//	defer p.Close()
+type Progress struct {
+	Title string
+	Total int // steps in all; 0 where that is not known
+
+	mu          sync.Mutex
+	id          string // of the output, "" before the first
+	start, next time.Time
+	done        int
+	note        string
+	stale       bool // done and note are newer than what is shown
+}
+
+// Set says that so many steps are done, with a word on how it goes, which may be "". Its error says that
+// the line could not be displayed.
+func (p *Progress) Set(done int, note string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin()
+	p.done, p.note, p.stale = done, note, true
+	if now := time.Now(); now.Before(p.next) && (done != p.Total || p.Total == 0) {
+		return nil
+	}
+	return p.show()
+}
+
+// Close shows the last state where it is not yet shown.
+func (p *Progress) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stale {
+		return nil
+	}
+	return p.show()
+}
+
+// begin starts the clock. A notebook shows the line at once.
+func (p *Progress) begin() {
+	if !p.start.IsZero() {
+		return
+	}
+	p.start = time.Now()
+	p.next = p.start.Add(pause())
+	if cell.InNotebook() {
+		p.id, p.next = cell.ID(), p.start
+	}
+}
+
+func pause() time.Duration {
+	if cell.InNotebook() {
+		return 100 * time.Millisecond
+	}
+	return 5 * time.Second
+}
+
+func (p *Progress) show() error {
+	took := time.Since(p.start)
+	line := p.line(took)
+	bar := ""
+	if p.Total > 0 {
+		bar = fmt.Sprintf(`<progress value="%d" max="%d"></progress> `, min(max(p.done, 0), p.Total), p.Total)
+	}
+	p.stale = false
+	err := cell.Update(p.id, cell.Output{HTML: "<div>" + bar + text(line) + "</div>", Text: line})
+	p.next = time.Now().Add(pause())
+	return err
+}
+
+// line is the state after the time given, as in "training: 50 of 200 · loss 0.3 · 3 s".
+func (p *Progress) line(took time.Duration) string {
+	s := fmt.Sprint(p.done)
+	if p.Total > 0 {
+		s += fmt.Sprint(" of ", p.Total)
+	}
+	if p.Title != "" {
+		s = p.Title + ": " + s
+	}
+	if p.note != "" {
+		s += " · " + p.note
+	}
+	unit := time.Second / 10
+	if took >= time.Minute {
+		unit = time.Second
+	}
+	return oneLine(s + " · " + took.Round(unit).String())
+}
