@@ -91,11 +91,20 @@ func Read(file string) (*Notebook, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > MaxSize {
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a file", file)
+	}
+	var b []byte
+	if info.Size() <= MaxSize {
+		if b, err = io.ReadAll(io.LimitReader(f, MaxSize+1)); err != nil {
+			return nil, err
+		}
+	}
+	if info.Size() > MaxSize || len(b) > MaxSize {
 		return nil, fmt.Errorf("%s: larger than %d MiB: clear its outputs, or split it", file, MaxSize>>20)
 	}
 	nb, err := Parse(b)

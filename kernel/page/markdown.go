@@ -16,6 +16,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
+	goldmarkhtml "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
@@ -84,6 +85,21 @@ func (m *markdown) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 			}
 		}
 		return ast.WalkSkipChildren, nil
+	})
+	r.Register(ast.KindAutoLink, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			link := n.(*ast.AutoLink)
+			url, label := link.URL(source), html.EscapeString(string(link.Label(source)))
+			if link.AutoLinkType == ast.AutoLinkEmail && !bytes.HasPrefix(bytes.ToLower(url), []byte("mailto:")) {
+				url = append([]byte("mailto:"), url...)
+			}
+			if goldmarkhtml.IsDangerousURL(url) {
+				w.WriteString(label)
+			} else {
+				w.WriteString(`<a href="` + html.EscapeString(string(util.URLEscape(url, false))) + `">` + label + "</a>")
+			}
+		}
+		return ast.WalkContinue, nil
 	})
 	r.Register(ast.KindImage, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {

@@ -4,6 +4,7 @@
 package tex
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"strings"
@@ -21,6 +22,9 @@ const (
 func MathML(formula string, display bool) (string, error) {
 	if len(formula) > maxSize {
 		return "", fmt.Errorf("a formula of %d bytes: %d are the most", len(formula), maxSize)
+	}
+	if !utf8.ValidString(formula) {
+		return "", errors.New("a formula that is not UTF-8")
 	}
 	p := parser{rest: formula}
 	row, err := p.row("")
@@ -131,6 +135,8 @@ func (p *parser) scripted() (string, error) {
 	for p.space(); ; p.space() {
 		primes := len(p.rest) - len(strings.TrimLeft(p.rest, "'"))
 		switch {
+		case p.peekCommand() == "limits", p.peekCommand() == "nolimits": // Where MathML puts them is right.
+			p.command()
 		case primes > 0 && sup == "":
 			p.rest = p.rest[primes:]
 			sup = operator(strings.Repeat("′", primes))
@@ -198,6 +204,9 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // atom reads one atom.
 func (p *parser) atom() (atom, error) {
+	if p.rest == "" {
+		return atom{}, errors.New("it ends too early")
+	}
 	if name, ok := p.command(); ok {
 		return p.apply(name)
 	}
@@ -211,7 +220,7 @@ func (p *parser) atom() (atom, error) {
 		}
 		p.rest = p.rest[1:]
 		return atom{xml: row}, nil
-	case c == '}', c == '&', c == '^', c == '_', c == '\'', c == '\\', c == '#', c == '%', c == '$', c == utf8.RuneError && size == 1:
+	case c == '}', c == '&', c == '^', c == '_', c == '\'', c == '\\', c == '#', c == '%', c == '$':
 		return atom{}, fmt.Errorf("%q is out of place", string(c))
 	case isDigit(p.rest[0]):
 		n := strings.IndexFunc(p.rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
@@ -339,7 +348,7 @@ func (p *parser) apply(name string) (atom, error) {
 		p.space()
 		a, err := p.atom()
 		return atom{xml: strings.Replace(a.xml, "</mo>", "\u0338</mo>", 1)}, err
-	case "limits", "nolimits", "displaystyle", "textstyle":
+	case "displaystyle", "textstyle":
 		return atom{}, nil
 	}
 	return atom{}, fmt.Errorf(`\%s is not known here`, name)

@@ -1,0 +1,273 @@
+package notebook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// checkFormat holds JSON against what nbformat 4.5 demands: field by field, nothing missing, nothing more.
+func checkFormat(b []byte) error {
+	var top map[string]any
+	if err := json.Unmarshal(b, &top); err != nil {
+		return err
+	}
+	fields := func(what string, o map[string]any, required string, optional ...string) error {
+		need := strings.Fields(required)
+		for _, f := range need {
+			if _, ok := o[f]; !ok {
+				return fmt.Errorf("%s has no %s", what, f)
+			}
+		}
+		for f := range o {
+			if !slices.Contains(need, f) && !slices.Contains(optional, f) {
+				return fmt.Errorf("%s has a field %s", what, f)
+			}
+		}
+		return nil
+	}
+	multiline := func(v any) bool {
+		list, ok := v.([]any)
+		for _, s := range list {
+			_, isString := s.(string)
+			ok = ok && isString
+		}
+		return ok
+	}
+	if err := fields("the notebook", top, "metadata nbformat nbformat_minor cells"); err != nil {
+		return err
+	}
+	if top["nbformat"] != 4.0 || top["nbformat_minor"] != 5.0 {
+		return fmt.Errorf("format %v.%v", top["nbformat"], top["nbformat_minor"])
+	}
+	id := regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
+	seen := map[string]bool{}
+	for i, c := range top["cells"].([]any) {
+		cell := c.(map[string]any)
+		var err error
+		switch cell["cell_type"] {
+		case "code":
+			err = fields("a code cell", cell, "id cell_type metadata source outputs execution_count")
+		case "markdown", "raw":
+			err = fields("a text cell", cell, "id cell_type metadata source", "attachments")
+		default:
+			err = fmt.Errorf("cell_type %v", cell["cell_type"])
+		}
+		if err != nil {
+			return err
+		}
+		name, _ := cell["id"].(string)
+		if !id.MatchString(name) || len(name) > 64 || seen[name] {
+			return fmt.Errorf("cell %d: id %q is invalid or not unique", i, name)
+		}
+		seen[name] = true
+		if _, ok := cell["metadata"].(map[string]any); !ok || !multiline(cell["source"]) {
+			return fmt.Errorf("cell %d: metadata or source", i)
+		}
+		outputs, _ := cell["outputs"].([]any)
+		if cell["cell_type"] == "code" && outputs == nil {
+			return fmt.Errorf("cell %d: outputs are no list", i)
+		}
+		for _, o := range outputs {
+			out := o.(map[string]any)
+			switch out["output_type"] {
+			case "stream":
+				err = fields("a stream", out, "output_type name text")
+				if err == nil && !multiline(out["text"]) {
+					err = fmt.Errorf("text %v", out["text"])
+				}
+			case "display_data":
+				err = fields("a display", out, "output_type data metadata")
+			case "execute_result":
+				err = fields("a result", out, "output_type data metadata execution_count")
+			case "error":
+				err = fields("an error", out, "output_type ename evalue traceback")
+				if err == nil && !multiline(out["traceback"]) {
+					err = fmt.Errorf("traceback %v", out["traceback"])
+				}
+			default:
+				err = fmt.Errorf("output_type %v", out["output_type"])
+			}
+			if data, ok := out["data"].(map[string]any); ok {
+				for mime, v := range data {
+					if !strings.HasSuffix(mime, "json") && !multiline(v) {
+						err = fmt.Errorf("%s: %v", mime, v)
+					}
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const sample = `{"nbformat":4,"nbformat_minor":2,"metadata":{"kernelspec":{"name":"x","display_name":"X","language":"Go"},"own":{"b":1.0,"a":[1]}},"future":1,"cells":[
+{"cell_type":"markdown","metadata":{},"source":["# A title\n","text"],"attachments":{"a.png":{"image/png":"AAAA"}}},
+{"cell_type":"code","metadata":{"tags":["parameters"],"x":1},"source":"var n = 1","execution_count":3,"outputs":[
+ {"output_type":"stream","name":"stdout","text":["a\n","b"]},
+ {"output_type":"display_data","data":{"text/html":["<b>\n","</b>"],"application/vnd.x+json":{"k":["s"]}},"metadata":{"w":1}},
+ {"output_type":"execute_result","data":{"text/plain":"3"},"metadata":{},"execution_count":3},
+ {"output_type":"error","ename":"E","evalue":"v","traceback":["t"]}]},
+{"cell_type":"code","id":"same","metadata":{},"source":[],"execution_count":null,"outputs":[]},
+{"cell_type":"raw","id":"same","metadata":{},"source":""},
+{"cell_type":"markdown","id":"not valid!","metadata":{},"source":"x"}]}`
+
+func TestParse(t *testing.T) {
+	nb, err := Parse([]byte("\xef\xbb\xbf" + sample)) // Some editors write a byte order mark.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(nb.Cells) != 5 || nb.Language() != "go" || nb.Title() != "A title" {
+		t.Fatalf("%d cells, language %q, title %q", len(nb.Cells), nb.Language(), nb.Title())
+	}
+	c := nb.Cells[1]
+	if c.Source != "var n = 1" || !c.Tagged("parameters") || *c.ExecutionCount != 3 || len(c.Outputs) != 4 {
+		t.Errorf("the code cell is read as %+v", c)
+	}
+	if s, _ := c.Outputs[1].Data.Text("text/html"); s != "<b>\n</b>" {
+		t.Errorf("text/html is %q", s)
+	}
+	if s, _ := c.Outputs[1].Data.Text("application/vnd.x+json"); s != `{"k":["s"]}` {
+		t.Errorf("JSON is %q", s)
+	}
+	if nb.Cells[2].ID != "same" || nb.Cells[3].ID == "same" {
+		t.Errorf("ids used twice: %q, %q", nb.Cells[2].ID, nb.Cells[3].ID)
+	}
+	if got := c.Printed(); got != "a\nbt\n" {
+		t.Errorf("printed %q", got)
+	}
+}
+
+// TestLawRoundTrip: what is written is valid, is read as the same, and is written the same again.
+func TestLawRoundTrip(t *testing.T) {
+	nb, err := Parse([]byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := nb.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkFormat(first); err != nil {
+		t.Errorf("%v:\n%s", err, first)
+	}
+	again, err := Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := again.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Errorf("written again, it is:\n%s\nnot\n%s", second, first)
+	}
+	for _, kept := range []string{`"own": {`, `1.0`, `"attachments"`, `"a\n",`, `"<b>\n",`, `"x": 1`} {
+		if !bytes.Contains(first, []byte(kept)) {
+			t.Errorf("%s is lost:\n%s", kept, first)
+		}
+	}
+	if bytes.Contains(first, []byte("future")) {
+		t.Error("a field that the format does not have is kept")
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", "not JSON"},
+		{"hello", "not JSON"},
+		{"{\n\"nbformat\": 4,\n oops}", "line 3"},
+		{"[]", "not a notebook"},
+		{`{"cells":[]}`, "no nbformat"},
+		{`{"nbformat":3,"nbformat_minor":0,"worksheets":[]}`, "nbformat 3.0 is not supported"},
+		{`{"nbformat":5,"cells":[]}`, "nbformat 5.0 is not supported"},
+		{`{"nbformat":4}`, "no list of cells"},
+		{`{"nbformat":4,"cells":[{"cell_type":"movie","source":""}]}`, `cell 1: unknown cell_type "movie"`},
+		{`{"nbformat":4,"cells":[{"cell_type":"code"}]}`, "cell 1: it has no source"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":[1]}]}`, "cell 1: neither a string nor a list"},
+		{`{"nbformat":4,"cells":[null]}`, "cell 1: unknown cell_type"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","metadata":{"tags":"x"}}]}`, "not a list of strings"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","metadata":{"tags":["a","a"]}}]}`, `invalid tag "a"`},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"x"}]}]}`, "cell 1: output 1: unknown output_type"},
+	} {
+		if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.text, err, c.want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "x.ipynb")
+	if err := os.WriteFile(file, []byte("%PDF-1.4"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(file); err == nil || !strings.HasPrefix(err.Error(), file) {
+		t.Errorf("the error does not begin with the file's name: %v", err)
+	}
+}
+
+func TestReadBoundsSize(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.ipynb")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(MaxSize + 1); err != nil { // Sparse: no disk is used.
+		t.Fatal(err)
+	}
+	if _, err := Read(file); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("an enormous file: %v", err)
+	}
+}
+
+func TestWriteReplacesWhole(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.ipynb")
+	nb := &Notebook{Cells: []*Cell{{Type: Code, Source: "a\n<b>"}}}
+	for range 2 {
+		if err := nb.Write(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Read(file)
+	if err != nil || got.Cells[0].Source != "a\n<b>" {
+		t.Errorf("read back: %v", err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%d files are left, want 1", len(entries))
+	}
+	if b, _ := os.ReadFile(file); !bytes.Contains(b, []byte("<b>")) {
+		t.Error("HTML is escaped in JSON")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["var x = ",1]}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		nb, err := Parse(b)
+		if err != nil {
+			return
+		}
+		out, err := nb.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkFormat(out); err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		if _, err := Parse(out); err != nil {
+			t.Fatal(err)
+		}
+		list, err := nb.Parameters()
+		if err == nil && len(list) > 0 {
+			_ = nb.Inject(map[string]string{list[0].Name: "1"}) // Any error will do, no panic.
+		}
+	})
+}

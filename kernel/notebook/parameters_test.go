@@ -1,0 +1,100 @@
+package notebook
+
+import (
+	"strings"
+	"testing"
+)
+
+func withParameters(source string) *Notebook {
+	return &Notebook{Cells: []*Cell{
+		{ID: "a", Type: Markdown, Source: "text"},
+		{ID: "b", Type: Code, Source: source, Metadata: Metadata{"tags": []byte(`["parameters"]`)}},
+		{ID: "c", Type: Code, Source: "%%\nfmt.Println(1)", Metadata: Metadata{}},
+	}}
+}
+
+const declarations = `%env X=1
+// The model.
+var model = "scenes"
+var (
+	n, eps   = 3, 0.5
+	on       bool
+	d        = 2 * time.Second
+	big uint8 = 1
+	layers   = []string{"a"}
+)
+const size = 224
+var x, y = f()
+func helper() {}`
+
+func TestInject(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"model", `goo"gle`, `var model string = "goo\"gle"`},
+		{"model", "3", `var model string = "3"`},
+		{"n", "-7", "var n int = -7"},
+		{"eps", "1", "var eps float64 = 1"},
+		{"eps", "-1e-3", "var eps float64 = -1e-3"},
+		{"on", "1", "var on bool = true"},
+		{"d", "time.Minute", "var d = time.Minute"},
+		{"big", "255", "var big uint8 = 255"},
+		{"layers", `[]string{"b", "c"}`, `var layers = []string{"b", "c"}`},
+		{"size", "32", "const size = 32"},
+		{"x", "4", "var x = 4"},
+	} {
+		nb := withParameters(declarations)
+		if err := nb.Inject(map[string]string{c.name: c.value}); err != nil {
+			t.Errorf("%s=%s: %v", c.name, c.value, err)
+			continue
+		}
+		if len(nb.Cells) != 4 || !nb.Cells[2].Tagged("injected-parameters") {
+			t.Fatalf("%s: no injected cell behind the parameters", c.name)
+		}
+		if got := nb.Cells[2].Source; got != "// Parameters of this run\n"+c.want {
+			t.Errorf("%s=%s injects %q, want %q", c.name, c.value, got, c.want)
+		}
+		if nb.Cells[2].ID == "" {
+			t.Error("the injected cell has no id")
+		}
+	}
+}
+
+func TestInjectReplacesAndOrders(t *testing.T) {
+	nb := withParameters(declarations)
+	for _, v := range []string{"1", "2"} {
+		if err := nb.Inject(map[string]string{"n": v, "model": "m"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(nb.Cells) != 4 {
+		t.Fatalf("%d cells, want 4", len(nb.Cells))
+	}
+	if want := "// Parameters of this run\nvar model string = \"m\"\nvar n int = 2"; nb.Cells[2].Source != want {
+		t.Errorf("%q, want %q", nb.Cells[2].Source, want)
+	}
+}
+
+func TestInjectErrors(t *testing.T) {
+	for _, c := range []struct{ source, name, value, want string }{
+		{declarations, "modle", "x", `no parameter modle; it has: model = "scenes", n = 3, eps = 0.5, on, d = 2 * time.Second`},
+		{declarations, "n", "2.5", `parameter n: "2.5" is no int`},
+		{declarations, "n", "1; os.Exit(0)", "is no int"},
+		{declarations, "big", "256", "is no uint8"},
+		{declarations, "on", "perhaps", "neither true nor false"},
+		{declarations, "eps", "f()", "is no number"},
+		{declarations, "d", "5s", "is no Go expression (its default is 2 * time.Second)"},
+		{declarations, "d", "1\nfunc main() {}", "is no Go expression"},
+		{"x :=", "x", "1", "not a list of declarations"},
+	} {
+		err := withParameters(c.source).Inject(map[string]string{c.name: c.value})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s=%s: %v, want %q", c.name, c.value, err, c.want)
+		}
+	}
+	nb := &Notebook{Cells: []*Cell{{Type: Code, Source: "var n = 1", Metadata: Metadata{}}}}
+	if err := nb.Inject(map[string]string{"n": "1"}); err == nil || !strings.Contains(err.Error(), "none of its code cells is tagged parameters") {
+		t.Errorf("a notebook without parameters: %v", err)
+	}
+	if err := nb.Inject(nil); err != nil || len(nb.Cells) != 1 {
+		t.Errorf("nothing to inject: %v", err)
+	}
+}
