@@ -84,7 +84,9 @@ func (b block) forward(s *model.Scope, x *graph.Node) *graph.Node {
 	name := "inception_" + b.name
 	s = s.In("%s", name)
 	point := layer.Square(1, 1, 0)
-	conv := func(at string, x *graph.Node, out int, w layer.Window) *graph.Node { return convolve(s, name+"/", at, x, out, w) }
+	conv := func(at string, x *graph.Node, out int, w layer.Window) *graph.Node {
+		return convolve(s, name+"/", at, x, out, w)
+	}
 
 	one := conv("1x1", x, b.one, point)
 	three := conv("3x3", conv("3x3_reduce", x, b.reduce3, point), b.three, layer.Square(3, 1, 1))
