@@ -34,6 +34,10 @@ func Open(path string) (*interp.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newModel(w)
+}
+
+func newModel(w interp.Weights) (*interp.Model, error) {
 	return interp.New(interp.Spec{
 		Name:    "GoogLeNet",
 		Forward: Forward,
@@ -150,6 +154,11 @@ func (p parameter) read(f *safetensors.File) (*interp.Weight, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.weight(data)
+}
+
+// weight turns the numbers of a tensor into the layout of the network.
+func (p parameter) weight(data []float32) (*interp.Weight, error) {
 	switch len(p.dims) {
 	case 4:
 		o, i, h, w := p.dims[0], p.dims[1], p.dims[2], p.dims[3]

@@ -1,0 +1,212 @@
+// Package caffe reads the weights of networks that Caffe trained: the blobs of a .caffemodel, a
+// NetParameter in the encoding of protocol buffers. The format is described in
+// src/caffe/proto/caffe.proto of BVLC/caffe.
+//
+// Nothing in a file is believed: a blob's dimensions must agree with the numbers that are there.
+package caffe
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"lucigo/models/internal/wire"
+)
+
+// Blob is a tensor of weights.
+type Blob struct {
+	// Dims are the lengths of the axes, the last one contiguous: [out, in/groups, h, w] of a
+	// convolution's weights, [out, in] of an inner product's. In files of before 2015 every blob has four
+	// axes, of which the first are 1 where they are not needed: see Is.
+	Dims []int
+
+	// Data are the numbers. Those of a file in double precision are rounded.
+	Data []float32
+}
+
+// Is says whether the blob has these dimensions, but for axes of length 1 in front, as Caffe itself
+// compares them.
+func (b Blob) Is(dims ...int) bool { return slices.Equal(significant(b.Dims), significant(dims)) }
+
+// significant is dims without the axes of length 1 in front.
+func significant(dims []int) []int {
+	for len(dims) > 0 && dims[0] == 1 {
+		dims = dims[1:]
+	}
+	return dims
+}
+
+// maxBlobs is how many blobs a file may have, and maxDims how many axes a blob: Caffe's own limit.
+const (
+	maxBlobs = 1 << 16
+	maxDims  = 32
+)
+
+// Weights returns the blobs of the layers of a .caffemodel that have any, by the layer's name: of a
+// convolution and an inner product, the weights and, unless the layer has none, the biases. Files of both
+// versions of Caffe's layers are read.
+func Weights(path string) (map[string][]Blob, error) {
+	b, err := wire.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("weights of Caffe: %w", err)
+	}
+	w, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
+}
+
+// Parse is Weights of a file's content. It keeps nothing of b.
+func Parse(b []byte) (map[string][]Blob, error) {
+	all := map[string][]Blob{}
+	count := 0
+	for f, err := range wire.Fields(b) {
+		if err != nil {
+			return nil, err
+		}
+		// NetParameter has V1LayerParameter layers = 2 and LayerParameter layer = 100.
+		nameField, blobsField := 4, 6
+		switch f.Number {
+		case 2:
+		case 100:
+			nameField, blobsField = 1, 7
+		default:
+			continue
+		}
+		content, err := f.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		name, blobs, err := layer(content, nameField, blobsField, maxBlobs-count)
+		if err != nil {
+			return nil, fmt.Errorf("layer %.200q: %w", name, err)
+		}
+		if len(blobs) == 0 {
+			continue
+		}
+		if _, twice := all[name]; twice {
+			return nil, fmt.Errorf("layer %.200q stands twice", name)
+		}
+		all[name] = blobs
+		count += len(blobs)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no layer has weights: a .caffemodel is wanted, which is the binary file of a trained network; " +
+			"a .prototxt describes one only, and files of before 2014 are brought up to date by Caffe's upgrade_net_proto_binary")
+	}
+	return all, nil
+}
+
+// layer reads a layer's name and blobs. Their fields' numbers differ between the versions.
+func layer(b []byte, nameField, blobsField, most int) (name string, blobs []Blob, err error) {
+	for f, err := range wire.Fields(b) {
+		if err != nil {
+			return name, nil, err
+		}
+		if f.Number != nameField && f.Number != blobsField {
+			continue
+		}
+		content, err := f.Bytes()
+		if err != nil {
+			return name, nil, err
+		}
+		if f.Number == nameField {
+			name = string(content)
+			continue
+		}
+		if len(blobs) == most {
+			return name, nil, fmt.Errorf("the file has more than %d blobs", maxBlobs)
+		}
+		blob, err := parseBlob(content)
+		if err != nil {
+			return name, nil, fmt.Errorf("blob %d: %w", len(blobs), err)
+		}
+		blobs = append(blobs, blob)
+	}
+	return name, blobs, nil
+}
+
+// parseBlob reads a BlobProto.
+func parseBlob(b []byte) (Blob, error) {
+	var (
+		data           []float32
+		dims           []int64
+		legacy         [4]int64 // num, channels, height, width
+		old            bool
+		single, double bool
+	)
+	for f, err := range wire.Fields(b) {
+		if err != nil {
+			return Blob{}, err
+		}
+		switch f.Number {
+		case 1, 2, 3, 4:
+			old = true
+			legacy[f.Number-1], err = f.Int()
+		case 5:
+			single = true
+			data, err = numbers(data, f, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
+		case 7:
+			dims, err = shape(f)
+		case 8:
+			double = true
+			data, err = numbers(data, f, 8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) })
+		}
+		if err != nil {
+			return Blob{}, err
+		}
+	}
+	if old && dims == nil {
+		dims = legacy[:]
+	}
+	blob := Blob{Dims: make([]int, len(dims)), Data: data}
+	size := 1
+	for i, d := range dims {
+		if d < 1 || int64(size) > math.MaxInt32/d {
+			return Blob{}, fmt.Errorf("it is shaped %v", dims)
+		}
+		size *= int(d)
+		blob.Dims[i] = int(d)
+	}
+	switch {
+	case single && double:
+		return Blob{}, errors.New("it has numbers in both precisions")
+	case len(data) != size:
+		return Blob{}, fmt.Errorf("it is shaped %v, which is %d numbers, and has %d: the file is truncated or damaged", dims, size, len(data))
+	}
+	return blob, nil
+}
+
+// numbers appends the numbers of a field, each of the given width in bytes.
+func numbers(data []float32, f wire.Field, width int, number func([]byte) float32) ([]float32, error) {
+	b, err := f.Fixed(width)
+	if err != nil {
+		return nil, err
+	}
+	data = slices.Grow(data, len(b)/width)
+	for ; len(b) > 0; b = b[width:] {
+		data = append(data, number(b))
+	}
+	return data, nil
+}
+
+// shape reads a BlobShape.
+func shape(f wire.Field) (dims []int64, err error) {
+	b, err := f.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	dims = []int64{}
+	for f, err := range wire.Fields(b) {
+		if err == nil && f.Number == 1 {
+			dims, err = f.Ints(dims, maxDims)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return dims, nil
+}

@@ -1,0 +1,219 @@
+package caffe
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// message is a message being written.
+type message []byte
+
+func (m *message) bytes(field protowire.Number, b []byte) {
+	*m = protowire.AppendBytes(protowire.AppendTag(*m, field, protowire.BytesType), b)
+}
+
+func (m *message) text(field protowire.Number, s string) { m.bytes(field, []byte(s)) }
+
+func (m *message) integer(field protowire.Number, v uint64) {
+	*m = protowire.AppendVarint(protowire.AppendTag(*m, field, protowire.VarintType), v)
+}
+
+// floats is a packed list.
+func floats(data ...float32) (b []byte) {
+	for _, v := range data {
+		b = protowire.AppendFixed32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// blob is a BlobProto of today.
+func blob(data []float32, dims ...uint64) []byte {
+	var m, s message
+	var packed []byte
+	for _, d := range dims {
+		packed = protowire.AppendVarint(packed, d)
+	}
+	s.bytes(1, packed)
+	m.bytes(7, s)
+	m.bytes(5, floats(data...))
+	return m
+}
+
+// layerOf is a LayerParameter of a network of today.
+func layerOf(name string, blobs ...[]byte) []byte {
+	var l, net message
+	l.text(1, name)
+	l.text(2, "Convolution")
+	l.text(3, "data")
+	for _, b := range blobs {
+		l.bytes(7, b)
+	}
+	net.bytes(100, l)
+	return net
+}
+
+func TestReadsBothVersionsOfLayers(t *testing.T) {
+	var net message
+	net.text(1, "a network")
+
+	var l, legacy message // as until 2015, not packed, behind its name
+	l.text(4, "old")
+	l.integer(5, 4)
+	for i, d := range []uint64{1, 1, 2, 3} {
+		legacy.integer(protowire.Number(i+1), d)
+	}
+	for i := range 6 {
+		legacy = protowire.AppendFixed32(protowire.AppendTag(legacy, 5, protowire.Fixed32Type), math.Float32bits(float32(i)/3))
+	}
+	legacy.bytes(6, floats(9, 9, 9)) // gradients
+	l.bytes(6, legacy)
+	net.bytes(2, l)
+
+	net = append(net, layerOf("new/conv", blob([]float32{1, -2, 3, -4}, 2, 2, 1, 1), blob([]float32{5, 6}, 2))...)
+	net = append(net, layerOf("data")...)
+
+	var double, s message
+	s.integer(1, 2) // not packed
+	double.bytes(7, s)
+	var b []byte
+	for _, v := range []float64{0.1, 1e300} {
+		b = protowire.AppendFixed64(b, math.Float64bits(v))
+	}
+	double.bytes(8, b)
+	net = append(net, layerOf("double", double)...)
+	net.integer(999, 1) // of a later version of the format
+
+	path := filepath.Join(t.TempDir(), "x.caffemodel")
+	if err := os.WriteFile(path, net, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Weights(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w) != 3 {
+		t.Errorf("%d layers have weights, want 3", len(w))
+	}
+	third := float32(1) / 3
+	for name, want := range map[string][]Blob{
+		"old":      {{[]int{1, 1, 2, 3}, []float32{0, third, 2 * third, 1, 4 * third, 5 * third}}},
+		"new/conv": {{[]int{2, 2, 1, 1}, []float32{1, -2, 3, -4}}, {[]int{2}, []float32{5, 6}}},
+		"double":   {{[]int{2}, []float32{0.1, float32(math.Inf(1))}}},
+	} {
+		got := w[name]
+		if len(got) != len(want) {
+			t.Errorf("%s has %d blobs, want %d", name, len(got), len(want))
+			continue
+		}
+		for i := range want {
+			same := slices.EqualFunc(got[i].Data, want[i].Data, func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 || a == b })
+			if !slices.Equal(got[i].Dims, want[i].Dims) || !same {
+				t.Errorf("%s, blob %d: %v, want %v", name, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+func TestIs(t *testing.T) {
+	for _, c := range []struct {
+		blob, dims []int
+		want       bool
+	}{
+		{[]int{2, 3}, []int{2, 3}, true},
+		{[]int{1, 1, 2, 3}, []int{2, 3}, true},
+		{[]int{1, 3}, []int{3}, true},
+		{[]int{2, 3}, []int{3, 2}, false},
+		{[]int{2, 1, 1, 1}, []int{2}, false},
+		{[]int{1, 1, 1, 1}, []int{1}, true},
+	} {
+		if got := (Blob{Dims: c.blob}).Is(c.dims...); got != c.want {
+			t.Errorf("%v is %v: %v, want %v", c.blob, c.dims, got, c.want)
+		}
+	}
+}
+
+func TestRejectsBadFiles(t *testing.T) {
+	ones := func(n int) []float32 { return slices.Repeat([]float32{1}, n) }
+	var both message
+	both.bytes(5, floats(1))
+	both.bytes(8, make([]byte, 8))
+	var odd message
+	odd.bytes(5, make([]byte, 7))
+	var deep message
+	s := message{}
+	s.bytes(1, slices.Repeat([]byte{1}, maxDims+1))
+	deep.bytes(7, s)
+	deep.bytes(5, floats(1))
+	good := layerOf("conv", blob(ones(4), 4))
+	for what, c := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"nothing":                  {nil, "no layer has weights"},
+		"text":                     {[]byte("name: \"GoogleNet\"\nlayer {\n}\n"), "another format"},
+		"a cut file":               {good[:len(good)-3], "truncated"},
+		"too few numbers":          {layerOf("conv1", blob(ones(3), 2, 2)), `layer "conv1": blob 0: it is shaped [2 2], which is 4 numbers, and has 3`},
+		"too many numbers":         {layerOf("conv1", blob(ones(5), 2, 2)), "and has 5"},
+		"an axis of length 0":      {layerOf("conv1", blob(nil, 0)), "shaped [0]"},
+		"a negative axis":          {layerOf("conv1", blob(ones(1), 1<<64-1)), "shaped [-1]"},
+		"more than memory":         {layerOf("conv1", blob(ones(1), 1<<31, 1<<31, 1<<31)), "shaped"},
+		"an overflowing shape":     {layerOf("conv1", blob(ones(1), 1<<16, 1<<16, 1<<32)), "shaped"},
+		"both precisions":          {layerOf("conv1", both), "both precisions"},
+		"bytes left over":          {layerOf("conv1", odd), "32-bit"},
+		"too many axes":            {layerOf("conv1", deep), "more than 32"},
+		"two layers of a name":     {slices.Concat(good, good), `"conv" stands twice`},
+		"too many blobs":           {layerOf("conv", slices.Repeat([][]byte{blob(ones(1))}, maxBlobs+1)...), "more than 65536 blobs"},
+		"a layer that is a number": {[]byte{100<<3&0x7f | 0x80, 100 >> 4, 1}, "not a string or message"},
+	} {
+		w, err := Parse(c.file)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %d layers, error %v, want one with %q", what, len(w), err, c.want)
+		}
+	}
+	if _, err := Weights("no/such.caffemodel"); err == nil || !strings.Contains(err.Error(), "no/such.caffemodel") {
+		t.Errorf("a file that is missing: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	good := slices.Concat(layerOf("conv", blob([]float32{1, 2}, 2, 1), blob([]float32{3}, 1)), layerOf("data"))
+	f.Add(good)
+	f.Add(good[:20])
+	var l, legacy, net message
+	l.text(4, "old")
+	for i := range 4 {
+		legacy.integer(protowire.Number(i+1), 1)
+	}
+	legacy.bytes(5, floats(1))
+	l.bytes(6, legacy)
+	net.bytes(2, l)
+	f.Add([]byte(net))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		w, err := Parse(b)
+		if err != nil {
+			return
+		}
+		total := 0
+		for name, blobs := range w {
+			for _, blob := range blobs {
+				size := 1
+				for _, d := range blob.Dims {
+					size *= d
+				}
+				if size != len(blob.Data) {
+					t.Errorf("%q is shaped %v and has %d numbers", name, blob.Dims, len(blob.Data))
+				}
+				total += size
+			}
+		}
+		if 4*total > len(b) {
+			t.Errorf("%d numbers from %d bytes", total, len(b))
+		}
+	})
+}

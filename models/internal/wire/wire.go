@@ -1,0 +1,143 @@
+// Package wire walks through messages in the encoding of protocol buffers, without their schema: a reader
+// of a format names the few fields that it needs. The encoding is described at
+// https://protobuf.dev/programming-guides/encoding.
+//
+// Nothing is copied and nothing is allocated but the numbers that are asked for, so that a message cannot
+// take more memory than it is long.
+package wire
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"os"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// MaxFile is the length in bytes of the longest message that protocol buffers allow.
+const MaxFile = 1<<31 - 1
+
+// ReadFile returns the content of a regular file of at most MaxFile bytes.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > MaxFile:
+		return nil, fmt.Errorf("%s has %d bytes, of which protocol buffers allow %d: it is another kind of file", path, info.Size(), MaxFile)
+	}
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, fmt.Errorf("%s was cut while being read: %w", path, err)
+	}
+	return b, nil
+}
+
+// Field is a field of a message.
+type Field struct {
+	// Number is the field's number in the schema.
+	Number int
+
+	kind protowire.Type
+	num  uint64
+	raw  []byte // the content of a length-delimited field, the bytes of a fixed one
+}
+
+// Fields goes through the fields of a message in the order they stand in. After an error it ends.
+func Fields(b []byte) iter.Seq2[Field, error] {
+	return func(yield func(Field, error) bool) {
+		for at := 0; at < len(b); {
+			number, kind, n := protowire.ConsumeTag(b[at:])
+			f := Field{Number: int(number), kind: kind}
+			m := 0
+			if n >= 0 {
+				m = f.value(number, b[at+n:])
+			}
+			if n < 0 || m < 0 {
+				yield(Field{}, fmt.Errorf("byte %d of %d: %w: the file is truncated, damaged or of another format",
+					at, len(b), protowire.ParseError(min(n, m))))
+				return
+			}
+			if !yield(f, nil) {
+				return
+			}
+			at += n + m
+		}
+	}
+}
+
+// value reads the field's value, which stands at the beginning of b, and returns its length.
+func (f *Field) value(number protowire.Number, b []byte) (n int) {
+	switch f.kind {
+	case protowire.VarintType:
+		f.num, n = protowire.ConsumeVarint(b)
+	case protowire.BytesType:
+		f.raw, n = protowire.ConsumeBytes(b)
+	default:
+		n = protowire.ConsumeFieldValue(number, f.kind, b)
+		f.raw = b[:max(n, 0)]
+	}
+	return n
+}
+
+// Bytes returns the content of a string, a bytes field or a message. It is part of what was read.
+func (f Field) Bytes() ([]byte, error) {
+	if f.kind != protowire.BytesType {
+		return nil, f.not("a string or message")
+	}
+	return f.raw, nil
+}
+
+// Int returns the value of an integer, an enumeration or a bool.
+func (f Field) Int() (int64, error) {
+	if f.kind != protowire.VarintType {
+		return 0, f.not("an integer")
+	}
+	return int64(f.num), nil
+}
+
+// Ints appends the values of a repeated integer field to dst, packed or not. More than most in dst are an
+// error.
+func (f Field) Ints(dst []int64, most int) ([]int64, error) {
+	b := f.raw
+	switch f.kind {
+	case protowire.VarintType:
+		dst = append(dst, int64(f.num))
+	case protowire.BytesType:
+		for len(b) > 0 && len(dst) <= most {
+			v, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return nil, f.not("a list of integers")
+			}
+			dst, b = append(dst, int64(v)), b[n:]
+		}
+	default:
+		return nil, f.not("a list of integers")
+	}
+	if len(dst) > most {
+		return nil, fmt.Errorf("field %d has more than %d integers", f.Number, most)
+	}
+	return dst, nil
+}
+
+// Fixed returns the bytes, little-endian, of a repeated field of numbers of the given width, 4 or 8: all
+// of a packed one, one number of another.
+func (f Field) Fixed(width int) ([]byte, error) {
+	single := width == 4 && f.kind == protowire.Fixed32Type || width == 8 && f.kind == protowire.Fixed64Type
+	if packed := f.kind == protowire.BytesType && len(f.raw)%width == 0; !single && !packed {
+		return nil, f.not(fmt.Sprintf("a list of %d-bit numbers", 8*width))
+	}
+	return f.raw, nil
+}
+
+func (f Field) not(what string) error {
+	return fmt.Errorf("field %d is not %s: the file is damaged or of another format", f.Number, what)
+}
