@@ -18,6 +18,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -26,6 +27,7 @@ import (
 
 const (
 	pageWidth   = 960  // pixels that a figure's pictures share
+	padding     = 4    // around each
 	largestSize = 224  // pixels of a picture's width, where there is room
 	least       = 48   // the same, however many columns there are
 	maxPictures = 2000 // of one figure, so that a slip does not choke the browser
@@ -77,7 +79,7 @@ func (f Figure) HTML() (string, error) {
 	}
 	place := f.alignment()
 	var b strings.Builder
-	b.WriteString(`<table border="0" cellspacing="0" cellpadding="4">`)
+	b.WriteString(`<table border="0" cellspacing="0" cellpadding="` + strconv.Itoa(padding) + `">`)
 	if f.Title != "" {
 		fmt.Fprintf(&b, `<caption><b>%s</b></caption>`, text(f.Title))
 	}
@@ -234,7 +236,7 @@ func (f Figure) alignment() string {
 	for _, row := range f.Cells {
 		for _, c := range row {
 			if c.Picture != nil {
-				return fmt.Sprintf(` width="%d" align="center" style="text-align:center"`, f.size())
+				return fmt.Sprintf(` width="%d" align="center" style="text-align:center"`, f.size()+2*padding)
 			}
 		}
 	}
@@ -245,7 +247,7 @@ func (f Figure) size() int {
 	if f.Size > 0 {
 		return f.Size
 	}
-	return min(max(pageWidth/len(f.Cells[0]), least), largestSize)
+	return min(max(pageWidth/len(f.Cells[0])-2*padding, least), largestSize)
 }
 
 func (f Figure) picture(b *strings.Builder, c Cell, place string) error {
@@ -263,7 +265,7 @@ func (f Figure) picture(b *strings.Builder, c Cell, place string) error {
 	if c.Note != "" {
 		alt += ": " + oneLine(c.Note)
 	}
-	fmt.Fprintf(b, `<img src="%s" width="%d" height="%d" alt="%s" title="%[4]s"/>`, src, w, h, cell.Escape(alt))
+	fmt.Fprintf(b, `<img src="%s" width="%d" height="%d" alt="%s" title="%[4]s" style="max-width:100%%;height:auto"/>`, src, w, h, cell.Escape(alt))
 	return nil
 }
 

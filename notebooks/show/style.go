@@ -131,22 +131,16 @@ func (s Style) ramp() ramp {
 
 // reduce returns one number for every pixel of map n.
 func (s Style) reduce(m interp.Maps, n int) ([]float64, error) {
-	values := make([]float64, m.H*m.W)
-	pix := m.Pix[n*m.H*m.W*m.C:]
-	for i := range values {
-		for c, v := range pix[i*m.C : (i+1)*m.C] {
-			switch {
-			case math.IsNaN(v) || math.IsInf(v, 0):
-				return nil, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
-					n, v, i/m.W, i%m.W, c)
-			case s.Signed:
-				values[i] += v / float64(m.C)
-			default:
-				values[i] = max(values[i], math.Abs(v))
-			}
+	for i, v := range m.Map(n) {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
+				n, v, i/(m.W*m.C), i/m.C%m.W, i%m.C)
 		}
 	}
-	return values, nil
+	if s.Signed {
+		return m.Mean(n), nil
+	}
+	return m.Magnitude(n), nil
 }
 
 // largest returns the magnitude that gets the strongest colour: the percentile, interpolated between the
