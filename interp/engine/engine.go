@@ -285,17 +285,17 @@ func openCPU(cfg Config) (*Engine, error) {
 		}
 		problems = append(problems, err)
 	}
-	switch {
-	case installer != nil && !cfg.NoInstall:
+	if installer != nil && !cfg.NoInstall {
 		path, err := installer(context.Background(), cfg.CacheDir, cfg.Log)
 		if err == nil {
 			return openPlugin(cfg, path, XLACPU)
 		}
-		problems = append(problems, err)
-	case len(problems) == 0:
-		problems = append(problems, errors.New("no XLA plugin is installed; get it with go run ./kernel install (63 MB)"))
+		return nil, errors.Join(append(problems, err)...)
 	}
-	return nil, errors.Join(problems...)
+	if len(problems) == 0 {
+		problems = append(problems, errors.New("no XLA plugin is installed"))
+	}
+	return nil, errors.Join(append(problems, errors.New("get one with go run ./kernel install (63 MB)"))...)
 }
 
 func openCUDA(cfg Config) (*Engine, error) {

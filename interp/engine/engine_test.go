@@ -113,6 +113,32 @@ func TestFallBackToGo(t *testing.T) {
 	}
 }
 
+func TestNoHome(t *testing.T) {
+	r := run(t, "HOME=", "XDG_CACHE_HOME=", "LUCIGO_CACHE=", "PJRT_PLUGIN_LIBRARY_PATH=/none").right(t)
+	if r.Kind != "go" || r.Notice == "" {
+		t.Errorf("%s, notice %q", r.Kind, r.Notice)
+	}
+	r = run(t, "HOME=", "XDG_CACHE_HOME=", "LUCIGO_CACHE=", "PJRT_PLUGIN_LIBRARY_PATH=/none", "LUCIGO_BACKEND=xla:"+xlaPlugin(t)).right(t)
+	if r.Kind != "xla:cpu" || !strings.Contains(r.Cache.Off, "LUCIGO_CACHE") {
+		t.Errorf("%s, %+v", r.Kind, r.Cache)
+	}
+}
+
+func TestLogGetsTheNotice(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("LUCIGO_BACKEND", "")
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
+	var lines []string
+	e, err := engine.Open(engine.Config{CacheDir: dir, NoInstall: true, Log: func(line string) { lines = append(lines, line) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind() != engine.Go || len(lines) != 1 || lines[0] != e.Notice() || !strings.Contains(lines[0], "install") && !strings.Contains(lines[0], "cgo") {
+		t.Errorf("%s, lines %q", e, lines)
+	}
+}
+
 func TestChoices(t *testing.T) {
 	file := xlaPlugin(t)
 	for choice, want := range map[string]string{"go": "go", "xla:cpu": "xla:cpu", "xla:" + file: "xla:cpu"} {
