@@ -36,7 +36,7 @@ func (s Scene) Draw(size int) *Picture {
 		for k := range rays * rays {
 			x := (float64(px*rays+k%rays)+0.5)/float64(size*rays)*2 - 1
 			y := 1 - (float64(py*rays+k/rays)+0.5)/float64(size*rays)*2
-			c, at, ok := v.look(x, y)
+			c, at, ok := v.look(x, y, hits == 0)
 			if !ok {
 				continue
 			}
@@ -95,8 +95,9 @@ func (s *Scene) view() view {
 
 type place struct{ depth, u, v float64 }
 
-// look follows the ray through the point (x, y) of the picture, in half image widths from the middle, y up.
-func (v *view) look(x, y float64) (c RGB, at place, ok bool) {
+// look follows the ray through the point (x, y) of the picture, in half image widths from the middle, y up. The surface coordinates
+// are only sure to be there when asked for.
+func (v *view) look(x, y float64, asked bool) (c RGB, at place, ok bool) {
 	qx, qy := (x-v.X)/v.Size, (y-v.Y)/v.Size
 	if !(qx*qx+qy*qy < v.bound*v.bound) {
 		return c, at, false
@@ -108,7 +109,10 @@ func (v *view) look(x, y float64) (c RGB, at place, ok bool) {
 		return c, at, false
 	}
 	p := v.eye.along(d, t)
-	ch := v.Shape.chart(p, n, v.density)
+	var ch chart
+	if asked || v.Surface.charted() {
+		ch = v.Shape.chart(p, n, v.density)
+	}
 	c = v.Colours[0].mix(v.Colours[1], v.Finish.mix(v.Surface, p, ch))
 
 	bright := v.Ambient + (1.05-v.Ambient)*max(0, n.dot(v.light))

@@ -16,7 +16,8 @@ package scenes
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"lucigo/interp/near"
 )
 
 // Shape is the solid of a scene. The zero value is [Sphere].
@@ -84,18 +85,16 @@ func nameOf(kind string, i int, names []string) string {
 
 // ParseShape returns the solid of that name (as [Shape.String] writes it).
 func ParseShape(name string) (Shape, error) {
-	i := slices.Index(shapeNames, name)
-	if i < 0 {
-		return 0, fmt.Errorf("scenes: no shape is named %q: choose one of %s", name, strings.Join(shapeNames, ", "))
+	if i := slices.Index(shapeNames, name); i >= 0 {
+		return Shape(i), nil
 	}
-	return Shape(i), nil
+	return 0, fmt.Errorf("scenes: %w", near.Error("shape", name, shapeNames))
 }
 
 // ParseSurface returns the surface of that name (as [Surface.String] writes it).
 func ParseSurface(name string) (Surface, error) {
-	i := slices.Index(surfaceNames, name)
-	if i < 0 {
-		return 0, fmt.Errorf("scenes: no surface is named %q: choose one of %s", name, strings.Join(surfaceNames, ", "))
+	if i := slices.Index(surfaceNames, name); i >= 0 {
+		return Surface(i), nil
 	}
-	return Surface(i), nil
+	return 0, fmt.Errorf("scenes: %w", near.Error("surface", name, surfaceNames))
 }

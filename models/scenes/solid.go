@@ -42,6 +42,8 @@ type span struct {
 	normal  vec
 }
 
+var up, down = vec{0, 1, 0}, vec{0, -1, 0}
+
 func everything() span { return span{in: math.Inf(-1), out: math.Inf(1)} }
 
 // and intersects two spans; the later entry decides the normal.
@@ -67,6 +69,21 @@ func (s span) half(n vec, h float64, o, d vec) span {
 		s.out = math.Inf(-1)
 	}
 	return s
+}
+
+// slab is the span between the planes at ±h across the axis along which the ray starts at o and moves by d.
+func slab(o, d, h float64, axis vec) span {
+	if d == 0 {
+		if math.Abs(o) > h {
+			return span{in: 1, out: 0}
+		}
+		return everything()
+	}
+	inv := 1 / d
+	if d > 0 {
+		return span{(-h - o) * inv, (h - o) * inv, axis.times(-1)}
+	}
+	return span{(h - o) * inv, (-h - o) * inv, axis}
 }
 
 // roots returns the span of a·t² + 2b·t + c ≤ 0 for a > 0, empty when there is none.
@@ -113,15 +130,13 @@ func (s Shape) hit(o, d vec) (t float64, normal vec, ok bool) {
 		return hitCapsule(o, d)
 	}
 	in := everything()
-	up, down := vec{0, 1, 0}, vec{0, -1, 0}
 	switch s {
 	case Sphere:
 		in = ball(0, sphereR, o, d)
 	case Cube:
-		in = in.half(vec{1, 0, 0}, cubeH, o, d).half(vec{-1, 0, 0}, cubeH, o, d).half(up, cubeH, o, d).
-			half(down, cubeH, o, d).half(vec{0, 0, 1}, cubeH, o, d).half(vec{0, 0, -1}, cubeH, o, d)
+		in = slab(o.x, d.x, cubeH, vec{1, 0, 0}).and(slab(o.y, d.y, cubeH, up)).and(slab(o.z, d.z, cubeH, vec{0, 0, 1}))
 	case Cylinder:
-		in = tube(cylR, o, d).half(up, cylH, o, d).half(down, cylH, o, d)
+		in = tube(cylR, o, d).and(slab(o.y, d.y, cylH, up))
 	case Pyramid:
 		n := vec{pyrTop - pyrBase, pyrHalf, 0}.unit()
 		h := n.y * pyrTop
@@ -166,7 +181,7 @@ func hitCone(o, d vec) span {
 
 func hitCapsule(o, d vec) (t float64, normal vec, ok bool) {
 	t = math.Inf(1)
-	side := tube(capR, o, d).half(vec{0, 1, 0}, capH, o, d).half(vec{0, -1, 0}, capH, o, d)
+	side := tube(capR, o, d).and(slab(o.y, d.y, capH, up))
 	for _, s := range [...]span{side, ball(capH, capR, o, d), ball(-capH, capR, o, d)} {
 		if s.in < s.out && s.in < t {
 			t, normal, ok = s.in, s.normal, true
@@ -177,7 +192,7 @@ func hitCapsule(o, d vec) (t float64, normal vec, ok bool) {
 
 // hitRing: the outer tube cut at both heights is a convex body; a ray that enters it inside the hole goes on to the hole's wall.
 func hitRing(o, d vec) (t float64, normal vec, ok bool) {
-	body := tube(ringOut, o, d).half(vec{0, 1, 0}, ringH, o, d).half(vec{0, -1, 0}, ringH, o, d)
+	body := tube(ringOut, o, d).and(slab(o.y, d.y, ringH, up))
 	if body.in >= body.out {
 		return 0, vec{}, false
 	}
@@ -193,9 +208,9 @@ func hitRing(o, d vec) (t float64, normal vec, ok bool) {
 }
 
 // hitTorus walks along the ray by the distance to the torus, which never steps through it, inside the part of the ray between the
-// planes y = ±r and the outer tube.
+// planes y = ±r and the outer tube; a step of Newton's ends the walk where the ray meets the surface steeply.
 func hitTorus(o, d vec) (t float64, normal vec, ok bool) {
-	box := tube(torusR+torusr, o, d).half(vec{0, 1, 0}, torusr, o, d).half(vec{0, -1, 0}, torusr, o, d)
+	box := tube(torusR+torusr, o, d).and(slab(o.y, d.y, torusr, up))
 	if box.in >= box.out {
 		return 0, vec{}, false
 	}
@@ -206,9 +221,15 @@ func hitTorus(o, d vec) (t float64, normal vec, ok bool) {
 		across := ring - torusR
 		away := math.Sqrt(across*across + p.y*p.y)
 		gap := away - torusr
-		if gap < 1e-5 {
+		if gap < 3e-4 {
 			k := across / (ring * away)
-			return t, vec{p.x * k, p.y / away, p.z * k}, true
+			normal = vec{p.x * k, p.y / away, p.z * k}
+			if slope := normal.dot(d); slope < -0.1 {
+				return t - gap/slope, normal, true
+			}
+			if gap < 1e-5 {
+				return t, normal, true
+			}
 		}
 		if t += gap; t > box.out {
 			break

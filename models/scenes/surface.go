@@ -13,6 +13,9 @@ type Finish struct {
 // density is each surface's own factor on the frequency, so that their details are of like size.
 var density = [...]float64{Plain: 1, Striped: 1, Dotted: 1, Checked: 0.63, Wood: 1, Marble: 1, Fur: 1, Scales: 1.1}
 
+// charted says whether the surface's pattern follows the surface coordinates.
+func (s Surface) charted() bool { return s != Plain && s != Wood && s != Marble }
+
 // mix returns how much of the second colour the surface shows at the point p with coordinates c, in [0,1].
 func (f *Finish) mix(s Surface, p vec, c chart) float64 {
 	o := f.Offset

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"lucigo/interp"
 )
 
 // Label is what a class of a [Task] stands for.
@@ -94,6 +96,26 @@ func (t Task) Pictures(seed uint64, n, size int) []*Picture {
 	pictures := make([]*Picture, n)
 	Each(n, func(i int) { pictures[i] = t.Sample(seed, i).Draw(size) })
 	return pictures
+}
+
+// Images draws the first n scenes of the stream as a batch of images, asked about their own classes and
+// keyed by their scenes' seeds.
+func (t Task) Images(seed uint64, n, size int) interp.Images {
+	return t.Batch(t.Pictures(seed, n, size))
+}
+
+// Batch returns pictures of one size as a batch of images, asked about their classes in the task and keyed by their scenes' seeds.
+func (t Task) Batch(pictures []*Picture) interp.Images {
+	x := interp.Images{N: len(pictures), C: 3}
+	for _, p := range pictures {
+		x.H, x.W = p.Size, p.Size
+		for _, v := range p.RGB {
+			x.Pix = append(x.Pix, float64(v)/255)
+		}
+		x.Class = append(x.Class, t.Class(p.Scene))
+		x.Key = append(x.Key, p.Scene.Seed)
+	}
+	return x
 }
 
 // Each calls f(0) … f(n−1), in any order, on all cores.

@@ -1,0 +1,74 @@
+package scenes
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp/layer"
+)
+
+// Unit is one convolution of a net with everything up to the next: [ConvReLU] in the trained nets; while training, a batch norm
+// stands between convolution and ReLU. Its variables live in the scope s; out is the number of output channels.
+type Unit func(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node
+
+// ConvReLU is the unit of the trained nets, batch norm folded into weights and biases.
+func ConvReLU(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node {
+	return layer.ReLU(layer.Conv(s, x, out, w))
+}
+
+// centre is the preprocessing of every net here: images in [0,1] to about [−2,2].
+func centre(x *graph.Node) *graph.Node { return graph.MulScalar(graph.AddScalar(x, -0.45), 4) }
+
+// Hidden is the number of hidden units of the fully connected net that [Dense] returns.
+const Hidden = 64
+
+// MiniInception is an Inception in small, for images of 64×64 (any size from 32×32 works): layers conv1 (7×7, stride 2), conv2,
+// mixed3a, mixed3b, mixed4a, mixed4b, mixed5a, logits; 0.56 million parameters with 16 classes.
+func MiniInception(unit Unit, classes int) layer.Forward {
+	return func(s *model.Scope, x *graph.Node) *graph.Node {
+		mixed := func(name string, x *graph.Node, one, reduce3, three, reduce5, five, pool int) *graph.Node {
+			s := s.At("%s", name)
+			dot := layer.Square(1, 1, 0)
+			return layer.At(name, layer.Concat(
+				unit(s.At("1x1"), x, one, dot),
+				unit(s.At("3x3"), unit(s.At("3x3_reduce"), x, reduce3, dot), three, layer.Square(3, 1, 1)),
+				unit(s.At("5x5"), unit(s.At("5x5_reduce"), x, reduce5, dot), five, layer.Square(5, 1, 2)),
+				unit(s.At("pool"), layer.MaxPool(x, layer.Square(3, 1, 1)), pool, dot)))
+		}
+		halve := func(x *graph.Node) *graph.Node { return layer.MaxPool(x, layer.Square(3, 2, 1)) }
+		x = layer.At("conv1", unit(s.At("conv1"), centre(x), 48, layer.Square(7, 2, 3)))
+		x = layer.At("conv2", unit(s.At("conv2"), halve(x), 96, layer.Square(3, 1, 1)))
+		x = mixed("mixed3a", x, 32, 32, 64, 12, 24, 16)
+		x = mixed("mixed3b", x, 40, 40, 80, 16, 32, 24)
+		x = mixed("mixed4a", halve(x), 56, 48, 112, 16, 40, 32)
+		x = mixed("mixed4b", x, 64, 64, 128, 20, 48, 32)
+		x = mixed("mixed5a", x, 80, 72, 144, 20, 48, 48)
+		return layer.At("logits", layer.Dense(s.At("logits"), layer.GlobalMean(x), classes))
+	}
+}
+
+// AllConvolutional is a net of convolutions alone, which halves by stride instead of pooling: layers conv1 (5×5) … conv7 (1×1),
+// logits, for images of 64×64 (any size from 16×16 works); 0.57 million parameters with 16 classes.
+func AllConvolutional(unit Unit, classes int) layer.Forward {
+	return func(s *model.Scope, x *graph.Node) *graph.Node {
+		x = centre(x)
+		for _, c := range []struct {
+			name              string
+			out, size, stride int
+		}{{"conv1", 48, 5, 1}, {"conv2", 64, 3, 2}, {"conv3", 96, 3, 2}, {"conv4", 96, 3, 1},
+			{"conv5", 160, 3, 2}, {"conv6", 160, 3, 1}, {"conv7", 192, 1, 1}} {
+			x = layer.At(c.name, unit(s.At("%s", c.name), x, c.out, layer.Square(c.size, c.stride, c.size/2)))
+		}
+		return layer.At("logits", layer.Dense(s.At("logits"), layer.GlobalMean(x), classes))
+	}
+}
+
+// FullyConnected sees a 64×64 image in grey through hidden units that are each joined to every pixel: layers hidden, logits. A unit's
+// weights are an image themselves.
+func FullyConnected(hidden, classes int) layer.Forward {
+	return func(s *model.Scope, x *graph.Node) *graph.Node {
+		grey := graph.ReduceMean(centre(x), -1)
+		x = layer.At("hidden", layer.ReLU(layer.Dense(s.At("hidden"), layer.Flatten(grey), hidden)))
+		return layer.At("logits", layer.Dense(s.At("logits"), x, classes))
+	}
+}

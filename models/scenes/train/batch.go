@@ -1,0 +1,131 @@
+package main
+
+import (
+	"math/rand/v2"
+
+	"lucigo/models/scenes"
+)
+
+const side = 64 // pixels along each axis of a training image
+
+// feed makes training batches out of a task's stream of scenes. Batch number t depends on the fields and t alone, not on the batches
+// asked for before, so that a resumed training sees what an uninterrupted one does.
+type feed struct {
+	task    scenes.Task
+	seed    uint64
+	batch   int  // images a batch
+	window  int  // scenes held at a time; every batch draws from the window at random …
+	fresh   int  // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
+	plain   bool // no augmentation
+	ordered bool // each batch is the window itself, in order, not a draw from it
+
+	held []sample // ring: scene i at i mod window
+}
+
+type sample struct {
+	number int // scene number in the stream plus 1; 0 is nothing yet
+	class  int
+	rgb    []uint8
+}
+
+// batch is what one training step eats.
+type batch struct {
+	images []float32 // [batch, side, side, 3] in [0,1]
+	start  []int8    // same shape, uniform noise: where an adversarial search starts, in 1/127 of its radius
+	labels []int32   // [batch]
+}
+
+// at makes batch number t.
+func (f *feed) at(t int) batch {
+	if f.held == nil {
+		f.held = make([]sample, f.window)
+	}
+	first := t * f.fresh
+	var missing []int
+	for i := first; i < first+f.window; i++ {
+		if f.held[i%f.window].number != i+1 {
+			missing = append(missing, i)
+		}
+	}
+	scenes.Each(len(missing), func(k int) {
+		i := missing[k]
+		s := f.task.Sample(f.seed, i)
+		f.held[i%f.window] = sample{i + 1, f.task.Class(s), s.Draw(side).RGB}
+	})
+
+	const n = side * side * 3
+	b := batch{make([]float32, f.batch*n), make([]int8, f.batch*n), make([]int32, f.batch)}
+	scenes.Each(f.batch, func(k int) {
+		r := rand.New(rand.NewPCG(f.seed, uint64(t*f.batch+k)))
+		i := k
+		if !f.ordered {
+			i = r.IntN(f.window)
+		}
+		s := f.held[(first+i)%f.window]
+		b.labels[k] = int32(s.class)
+		image := b.images[k*n : (k+1)*n]
+		if f.plain {
+			for i, v := range s.rgb {
+				image[i] = float32(v) / 255
+			}
+		} else {
+			augment(image, s.rgb, r)
+		}
+		start := b.start[k*n : (k+1)*n]
+		for i := range start {
+			start[i] = int8(r.IntN(255) - 127)
+		}
+	})
+	return b
+}
+
+// augment writes a changed copy of an image: mirrored or not, shifted by up to 5 pixels (edges mirrored), colours mixed by a random
+// matrix near the identity around the image's mean, contrast, brightness, and noise of a strength of its own.
+func augment(to []float32, rgb []uint8, r *rand.Rand) {
+	mirror, dx, dy := r.IntN(2) == 0, r.IntN(11)-5, r.IntN(11)-5
+	var mean [3]float32
+	for i, v := range rgb {
+		mean[i%3] += float32(v)
+	}
+	for c := range mean {
+		mean[c] /= 255 * side * side
+	}
+	contrast, bright := float32(1+0.15*r.NormFloat64()), float32(0.06*r.NormFloat64())
+	noise := float32(0.04 * r.Float64())
+	var m [3][3]float32
+	for i := range m {
+		for j := range m[i] {
+			m[i][j] = float32(0.12*r.NormFloat64()) * contrast
+		}
+		m[i][i] += contrast
+	}
+	for y := range side {
+		for x := range side {
+			from := x
+			if mirror {
+				from = side - 1 - x
+			}
+			p := 3 * (inside(y+dy)*side + inside(from+dx))
+			var d [3]float32
+			for c := range d {
+				d[c] = float32(rgb[p+c])/255 - mean[c]
+			}
+			q := to[3*(y*side+x):]
+			for c := range d {
+				v := m[c][0]*d[0] + m[c][1]*d[1] + m[c][2]*d[2] + mean[c] + bright + noise*float32(r.NormFloat64())
+				q[c] = min(max(v, 0), 1)
+			}
+		}
+	}
+}
+
+// inside mirrors a coordinate that lies up to one image outside back into it.
+func inside(i int) int {
+	if i < 0 {
+		return -i
+	}
+	if i >= side {
+		return 2*side - 2 - i
+	}
+	return i
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/x448/float16"
+
+	"lucigo/models/safetensors"
+)
+
+// array is a named tensor on the host.
+type array struct {
+	dims []int
+	data []float32
+}
+
+// entry is one tensor in a safetensors header.
+type entry struct {
+	DType   string `json:"dtype"`
+	Shape   []int  `json:"shape"`
+	Offsets [2]int `json:"data_offsets"`
+}
+
+// write stores arrays as a safetensors file, in float32 or in half precision, the file replaced at once when it is complete.
+func write(file string, arrays map[string]array, half bool, about map[string]string) error {
+	var names []string
+	for name := range arrays {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	header := map[string]any{"__metadata__": about}
+	var data bytes.Buffer
+	for _, name := range names {
+		a, e := arrays[name], entry{DType: "F32", Shape: arrays[name].dims}
+		e.Offsets[0] = data.Len()
+		for _, v := range a.data {
+			if half {
+				data.Write(binary.LittleEndian.AppendUint16(nil, float16.Fromfloat32(v).Bits()))
+			} else {
+				data.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+			}
+		}
+		if half {
+			e.DType = "F16"
+		}
+		e.Offsets[1] = data.Len()
+		header[name] = e
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		return err
+	}
+	head = append(head, bytes.Repeat([]byte(" "), -len(head)&7)...)
+	return replace(file, slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes()))
+}
+
+// replace writes a file under another name and renames it.
+func replace(file string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// read is the inverse of write. Its errors say what to do.
+func read(file string) (arrays map[string]array, steps string, err error) {
+	f, err := safetensors.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, "", err
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: delete it to start anew", err)
+	}
+	defer f.Close()
+	arrays = map[string]array{}
+	for _, name := range f.Names() {
+		info, _ := f.Info(name)
+		data, err := f.Float32(name)
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: delete it to start anew", err)
+		}
+		arrays[name] = array{info.Shape, data}
+	}
+	return arrays, f.Metadata("steps"), nil
+}
+
+// save writes every variable of the store, and the number of steps done.
+func save(file string, store *model.Store, steps int) error {
+	arrays, err := values(store)
+	if err != nil {
+		return err
+	}
+	return write(file, arrays, false, map[string]string{"steps": strconv.Itoa(steps)})
+}
+
+// values copies the float32 variables of the store to the host, by path without the leading slash.
+func values(store *model.Store) (map[string]array, error) {
+	arrays := map[string]array{}
+	for v := range store.IterVariables() {
+		if strings.HasPrefix(v.Name(), "#") { // the random generator's own state: no step draws from it
+			continue
+		}
+		t, err := v.Value()
+		if err != nil {
+			return nil, err
+		}
+		data, err := tensors.CopyFlatData[float32](t)
+		if err != nil {
+			return nil, fmt.Errorf("variable %s: %w", v.Path(), err)
+		}
+		arrays[strings.TrimPrefix(v.Path(), "/")] = array{slices.Clone(v.Shape().Dimensions), data}
+	}
+	return arrays, nil
+}
+
+// restore sets variables of the store; with only given, those whose path it accepts.
+func restore(store *model.Store, arrays map[string]array, only func(path string) bool) error {
+	for path, a := range arrays {
+		if only != nil && !only(path) {
+			continue
+		}
+		if _, err := store.CreateVariable("/"+path, tensors.FromFlatDataAndDimensions(slices.Clone(a.data), a.dims...)); err != nil {
+			return fmt.Errorf("variable %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// fold returns the weights of the trained net without batch norm: kernels and biases that do the same.
+func fold(arrays map[string]array) map[string]array {
+	out := map[string]array{}
+	for path, a := range arrays {
+		scope, name := path[:strings.LastIndex(path, "/")+1], filepath.Base(path)
+		if strings.HasPrefix(path, "adam/") || name != "weights" && name != "biases" {
+			continue
+		}
+		mean, ok := arrays[scope+"mean"]
+		if !ok {
+			out[path] = a
+			continue
+		}
+		n := len(mean.data)
+		gain, bias := make([]float32, n), make([]float32, n)
+		for i := range gain {
+			gain[i] = arrays[scope+"scale"].data[i] / float32(math.Sqrt(float64(arrays[scope+"variance"].data[i])+bnEpsilon))
+			bias[i] = arrays[scope+"offset"].data[i] - mean.data[i]*gain[i]
+		}
+		w := make([]float32, len(a.data))
+		for i, v := range a.data {
+			w[i] = v * gain[i%n]
+		}
+		out[path] = array{a.dims, w}
+		out[scope+"biases"] = array{[]int{n}, bias}
+	}
+	return out
+}
+
+// rounded returns the arrays as half precision keeps them.
+func rounded(arrays map[string]array) map[string]array {
+	out := map[string]array{}
+	for path, a := range arrays {
+		data := make([]float32, len(a.data))
+		for i, v := range a.data {
+			data[i] = float16.Fromfloat32(v).Float32()
+		}
+		out[path] = array{a.dims, data}
+	}
+	return out
+}
