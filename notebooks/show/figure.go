@@ -323,6 +323,9 @@ func source(m image.Image) (string, error) {
 
 // enlarge makes every pixel a square of by × by.
 func enlarge(m image.Image, by int) image.Image {
+	if by == 1 {
+		return m
+	}
 	r := m.Bounds()
 	to := image.Rect(0, 0, r.Dx()*by, r.Dy()*by)
 	if p, ok := m.(*image.Paletted); ok { // stays small in a file
