@@ -392,5 +392,5 @@ func ExampleProgress() {
 	for step := range 3 {
 		p.Set(step+1, "loss 0.1")
 	}
-	// Output: training: 3 of 3 · loss 0.1 · 0s
+	// Output: training: 3 of 3 · loss 0.1 · 0.0 s
 }

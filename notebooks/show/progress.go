@@ -81,7 +81,7 @@ func (p *Progress) show() error {
 	return err
 }
 
-// line is the state after the time given, as in "training: 50 of 200 · loss 0.3 · 3 s".
+// line is the state after the time given, as in "training: 50 of 200 · loss 0.3 · 3.0 s".
 func (p *Progress) line(took time.Duration) string {
 	s := fmt.Sprint(p.done)
 	if p.Total > 0 {
@@ -93,9 +93,9 @@ func (p *Progress) line(took time.Duration) string {
 	if p.note != "" {
 		s += " · " + p.note
 	}
-	unit := time.Second / 10
-	if took >= time.Minute {
-		unit = time.Second
+	clock := fmt.Sprintf("%.1f s", took.Seconds())
+	if took.Minutes() >= 1 {
+		clock = took.Round(time.Second).String()
 	}
-	return oneLine(s + " · " + took.Round(unit).String())
+	return oneLine(s + " · " + clock)
 }
