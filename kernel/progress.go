@@ -39,7 +39,7 @@ func (p progress) end(c headless.Cell, o headless.Outcome) {
 	}
 	for _, claim := range o.Claims {
 		if !claim.Holds {
-			fmt.Fprintf(p.w, "%sCLAIM FAILED: %v\n", indent, claim)
+			fmt.Fprintf(p.w, "%sCLAIM FAILS: %v\n", indent, claim)
 		}
 	}
 }

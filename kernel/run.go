@@ -213,7 +213,7 @@ func failure(o headless.Outcome) string {
 	}
 	for _, c := range o.Claims {
 		if !c.Holds {
-			return fmt.Sprintf("%v: the claim does not hold: %v", o.Cell, c)
+			return fmt.Sprintf("%v: a claim fails: %v", o.Cell, c)
 		}
 	}
 	return ""

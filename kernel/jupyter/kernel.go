@@ -58,7 +58,7 @@ type received struct {
 }
 
 // Start starts a kernel and returns when it answers. ctx bounds the start alone.
-func Start(ctx context.Context, c Command) (k *Kernel, err error) {
+func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	ctx, done := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the kernel did not answer within %v", startLimit))
 	defer done()
 	// Sockets are files in a directory of our own: no port to collide on, nobody else can connect. A socket's path must
@@ -72,7 +72,7 @@ func Start(ctx context.Context, c Command) (k *Kernel, err error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k = &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel}
+	k := &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel}
 	defer func() {
 		if err != nil {
 			k.kill()

@@ -1,0 +1,178 @@
+package headless
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"lucigo/kernel/notebook"
+)
+
+// collect feeds messages, given as type and JSON, to a cell.
+func collect(t *testing.T, messages ...string) (*notebook.Cell, *outputs) {
+	t.Helper()
+	c := &notebook.Cell{Type: notebook.Code}
+	o := &outputs{cell: c, displays: displays{}}
+	for i := 0; i < len(messages); i += 2 {
+		if err := o.add(messages[i], json.RawMessage(messages[i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c, o
+}
+
+// text is the outputs in short: the streams' text, displays' text/plain, errors' names.
+func text(c *notebook.Cell) string {
+	var list []string
+	for _, o := range c.Outputs {
+		s, _ := o.Data.Text("text/plain")
+		list = append(list, o.Name+o.Text+s+o.EName)
+	}
+	return strings.Join(list, "|")
+}
+
+func TestOutputs(t *testing.T) {
+	for _, c := range []struct {
+		messages []string
+		want     string
+	}{
+		{[]string{"stream", `{"name":"stdout","text":"a"}`, "stream", `{"name":"stdout","text":"b"}`, "stream", `{"name":"stderr","text":"c"}`, "stream", `{"name":"stdout","text":"d"}`}, "stdoutab|stderrc|stdoutd"},
+		{[]string{"display_data", `{"data":{"text/plain":"x"},"metadata":{}}`, "error", `{"ename":"E","evalue":"v","traceback":[]}`}, "x|E"},
+		{[]string{"display_data", `{"data":{"text/plain":"1"},"transient":{"display_id":"i"}}`, "update_display_data", `{"data":{"text/plain":"2"},"transient":{"display_id":"i"}}`}, "2"},
+		{[]string{"update_display_data", `{"data":{"text/plain":"2"},"transient":{"display_id":"other"}}`}, ""},
+		{[]string{"stream", `{"name":"stdout","text":"a"}`, "clear_output", `{"wait":false}`}, ""},
+		{[]string{"stream", `{"name":"stdout","text":"a"}`, "clear_output", `{"wait":true}`}, "stdouta"},
+		{[]string{"stream", `{"name":"stdout","text":"a"}`, "clear_output", `{"wait":true}`, "stream", `{"name":"stdout","text":"b"}`}, "stdoutb"},
+	} {
+		if cell, _ := collect(t, c.messages...); text(cell) != c.want {
+			t.Errorf("%v gives %q, want %q", c.messages, text(cell), c.want)
+		}
+	}
+}
+
+func TestUpdateReachesEarlierCells(t *testing.T) {
+	first, o := collect(t, "display_data", `{"data":{"text/plain":"1"},"transient":{"display_id":"i"}}`)
+	second := &outputs{cell: &notebook.Cell{}, displays: o.displays}
+	if err := second.add("update_display_data", json.RawMessage(`{"data":{"text/plain":"2"},"transient":{"display_id":"i"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if text(first) != "2" || len(second.cell.Outputs) != 0 {
+		t.Errorf("the first cell has %q, the second %q", text(first), text(second.cell))
+	}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	c, o := collect(t)
+	piece, _ := json.Marshal(map[string]string{"name": "stdout", "text": strings.Repeat("é", 1001)})
+	for range 3 * maxText / len(piece) {
+		if err := o.add("stream", piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := c.Outputs[0].Text
+	if len(c.Outputs) != 1 || len(got) < maxText || len(got) > maxText+200 || !utf8.ValidString(got) || !strings.Contains(got[maxText-1:], "only the first 1024 KiB") {
+		t.Errorf("%d outputs, %d bytes, ending %q", len(c.Outputs), len(got), got[len(got)-100:])
+	}
+	if strings.Count(got, "only the first") != 1 {
+		t.Error("the notice is repeated")
+	}
+	if err := o.add("display_data", json.RawMessage(`{"data":{"text/plain":"x"}}`)); err != nil || len(c.Outputs) != 2 {
+		t.Errorf("a display after much text is lost: %v", err)
+	}
+}
+
+func TestTotalIsBounded(t *testing.T) {
+	_, o := collect(t)
+	picture, _ := json.Marshal(map[string]any{"data": map[string]string{"image/png": strings.Repeat("A", 1<<20)}, "transient": map[string]string{"display_id": "same"}})
+	var err error
+	n := 0
+	for ; err == nil && n < 1000; n++ {
+		err = o.add("update_display_data", picture)
+	}
+	if err == nil || !strings.Contains(err.Error(), "more than 256 MiB") || n < 200 {
+		t.Errorf("after %d MiB: %v", n, err)
+	}
+}
+
+func TestMalformedMessage(t *testing.T) {
+	_, o := collect(t)
+	if err := o.add("stream", json.RawMessage(`{"text":3}`)); err == nil {
+		t.Error("it passes")
+	}
+}
+
+func TestClaims(t *testing.T) {
+	cell, _ := collect(t,
+		"display_data", `{"data":{"application/vnd.lucigo.claim+json":{"sentence":"s","measured":0.5,"relation":">=","bound":0.4,"unit":"px","holds":true},"text/plain":"x"}}`,
+		"display_data", `{"data":{"application/vnd.lucigo.claim+json":{"sentence":"no.","relation":"<","bound":0.4,"holds":false}}}`,
+		"display_data", `{"data":{"application/vnd.lucigo.claim+json":{"sentence":3}}}`,
+		"display_data", `{"data":{"text/plain":"x"}}`)
+	got := claims(cell)
+	if len(got) != 3 || got[0].String() != "s (0.5 >= 0.4 px)" || got[1].String() != "no. (no finite number, not < 0.4)" ||
+		!strings.HasPrefix(got[2].String(), "a claim that cannot be read") || !got[0].Holds || got[1].Holds || got[2].Holds {
+		t.Errorf("%+v", got)
+	}
+	if (Outcome{Claims: got[:1]}).Failed() || !(Outcome{Claims: got[:2]}).Failed() {
+		t.Error("a claim that does not hold must fail its cell's outcome, and only that")
+	}
+}
+
+func TestReason(t *testing.T) {
+	stderr := func(s string) *notebook.Output {
+		return &notebook.Output{Type: notebook.Stream, Name: "stderr", Text: s}
+	}
+	fail := func(value string, traceback ...string) *notebook.Output {
+		return &notebook.Output{Type: notebook.Error, EValue: value, Traceback: traceback}
+	}
+	for _, c := range []struct {
+		outputs []*notebook.Output
+		want    string
+	}{
+		{nil, "it failed"},
+		{[]*notebook.Output{fail("exit status 3\n")}, "exit status 3"},
+		{[]*notebook.Output{fail("# gonb_1\n./main.go:3:1: undefined: x", "# gonb_1", "Cell[2]: Line 2\ncode\n^\n\x1b[31mundefined: x\x1b[0m")}, "line 2: undefined: x"},
+		{[]*notebook.Output{stderr("panic: boom\n\ngoroutine 1:\n\t\x1b[7m[[ Cell [5] Line 4 ]]\x1b[0m main.go:18 +0x9b\n"), fail("exit status 2")}, "panic: boom (line 4 of [5])"},
+		{[]*notebook.Output{stderr("a\npanic: boom"), stderr("\nmore"), fail("exit status 2")}, "panic: boom"},
+		{[]*notebook.Output{stderr("no panic: here\n"), fail("exit status 2")}, "exit status 2"},
+	} {
+		if got := reason(&notebook.Cell{Outputs: c.outputs}); got.Error() != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestForgetPaths(t *testing.T) {
+	c := &notebook.Cell{Outputs: []*notebook.Output{
+		{Type: notebook.Stream, Name: "stderr", Text: "\t [[ Cell [5] Line 4 ]] /tmp/a b/lucigo-1/gonb_0a/main.go:18 +0x9b\nmy/main.go:3"},
+		{Type: notebook.Error, EValue: "/tmp/gonb_0a/main_test.go:1:1: x", Traceback: []string{"(/tmp/gonb_0a/main.go:2)"}},
+	}}
+	forgetPaths(c)
+	if got := c.Outputs[0].Text; got != "\t [[ Cell [5] Line 4 ]] /tmp/a main.go:18 +0x9b\nmy/main.go:3" {
+		t.Errorf("%q", got)
+	}
+	if c.Outputs[1].EValue != "main_test.go:1:1: x" || c.Outputs[1].Traceback[0] != "(main.go:2)" {
+		t.Errorf("%+v", c.Outputs[1])
+	}
+}
+
+func TestNames(t *testing.T) {
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{
+		{Type: notebook.Code, Source: "%%\nx := 1"},
+		{Type: notebook.Markdown, Source: "```\n# no heading\n```\n## A heading"},
+		{Type: notebook.Code, Source: "%%\n\n// What it does\nx := 1"},
+		{Type: notebook.Code, Source: "y := 2"},
+		{Type: notebook.Code, Source: "// " + strings.Repeat("é", 100)},
+	}}
+	var got []string
+	for _, o := range outcomesOf(nb) {
+		got = append(got, o.Cell.Label)
+	}
+	want := []string{"x := 1", "What it does", "A heading", strings.Repeat("é", 59) + "…"}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if s := (Cell{Number: 3, Label: "A heading"}).String(); s != "cell 3 (A heading)" {
+		t.Error(s)
+	}
+}

@@ -1,0 +1,294 @@
+package headless
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"lucigo/kernel/build"
+	"lucigo/kernel/jupyter"
+	"lucigo/kernel/notebook"
+)
+
+var buildDir string // holds the kernel that this test program built
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if buildDir != "" {
+		os.RemoveAll(buildDir)
+	}
+	os.Exit(code)
+}
+
+// realKernel builds the kernel once.
+var realKernel = sync.OnceValues(func() (build.Kernel, error) {
+	root, err := build.Root(".")
+	if err != nil {
+		return build.Kernel{}, err
+	}
+	if buildDir, err = os.MkdirTemp("", "lucigo kernel "); err != nil { // With spaces in its path.
+		return build.Kernel{}, err
+	}
+	k := build.Kernel{Dir: filepath.Join(buildDir, "k"), Root: root}
+	return k, k.Build(context.Background(), io.Discard)
+})
+
+// command starts the kernel in a directory of the test's own, outside of the project.
+func command(t *testing.T) jupyter.Command {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts a kernel")
+	}
+	k, err := realKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jupyter.Command{Argv: []string{k.Launcher(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)}
+}
+
+func codeCells(sources ...string) *notebook.Notebook {
+	nb := &notebook.Notebook{Metadata: notebook.Metadata{}}
+	for _, s := range sources {
+		nb.Cells = append(nb.Cells, &notebook.Cell{Type: notebook.Code, Source: s, Metadata: notebook.Metadata{}})
+	}
+	return nb
+}
+
+// run runs the cells and returns the outcomes.
+func run(t *testing.T, nb *notebook.Notebook, o Options) []Outcome {
+	t.Helper()
+	o.Kernel = command(t)
+	if o.Limit == 0 {
+		o.Limit = 2 * time.Minute
+	}
+	outcomes, err := Run(t.Context(), nb, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}
+
+func printed(nb *notebook.Notebook, i int) string { return nb.Cells[i].Printed() }
+
+func TestRun(t *testing.T) {
+	nb := codeCells(
+		"// Parameters\nvar model = \"scenes\"\nvar n, eps = 1, 0.5",
+		"%%\nfmt.Println(model, n, eps)",
+		"%%\nfor i := range 200 {\n\tgonbui.DisplayHtml(fmt.Sprintf(\"<b>%d</b>\", i))\n}\ngonbui.Sync()",
+		"",
+		"%%\nfmt.Fprint(os.Stderr, \"to stderr\")\nid := gonbui.UniqueId()\ngonbui.UpdateHtml(id, \"first\")\ngonbui.UpdateHtml(id, \"last\")\ngonbui.Sync()",
+		"%test\nfunc TestIt(t *testing.T) {\n\tif n != 7 {\n\t\tt.Fatal(n)\n\t}\n}",
+		"import \"lucigo/kernel/kernelspec\"\nvar name = kernelspec.Name",
+		"%%\nfmt.Println(name, must.M1(strconv.Atoi(\"3\")), os.Getenv(\"PWD\"))")
+	nb.Cells[0].Metadata["tags"] = []byte(`["parameters"]`)
+	nb.Cells[1].Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stdout", Text: "of an earlier run"}}
+	if err := nb.Inject(map[string]string{"model": `a "b"`, "n": "7", "eps": "2"}); err != nil {
+		t.Fatal(err)
+	}
+	var began, ended []int
+	outcomes := run(t, nb, Options{Begin: func(c Cell) { began = append(began, c.Number) }, End: func(c Cell, o Outcome) { ended = append(ended, c.Number) }})
+	for i, o := range outcomes {
+		if o.Err != nil {
+			t.Errorf("%v: %v\n%s", o.Cell, o.Err, printed(nb, i))
+		}
+		if empty := i == 4; o.Ran == empty {
+			t.Errorf("%v: ran is %v", o.Cell, o.Ran)
+		}
+	}
+	if len(outcomes) != 9 || len(began) != 8 || len(ended) != 8 {
+		t.Errorf("%d outcomes; began %v, ended %v", len(outcomes), began, ended)
+	}
+	if got := printed(nb, 2); got != "a \"b\" 7 2\n" {
+		t.Errorf("the injected parameters print %q", got)
+	}
+	if outs := nb.Cells[3].Outputs; len(outs) != 200 {
+		t.Errorf("%d of 200 displays arrived", len(outs))
+	} else if s, _ := outs[199].Data.Text("text/html"); s != "<b>199</b>" {
+		t.Errorf("the last display is %q", s)
+	}
+	got := nb.Cells[5].Outputs
+	last := ""
+	for _, o := range got {
+		if s, ok := o.Data.Text("text/html"); ok {
+			last = s
+		}
+	}
+	if len(got) != 2 || !strings.Contains(last, "last") || printed(nb, 5) != "to stderr" {
+		t.Errorf("an updated display and a stream are %d outputs, %q, %q", len(got), last, printed(nb, 5))
+	}
+	if got := printed(nb, 8); !strings.HasPrefix(got, "lucigo 3 ") {
+		t.Errorf("a package of the project, and one found by name, print %q", got)
+	}
+	if nb.Cells[2].ExecutionCount == nil || *nb.Cells[2].ExecutionCount != 3 || !bytes.Contains(nb.Cells[2].Metadata["execution"], []byte("shell.execute_reply")) {
+		t.Errorf("count %v, times %s", nb.Cells[2].ExecutionCount, nb.Cells[2].Metadata["execution"])
+	}
+	b, err := nb.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := notebook.Parse(b); err != nil {
+		t.Errorf("the executed notebook cannot be read: %v", err)
+	}
+}
+
+func TestStopsAtTheFirstFailure(t *testing.T) {
+	sources := []string{
+		"%%\nmust.M(claim.AtMost(\"It is so.\", 1.5, 2))\nfmt.Println(\"goes on\")",
+		"%%\nmust.M(claim.AtMost(\"It is not so.\", 2.5, 2))\nfmt.Println(\"goes on\")",
+		"%%\nfmt.Println(\"before\")\nvar p *int\nfmt.Println(*p)",
+		"%%\nfmt.Println(\"after\")",
+	}
+	nb := codeCells(sources...)
+	outcomes := run(t, nb, Options{})
+	if o := outcomes[0]; o.Failed() || len(o.Claims) != 1 || o.Claims[0].String() != "It is so. (1.5 <= 2)" {
+		t.Errorf("a claim that holds: %+v\n%s", o, printed(nb, 0))
+	}
+	if o := outcomes[1]; !o.Failed() || o.Err != nil || !strings.Contains(printed(nb, 1), "goes on") {
+		t.Errorf("a claim that does not hold: %+v", o)
+	}
+	if o := outcomes[2]; !o.Failed() || o.Err == nil || o.Err.Error() != "panic: runtime error: invalid memory address or nil pointer dereference (line 4 of [3])" {
+		t.Errorf("a panic: %v", o.Err)
+	}
+	if s := printed(nb, 2); !strings.HasPrefix(s, "before\n") || !strings.Contains(s, "[[ Cell [3] Line 4 ]]") {
+		t.Errorf("its output and stack:\n%s", s)
+	}
+	if outcomes[3].Ran || nb.Cells[3].ExecutionCount != nil {
+		t.Error("the cell after a failing one runs")
+	}
+	nb = codeCells(sources...)
+	if outcomes := run(t, nb, Options{KeepGoing: true}); !outcomes[3].Ran || outcomes[3].Failed() || printed(nb, 3) != "after\n" {
+		t.Errorf("told to keep going: %+v", outcomes[3])
+	}
+}
+
+func TestBadCells(t *testing.T) {
+	nb := codeCells(
+		"%%\nx := undefinedThing + 1",
+		"func broken( {",
+		"%%\nos.Exit(3)",
+		"func boom(p *int) int {\n\treturn *p\n}",
+		"%%\nfmt.Println(boom(nil))",
+		"%%\nmust.M(errors.New(\"no layer \\\"x\\\"\"))",
+		"%%\nfmt.Print(strings.Repeat(\"a\", 3<<20))",
+		"%%\nfmt.Fprintln(os.Stderr, \"12:30:01.5 main.go:12: x\")\nfmt.Fprintln(os.Stderr, \"a: b: main.go:12:0: x\")", // The crash that is mended.
+		"%%\nfmt.Println(\"alive\")")
+	outcomes := run(t, nb, Options{KeepGoing: true})
+	for i, want := range []string{"line 2: declared and not used: x\nline 2: undefined: undefinedThing", "line 1: expected", "exit status 3", "", "(line 2 of [4])", `panic: no layer "x" (line 2 of [6])`, "", "", ""} {
+		err := outcomes[i].Err
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q\n%.2000s", outcomes[i].Cell, err, want, printed(nb, i))
+		}
+	}
+	if n := len(printed(nb, 6)); n < maxText || n > maxText+200 {
+		t.Errorf("of 3 MiB of text, %d bytes are kept", n)
+	}
+	if printed(nb, 8) != "alive\n" {
+		t.Errorf("the kernel did not survive: %q", printed(nb, 8))
+	}
+}
+
+func TestLimit(t *testing.T) {
+	nb := codeCells("%%\nfmt.Println(\"begin\")\nfor {\n}", "%%\nfor {\n\tfmt.Println(\"endless\")\n}", "%%\nfmt.Println(\"alive\")")
+	begin := time.Now()
+	outcomes := run(t, nb, Options{KeepGoing: true, Limit: 6 * time.Second})
+	for i := range 2 {
+		if err := outcomes[i].Err; !errors.Is(err, jupyter.ErrLimit) || !strings.Contains(err.Error(), "interrupted after 6s") {
+			t.Errorf("%v: %v", outcomes[i].Cell, err)
+		}
+	}
+	if !strings.HasPrefix(printed(nb, 0), "begin\n") || !strings.Contains(printed(nb, 1), "only the first") {
+		t.Errorf("the outputs are lost: %q", printed(nb, 0))
+	}
+	if printed(nb, 2) != "alive\n" {
+		t.Errorf("the kernel did not survive: %q, %v", printed(nb, 2), outcomes[2].Err)
+	}
+	if d := time.Since(begin); d > time.Minute {
+		t.Errorf("it took %v", d)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	nb := codeCells("%%\nfmt.Println(\"begin\")\nsignal.Ignore(os.Interrupt)\nfor {\n}", "%%\nfmt.Println(\"never\")")
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked time.Time
+	k := command(t)
+	go func() {
+		for !strings.Contains(bothPrinted(k.Dir), "running") {
+			time.Sleep(10 * time.Millisecond)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		asked = time.Now()
+		cancel()
+	}()
+	nb.Cells[0].Source = strings.Replace(nb.Cells[0].Source, "for {", "os.WriteFile(\"flag\", []byte(\"running\"), 0o666)\nfor {", 1)
+	outcomes, err := Run(ctx, nb, Options{Kernel: k, Limit: time.Minute})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v", err)
+	}
+	if d := time.Since(asked); d > time.Second {
+		t.Errorf("a cell that ignores the interrupt is stopped after %v, want at most a second", d)
+	}
+	if !strings.HasPrefix(printed(nb, 0), "begin\n") || outcomes[0].Err == nil || outcomes[1].Ran {
+		t.Errorf("printed %q; %+v", printed(nb, 0), outcomes)
+	}
+	k.Dir = t.TempDir()
+	done, cancel2 := context.WithCancel(t.Context())
+	cancel2()
+	if _, err := Run(done, codeCells("x"), Options{Kernel: k}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before the start: %v", err)
+	}
+}
+
+// bothPrinted is the content of the file by which the cell says that it runs.
+func bothPrinted(dir string) string {
+	b, _ := os.ReadFile(filepath.Join(dir, "flag"))
+	return string(b)
+}
+
+func TestDeadKernel(t *testing.T) {
+	nb := codeCells("// Kill it\n!kill -9 $PPID", "%%\nfmt.Println(\"never\")")
+	outcomes := run(t, nb, Options{KeepGoing: true})
+	if err := outcomes[0].Err; !errors.Is(err, jupyter.ErrDied) || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("%v: %v", outcomes[0].Cell, err)
+	}
+	if outcomes[1].Ran {
+		t.Error("a cell ran in a dead kernel")
+	}
+	if c := nb.Cells[0]; len(c.Outputs) == 0 || c.Outputs[len(c.Outputs)-1].Type != notebook.Error {
+		t.Errorf("the cell does not say so: %+v", c.Outputs)
+	}
+}
+
+func TestOtherLanguage(t *testing.T) {
+	nb := codeCells("print(1)")
+	nb.Metadata["kernelspec"] = []byte(`{"name":"python3","language":"python"}`)
+	if _, err := Run(t.Context(), nb, Options{}); err == nil || !strings.Contains(err.Error(), "python") {
+		t.Errorf("%v", err)
+	}
+}
+
+func BenchmarkTrivialCell(b *testing.B) {
+	k, err := realKernel()
+	if err != nil {
+		b.Fatal(err)
+	}
+	kernel, err := jupyter.Start(b.Context(), jupyter.Command{Argv: []string{k.Launcher(), "{connection_file}"}, Dir: b.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer kernel.Stop()
+	for b.Loop() {
+		if r, err := kernel.Execute(b.Context(), jupyter.Request{Code: "%%\nfmt.Println(1)"}); err != nil || r.Status != "ok" {
+			b.Fatal(r, err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package kernelspec
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+func TestWriteAndRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "with space")
+	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing there: %v", err)
+	}
+	spec := New("/a b/launcher", map[string]string{"LUCIGO_ROOT": "/r"})
+	for range 2 { // Again is the same.
+		file, err := spec.Write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Join(dir, "kernels", "lucigo", "kernel.json"); file != want {
+			t.Errorf("it is written to %s, want %s", file, want)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var raw map[string]any
+		if err := json.Unmarshal(b, &raw); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"argv": []any{"/a b/launcher", "{connection_file}"}, "display_name": "Go (LuciGo)", "language": "go",
+			"interrupt_mode": "message", "env": map[string]any{"LUCIGO_ROOT": "/r"}}
+		if !reflect.DeepEqual(raw, want) {
+			t.Errorf("kernel.json is %s", b)
+		}
+	}
+	got, err := Read(dir)
+	if err != nil || !reflect.DeepEqual(got, spec) {
+		t.Errorf("read back as %+v, %v", got, err)
+	}
+	for _, bad := range []string{"{", "{}"} {
+		if err := os.WriteFile(file(dir), []byte(bad), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(dir); err == nil {
+			t.Errorf("%s is read", bad)
+		}
+	}
+}
+
+func TestDataDir(t *testing.T) {
+	t.Setenv("JUPYTER_DATA_DIR", "/j")
+	if dir, err := DataDir(); dir != "/j" || err != nil {
+		t.Errorf("%s, %v", dir, err)
+	}
+	t.Setenv("JUPYTER_DATA_DIR", "")
+	t.Setenv("HOME", "/h")
+	t.Setenv("XDG_DATA_HOME", "")
+	if dir, err := DataDir(); err != nil || (dir != "/h/.local/share/jupyter" && dir != "/h/Library/Jupyter" && filepath.Base(dir) != "jupyter") {
+		t.Errorf("%s, %v", dir, err)
+	}
+}
