@@ -45,40 +45,81 @@ func convolution(x, weights *Node, w Window, groups int) conv {
 
 // output is the convolution of x with the weights w.
 func (c conv) output(x, w *Node) *Node {
-	return product(correlate(x, w, c.Stride, c.Dilation, c.Pad, c.groups), x, w,
-		func(v *Node) *Node { return c.input(v, w) },
-		func(v *Node) *Node { return c.weights(x, v) })
+	return withDerivative(correlate(x, w, c.Stride, c.Dilation, c.Pad, c.groups), []*Node{x, w},
+		func(v *Node) []*Node { return []*Node{c.input(v, w), c.weights(x, v)} })
 }
 
 // input is the cotangent of the input, from the output's, v.
 func (c conv) input(v, w *Node) *Node {
-	return product(c.scatter(v, w), v, w,
-		func(u *Node) *Node { return c.output(u, w) },
-		func(u *Node) *Node { return c.weights(u, v) })
+	return withDerivative(c.scatter(v, w), []*Node{v, w},
+		func(u *Node) []*Node { return []*Node{c.output(u, w), c.weights(u, v)} })
 }
 
 // weights is the cotangent of the weights, from the output's, v.
 func (c conv) weights(x, v *Node) *Node {
-	return product(c.collect(x, v), x, v,
-		func(u *Node) *Node { return c.input(v, u) },
-		func(u *Node) *Node { return c.output(x, u) })
+	return withDerivative(c.collect(x, v), []*Node{x, v},
+		func(u *Node) []*Node { return []*Node{c.input(v, u), c.output(x, u)} })
 }
 
-// scatter computes input: v, spread by the stride, correlated with the weights turned round.
+// scatter computes input.
 func (c conv) scatter(v, w *Node) *Node {
-	var spread, cut [2]graph.PadAxis
+	if c.groups == 1 && c.Dilation == [2]int{1, 1} && c.Stride != [2]int{1, 1} {
+		return c.scatterPhases(v, w)
+	}
+	return c.scatterSpread(v, w)
+}
+
+// scatterSpread correlates v, spread by the stride, with the weights turned round.
+func (c conv) scatterSpread(v, w *Node) *Node {
+	var spread [2]graph.PadAxis
+	var from [2]int
 	for axis := range 2 {
-		reach := c.extent(axis) - 1
-		spread[axis].Interior = c.Stride[axis] - 1
-		low := reach - c.Pad[axis][0]
+		low := c.extent(axis) - 1 - c.Pad[axis][0]
 		high := c.in[axis] + c.Pad[axis][0] - (c.out[axis]-1)*c.Stride[axis] - 1
-		spread[axis].Start, spread[axis].End = max(low, 0), max(high, 0)
-		cut[axis].Start = max(-low, 0)
+		spread[axis] = graph.PadAxis{Start: max(low, 0), End: max(high, 0), Interior: c.Stride[axis] - 1}
+		from[axis] = max(-low, 0)
 	}
 	v = graph.Pad(v, graph.ScalarZero(v.Graph(), v.DType()), graph.PadAxis{}, spread[0], spread[1], graph.PadAxis{})
 	x := correlate(v, turned(w, c.groups), [2]int{1, 1}, c.Dilation, [2][2]int{}, c.groups)
+	return c.crop(x, from)
+}
+
+// scatterPhases does the same without the zeros that spreading puts in. The places of the input that
+// have the same remainder, or phase, by the stride see the same weights: each phase is a convolution of
+// v of its own, with every stride-th weight. All phases together are one, with a channel for each phase
+// and channel of the input; then they are interleaved.
+func (c conv) scatterPhases(v, w *Node) *Node {
+	n, in, out := v.Shape().Dim(0), w.Shape().Dim(2), w.Shape().Dim(3)
+	var size, phases, rows [2]int // of each phase's weights; of phases that see any; of each phase's places
+	var fill, room, rest [2]graph.PadAxis
+	for axis := range 2 {
+		k, s := c.Size[axis], c.Stride[axis]
+		size[axis], phases[axis] = ceilDiv(k, s), min(k, s)
+		rows[axis] = ceilDiv(c.in[axis]+c.Pad[axis][0], s)
+		fill[axis].End = size[axis]*phases[axis] - k
+		room[axis] = graph.PadAxis{Start: size[axis] - 1, End: max(0, rows[axis]-c.out[axis])}
+		rest[axis].End = s - phases[axis]
+	}
+	zero := graph.ScalarZero(v.Graph(), v.DType())
+	w = graph.Pad(w, zero, fill[0], fill[1], graph.PadAxis{}, graph.PadAxis{})
+	w = graph.Reshape(w, size[0], phases[0], size[1], phases[1], in, out)
+	w = graph.TransposeAllAxes(graph.Reverse(w, 0, 2), 0, 2, 5, 1, 3, 4)
+	w = graph.Reshape(w, size[0], size[1], out, phases[0]*phases[1]*in)
+
+	v = graph.Slice(v, graph.AxisRange(), graph.AxisRange(0, min(c.out[0], rows[0])), graph.AxisRange(0, min(c.out[1], rows[1])))
+	v = graph.Pad(v, zero, graph.PadAxis{}, room[0], room[1], graph.PadAxis{})
+	x := correlate(v, w, [2]int{1, 1}, [2]int{1, 1}, [2][2]int{}, 1)
+	x = graph.Reshape(x, n, rows[0], rows[1], phases[0], phases[1], in)
+	x = graph.TransposeAllAxes(x, 0, 1, 3, 2, 4, 5)
+	x = graph.Pad(x, zero, graph.PadAxis{}, graph.PadAxis{}, rest[0], graph.PadAxis{}, rest[1], graph.PadAxis{})
+	x = graph.Reshape(x, n, rows[0]*c.Stride[0], rows[1]*c.Stride[1], in)
+	return c.crop(x, [2]int{c.Pad[0][0], c.Pad[1][0]})
+}
+
+// crop cuts the input's size out of x.
+func (c conv) crop(x *Node, from [2]int) *Node {
 	return graph.Slice(x, graph.AxisRange(),
-		graph.AxisRange(cut[0].Start, cut[0].Start+c.in[0]), graph.AxisRange(cut[1].Start, cut[1].Start+c.in[1]))
+		graph.AxisRange(from[0], from[0]+c.in[0]), graph.AxisRange(from[1], from[1]+c.in[1]))
 }
 
 // turned returns weights w, [kh, kw, C/groups, O], turned round in space and with its channels exchanged
@@ -130,31 +171,3 @@ func correlate(x, w *Node, stride, dilation [2]int, pad [2][2]int, groups int) *
 
 // native says whether the backend's own convolution is used: the Go backend's is slow.
 func native(x *Node) bool { return x.Graph().Backend().Name() != "go" }
-
-// columns lays what each tap of the window sees of the padded x side by side: [N, H', W', taps·C].
-func columns(x *Node, w Window, out [2]int) *Node {
-	var taps []*Node
-	for i := range w.Size[0] {
-		row := tap(x, 1, w, out, i)
-		for j := range w.Size[1] {
-			taps = append(taps, tap(row, 2, w, out, j))
-		}
-	}
-	return graph.Concatenate(taps, 3)
-}
-
-// tap returns what tap i of the window sees along an axis of the padded x, at each place of the window.
-func tap(x *Node, axis int, w Window, out [2]int, i int) *Node {
-	a := axis - 1
-	start := i * w.Dilation[a]
-	return graph.SliceAxis(x, axis, graph.AxisRange(start, start+(out[a]-1)*w.Stride[a]+1).Stride(w.Stride[a]))
-}
-
-// pad2 pads the spatial axes of x with a constant.
-func pad2(x *Node, pad [2][2]int, value float64) *Node {
-	if pad == ([2][2]int{}) {
-		return x
-	}
-	return graph.Pad(x, graph.Scalar(x.Graph(), x.DType(), value), graph.PadAxis{},
-		graph.PadAxis{Start: pad[0][0], End: pad[0][1]}, graph.PadAxis{Start: pad[1][0], End: pad[1][1]}, graph.PadAxis{})
-}

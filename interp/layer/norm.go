@@ -18,15 +18,27 @@ func LRN(x *Node, size int, alpha, beta, bias float64) *Node {
 		panic(fmt.Errorf("LRN takes images [N, H, W, C] and a positive size, not %s and %d", x.Shape(), size))
 	}
 	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
-		channels := x.Shape().Dim(3)
-		squares := graph.Pad(graph.Mul(x, x), graph.ScalarZero(x.Graph(), x.DType()),
-			graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{Start: (size - 1) / 2, End: size / 2})
-		sum := graph.SliceAxis(squares, 3, graph.AxisRange(0, channels))
-		for i := range size - 1 {
-			sum = graph.Add(sum, graph.SliceAxis(squares, 3, graph.AxisRange(i+1, i+1+channels)))
-		}
-		return graph.Div(x, power(graph.AddScalar(graph.MulScalar(sum, alpha/float64(size)), bias), beta))
+		scale := alpha / float64(size)
+		base := graph.AddScalar(graph.MulScalar(neighbours(graph.Mul(x, x), (size-1)/2, size/2), scale), bias)
+		y := graph.Div(x, power(base, beta))
+		return withDerivative(y, []*Node{x}, func(v *Node) []*Node {
+			vp := graph.Div(v, power(base, beta))
+			others := neighbours(graph.Div(graph.Mul(x, vp), base), size/2, (size-1)/2)
+			return []*Node{graph.Sub(vp, graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
+		})
 	})
+}
+
+// neighbours returns the sum of each channel of x and so many before and behind it.
+func neighbours(x *Node, before, behind int) *Node {
+	channels := x.Shape().Dim(3)
+	padded := graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
+		graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{Start: before, End: behind})
+	sum := graph.SliceAxis(padded, 3, graph.AxisRange(0, channels))
+	for i := range before + behind {
+		sum = graph.Add(sum, graph.SliceAxis(padded, 3, graph.AxisRange(i+1, i+1+channels)))
+	}
+	return sum
 }
 
 // power returns x^p for positive x, by square roots where they suffice.

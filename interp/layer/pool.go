@@ -31,16 +31,29 @@ func GlobalMean(x *Node) *Node {
 func maxPool(x *Node, w Window) *Node {
 	w, out := poolWindow("MaxPool", x, w)
 	x = reaching(x, w, out, math.Inf(-1))
-	for _, axis := range []int{2, 1} {
-		best := tap(x, axis, w, out, 0)
-		for i := range w.Size[axis-1] - 1 {
-			next := tap(x, axis, w, out, i+1)
-			better := graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next))
-			best = graph.Where(better, next, best)
-		}
-		x = best
+	return maxAlong(maxAlong(x, 2, w, out), 1, w, out)
+}
+
+// maxAlong returns the maxima of the windows along one axis of x. GoMLX's own derivative of it is right
+// too, but a third slower.
+func maxAlong(x *Node, axis int, w Window, out [2]int) *Node {
+	best := tap(x, axis, w, out, 0)
+	better := make([]*Node, w.Size[axis-1]) // where a tap beats all before it
+	for i := 1; i < len(better); i++ {
+		next := tap(x, axis, w, out, i)
+		better[i] = graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next))
+		best = graph.Where(better[i], next, best)
 	}
-	return x
+	return withDerivative(best, []*Node{x}, func(v *Node) []*Node {
+		taps := make([]*Node, len(better))
+		for i := len(better) - 1; i > 0; i-- {
+			zero := graph.ZerosLike(v)
+			taps[i] = graph.Where(better[i], v, zero)
+			v = graph.Where(better[i], zero, v)
+		}
+		taps[0] = v
+		return []*Node{untap(taps, axis, w, x.Shape().Dim(axis))}
+	})
 }
 
 func meanPool(x *Node, w Window, countPad bool) *Node {
@@ -48,14 +61,17 @@ func meanPool(x *Node, w Window, countPad bool) *Node {
 	h, wd := x.Shape().Dim(1), x.Shape().Dim(2)
 	counts := []*Node{w.counts(x, 0, h, out[0], countPad), w.counts(x, 1, wd, out[1], countPad)}
 	x = reaching(x, w, out, 0)
-	for _, axis := range []int{2, 1} {
-		sum := tap(x, axis, w, out, 0)
-		for i := range w.Size[axis-1] - 1 {
-			sum = graph.Add(sum, tap(x, axis, w, out, i+1))
-		}
-		x = sum
-	}
+	x = sumAlong(sumAlong(x, 2, w, out), 1, w, out)
 	return graph.Mul(graph.Mul(x, counts[0]), counts[1])
+}
+
+// sumAlong returns the sums of the windows along one axis of x.
+func sumAlong(x *Node, axis int, w Window, out [2]int) *Node {
+	sum := tap(x, axis, w, out, 0)
+	for i := range w.Size[axis-1] - 1 {
+		sum = graph.Add(sum, tap(x, axis, w, out, i+1))
+	}
+	return sum
 }
 
 // counts returns one over how many taps of each window count along an axis, shaped to multiply images.
