@@ -54,6 +54,7 @@ type family struct {
 	programs programs
 	layers   sync.Mutex
 	named    []Layer
+	seen     seen
 }
 
 // New returns the model of spec. It compiles nothing and opens no backend.
