@@ -201,6 +201,24 @@ func TestLawMaskArea(t *testing.T) {
 	}
 }
 
+// Depth is measured along the viewing axis: the face of a cube that looks at the camera has one depth, however far a ray goes to it.
+func TestLawDepthOfAFace(t *testing.T) {
+	s := New(1, Cube, Plain)
+	s.Yaw, s.Tilt, s.Roll, s.X, s.Y, s.Size = 0, 0, 0, 0, 0, 0.9
+	p, seen := s.Draw(64), 0
+	for i, m := range p.Mask {
+		if m == 1 {
+			seen++
+			if math.Abs(float64(p.Depth[i])-(4-0.68)) > 1e-5 {
+				t.Fatalf("pixel %d is at depth %g", i, p.Depth[i])
+			}
+		}
+	}
+	if seen < 1000 {
+		t.Fatalf("the face covers %d pixels", seen)
+	}
+}
+
 // Rolling the solid by a quarter turn, and its place with it, turns the mask, the depth and the coordinates by a quarter.
 func TestLawRollTurnsThePicture(t *testing.T) {
 	const n = 48

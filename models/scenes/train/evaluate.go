@@ -6,7 +6,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -23,13 +23,13 @@ func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, wei
 	if err := restore(store, weights, nil); err != nil {
 		return 0, err
 	}
-	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels *Node) *Node {
-		net := func(x *Node) *Node { return forward(s, x) }
+	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels *graph.Node) *graph.Node {
+		net := func(x *graph.Node) *graph.Node { return forward(s, x) }
 		if steps > 0 {
-			start = MulScalar(ConvertDType(start, x.DType()), 1.0/127)
-			x = adversarial(net, x, start, labels, Const(x.Graph(), float32(epsilon)), steps)
+			start = graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127)
+			x = adversarial(net, x, start, labels, graph.Const(x.Graph(), float32(epsilon)), steps)
 		}
-		return ReduceAllSum(ConvertDType(Equal(ArgMax(net(x), -1, dtypes.Int32), labels), dtypes.Float32))
+		return graph.ReduceAllSum(graph.ConvertDType(graph.Equal(graph.ArgMax(net(x), -1, dtypes.Int32), labels), dtypes.Float32))
 	})
 	if err != nil {
 		return 0, err
@@ -42,7 +42,7 @@ func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, wei
 			return 0, err
 		}
 		x, start, labels := f.at(t).tensors()
-		r, err := exec.Exec1(x, start, labels)
+		r, err := exec.Call1(x, start, labels)
 		if err != nil {
 			return 0, fmt.Errorf("evaluating: %w", err)
 		}

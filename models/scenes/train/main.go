@@ -26,6 +26,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/engine"
+	_ "lucigo/interp/engine/install" // so that XLA is fetched where it is missing
 	"lucigo/interp/layer"
 	"lucigo/models/scenes"
 )
@@ -217,7 +218,7 @@ func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, 
 		}
 		k := oneCycle(done, r.steps, r.peak, r.rise, r.epsilon/255)
 		x, s, y := b.tensors()
-		l, a, err := exec.Exec2(x, s, y, []float32{k.rate, k.epsilon, k.warm1, k.warm2})
+		l, a, err := exec.Call2(x, s, y, []float32{k.rate, k.epsilon, k.warm1, k.warm2})
 		if err != nil {
 			return fmt.Errorf("step %d: %w", done, err)
 		}

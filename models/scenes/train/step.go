@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/layer"
@@ -29,77 +29,77 @@ const (
 
 // unit returns convolution, batch norm and ReLU, as trained.
 func unit(m mode) scenes.Unit {
-	return func(s *model.Scope, x *Node, out int, w layer.Window) *Node {
+	return func(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node {
 		y := layer.ConvNoBias(s, x, out, w)
-		one := func(g *Graph, s shapes.Shape) *Node { return Ones(g, s) }
+		one := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Ones(g, s) }
 		c := shapes.Make(y.DType(), out)
 		scale := s.WithInitializer(one).VariableWithShape("scale", c).NodeValue(y)
 		offset := s.VariableWithShape("offset", c).NodeValue(y)
 		average := s.VariableWithShape("mean", c).SetTrainable(false)
 		spread := s.WithInitializer(one).VariableWithShape("variance", c).SetTrainable(false)
 		mean := columnMean(y)
-		variance := MaxScalar(Sub(columnMean(Square(y)), Square(mean)), 0)
+		variance := graph.MaxScalar(graph.Sub(columnMean(graph.Square(y)), graph.Square(mean)), 0)
 		if m == learning {
-			move := func(v *model.Variable, x *Node) {
-				v.SetNodeValue(Add(MulScalar(v.NodeValue(y), bnKeep), MulScalar(x, 1-bnKeep)))
+			move := func(v *model.Variable, x *graph.Node) {
+				v.SetNodeValue(graph.Add(graph.MulScalar(v.NodeValue(y), bnKeep), graph.MulScalar(x, 1-bnKeep)))
 			}
 			move(average, mean)
 			move(spread, variance)
 		}
-		return layer.ReLU(Add(Mul(standardize(y, mean, variance), wide(scale)), wide(offset)))
+		return layer.ReLU(graph.Add(graph.Mul(standardize(y, mean, variance), wide(scale)), wide(offset)))
 	}
 }
 
 // wide shapes a vector of channels to be added to or multiplied with [N,H,W,C].
-func wide(v *Node) *Node { return Reshape(v, 1, 1, 1, -1) }
+func wide(v *graph.Node) *graph.Node { return graph.Reshape(v, 1, 1, 1, -1) }
 
 // columnMean returns the mean of each channel, [C], of x [N,H,W,C]; as a product with ones, which XLA's CPU backend does four times
 // as fast as a reduction over the leading axes.
-func columnMean(x *Node) *Node {
+func columnMean(x *graph.Node) *graph.Node {
 	c := x.Shape().Dim(-1)
 	rows := x.Shape().Size() / c
-	ones := BroadcastToDims(Scalar(x.Graph(), x.DType(), 1/float64(rows)), 1, rows)
-	return Reshape(Dot(ones, Reshape(x, rows, c)).MatMul(), c)
+	ones := graph.BroadcastToDims(graph.Scalar(x.Graph(), x.DType(), 1/float64(rows)), 1, rows)
+	return graph.Reshape(graph.Dot(ones, graph.Reshape(x, rows, c)).MatMul(), c)
 }
 
 // standardize returns (y − mean)/√(variance + ε) where mean and variance are y's own: its gradient passes through them as well.
-func standardize(y, mean, variance *Node) *Node {
-	inverse := StopGradient(Inverse(Sqrt(AddScalar(variance, bnEpsilon))))
-	shift := StopGradient(wide(Neg(Mul(mean, inverse))))
+func standardize(y, mean, variance *graph.Node) *graph.Node {
+	inverse := graph.StopGradient(graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, bnEpsilon))))
+	shift := graph.StopGradient(wide(graph.Neg(graph.Mul(mean, inverse))))
 	gain := wide(inverse)
-	y = IdentityWithCustomGradient(y, func(y, slope *Node) *Node {
-		z := Add(Mul(y, gain), shift)
-		return Sub(slope, Add(wide(columnMean(slope)), Mul(z, wide(columnMean(Mul(slope, z))))))
+	y = graph.IdentityWithCustomGradient(y, func(y, slope *graph.Node) *graph.Node {
+		z := graph.Add(graph.Mul(y, gain), shift)
+		return graph.Sub(slope, graph.Add(wide(columnMean(slope)), graph.Mul(z, wide(columnMean(graph.Mul(slope, z))))))
 	})
-	return Add(Mul(y, gain), shift)
+	return graph.Add(graph.Mul(y, gain), shift)
 }
 
 // crossEntropy returns the loss of each image, [batch].
-func crossEntropy(logits, labels *Node) *Node {
+func crossEntropy(logits, labels *graph.Node) *graph.Node {
 	classes := logits.Shape().Dim(-1)
-	hot := OneHot(labels, classes, logits.DType())
-	return Neg(ReduceSum(Mul(hot, LogSoftmax(logits)), -1))
+	hot := graph.OneHot(labels, classes, logits.DType())
+	return graph.Neg(graph.ReduceSum(graph.Mul(hot, graph.LogSoftmax(logits)), -1))
 }
 
 // adversarial moves each image inside the box of radius epsilon around it (and inside [0,1]) to raise its loss: from the given start,
 // steps steps along the gradient's sign, each of 1.25/steps … of the radius.
-func adversarial(forward func(*Node) *Node, x, start, labels, epsilon *Node, steps int) *Node {
+func adversarial(forward func(*graph.Node) *graph.Node, x, start, labels, epsilon *graph.Node, steps int) *graph.Node {
 	g := x.Graph()
-	clip := func(d *Node) *Node {
-		d = Min(Max(d, Neg(epsilon)), epsilon)
-		return Sub(Min(Max(Add(x, d), ScalarZero(g, x.DType())), ScalarOne(g, x.DType())), x)
+	clip := func(d *graph.Node) *graph.Node {
+		d = graph.Min(graph.Max(d, graph.Neg(epsilon)), epsilon)
+		return graph.Sub(graph.Min(graph.Max(graph.Add(x, d), graph.ScalarZero(g, x.DType())), graph.ScalarOne(g, x.DType())), x)
 	}
 	rate := 1.25
 	if steps > 1 {
 		rate = 2 / float64(steps)
 	}
-	d := clip(Mul(start, epsilon))
+	d := clip(graph.Mul(start, epsilon))
 	for range steps {
-		moved := StopGradient(Add(x, d))
-		slope := Gradient(ReduceAllSum(crossEntropy(forward(moved), labels)), moved)[0]
-		d = clip(Add(d, Mul(Sign(slope), MulScalar(epsilon, rate))))
+		moved := graph.Identity(graph.StopGradient(graph.Add(x, d))) // a stopped node itself is given no gradient
+		slope := graph.Gradient(graph.ReduceAllSum(crossEntropy(forward(moved), labels)), moved)[0]
+		d = clip(graph.Add(d, graph.Mul(graph.Sign(slope), graph.MulScalar(epsilon, rate))))
 	}
-	return StopGradient(Add(x, d))
+	return graph.StopGradient(graph.Add(x, d))
 }
 
 // knobs are the numbers that change from step to step, in the order of the step's last argument.
@@ -127,17 +127,17 @@ func oneCycle(t, total int, peak, rise, epsilon float64) knobs {
 
 // step returns the graph of one training step: loss and share right, having changed the variables. attack is the number of adversarial
 // steps, 0 for none.
-func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Scope, images, start, labels, knobs *Node) (loss, right *Node) {
-	return func(s *model.Scope, x, start, labels, k *Node) (loss, right *Node) {
+func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Scope, images, start, labels, knobs *graph.Node) (loss, right *graph.Node) {
+	return func(s *model.Scope, x, start, labels, k *graph.Node) (loss, right *graph.Node) {
 		g := x.Graph()
-		knob := func(i int) *Node { return Reshape(Slice(k, AxisElem(i))) }
+		knob := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
 		if attack > 0 {
-			f := func(x *Node) *Node { return forward(unit(searching))(s, x) }
-			x = adversarial(f, x, MulScalar(ConvertDType(start, x.DType()), 1.0/127), labels, knob(1), attack)
+			f := func(x *graph.Node) *graph.Node { return forward(unit(searching))(s, x) }
+			x = adversarial(f, x, graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127), labels, knob(1), attack)
 		}
 		logits := forward(unit(learning))(s, x)
-		loss = ReduceAllMean(crossEntropy(logits, labels))
-		right = ReduceAllMean(ConvertDType(Equal(ArgMax(logits, -1, dtypes.Int32), labels), x.DType()))
+		loss = graph.ReduceAllMean(crossEntropy(logits, labels))
+		right = graph.ReduceAllMean(graph.ConvertDType(graph.Equal(graph.ArgMax(logits, -1, dtypes.Int32), labels), x.DType()))
 
 		var vars []*model.Variable
 		for v := range s.IterVariables() {
@@ -146,11 +146,11 @@ func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Sco
 			}
 		}
 		slices.SortFunc(vars, func(a, b *model.Variable) int { return strings.Compare(a.Path(), b.Path()) })
-		values := make([]*Node, len(vars))
+		values := make([]*graph.Node, len(vars))
 		for i, v := range vars {
 			values[i] = v.NodeValue(g)
 		}
-		for i, slope := range Gradient(loss, values...) {
+		for i, slope := range graph.Gradient(loss, values...) {
 			adamW(s, vars[i], slope, knob(0), knob(2), knob(3))
 		}
 		return loss, right
@@ -158,20 +158,20 @@ func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Sco
 }
 
 // adamW changes one variable by its gradient.
-func adamW(s *model.Scope, v *model.Variable, slope, rate, warm1, warm2 *Node) {
+func adamW(s *model.Scope, v *model.Variable, slope, rate, warm1, warm2 *graph.Node) {
 	w := v.NodeValue(slope)
-	zero := func(g *Graph, s shapes.Shape) *Node { return Zeros(g, s) }
+	zero := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Zeros(g, s) }
 	moment := func(name string) *model.Variable {
 		return s.Store().VariableWithShape("/adam"+v.Path()+"/"+name, v.Shape(), zero).SetTrainable(false)
 	}
 	m1, m2 := moment("first"), moment("second")
-	mean := Add(MulScalar(m1.NodeValue(w), beta1), MulScalar(slope, 1-beta1))
-	square := Add(MulScalar(m2.NodeValue(w), beta2), MulScalar(Square(slope), 1-beta2))
+	mean := graph.Add(graph.MulScalar(m1.NodeValue(w), beta1), graph.MulScalar(slope, 1-beta1))
+	square := graph.Add(graph.MulScalar(m2.NodeValue(w), beta2), graph.MulScalar(graph.Square(slope), 1-beta2))
 	m1.SetNodeValue(mean)
 	m2.SetNodeValue(square)
-	move := Div(Div(mean, warm1), AddScalar(Sqrt(Div(square, warm2)), 1e-8))
+	move := graph.Div(graph.Div(mean, warm1), graph.AddScalar(graph.Sqrt(graph.Div(square, warm2)), 1e-8))
 	if w.Rank() > 1 {
-		move = Add(move, MulScalar(w, decay))
+		move = graph.Add(move, graph.MulScalar(w, decay))
 	}
-	v.SetNodeValue(Sub(w, Mul(move, rate)))
+	v.SetNodeValue(graph.Sub(w, graph.Mul(move, rate)))
 }
