@@ -114,7 +114,10 @@ func engines(ctx context.Context, k build.Kernel) []finding {
 	var log bytes.Buffer
 	e, err := k.OpenEngine(ctx, false, &log)
 	if err != nil {
-		xla.detail = strings.TrimSpace(err.Error() + " " + log.String())
+		xla.detail = strings.TrimSpace(log.String())
+		if xla.detail == "" {
+			xla.detail = err.Error()
+		}
 		return []finding{xla}
 	}
 	xla.ok, xla.detail = e.Kind != "go", e.Name

@@ -296,6 +296,10 @@ func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer
 	cmd := exec.CommandContext(ctx, program, fmt.Sprintf("-no-install=%v", !install))
 	cmd.Dir, cmd.Stderr, cmd.WaitDelay = k.Root, progress, time.Second
 	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return Engine{}, errors.New("the engine does not open, for the reason above")
+	}
 	if err != nil {
 		return Engine{}, fmt.Errorf("opening the engine: %w", err)
 	}

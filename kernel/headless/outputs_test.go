@@ -83,15 +83,16 @@ func TestTextIsBounded(t *testing.T) {
 }
 
 func TestTotalIsBounded(t *testing.T) {
-	_, o := collect(t)
-	picture, _ := json.Marshal(map[string]any{"data": map[string]string{"image/png": strings.Repeat("A", 1<<20)}, "transient": map[string]string{"display_id": "same"}})
+	c, o := collect(t)
+	picture, _ := json.Marshal(map[string]any{"data": map[string]string{"image/png": strings.Repeat("A", 1<<20)}})
+	o.total = maxTotal - 3<<20
 	var err error
 	n := 0
-	for ; err == nil && n < 1000; n++ {
-		err = o.add("update_display_data", picture)
+	for ; err == nil && n < 10; n++ {
+		err = o.add("display_data", picture)
 	}
-	if err == nil || !strings.Contains(err.Error(), "more than 256 MiB") || n < 200 {
-		t.Errorf("after %d MiB: %v", n, err)
+	if err == nil || !strings.Contains(err.Error(), "more than 256 MiB") || n != 3 || len(c.Outputs) != 2 {
+		t.Errorf("after %d MiB of the last 3: %v, %d kept", n, err, len(c.Outputs))
 	}
 }
 

@@ -322,7 +322,9 @@ func (c *Cell) checkTags() error {
 	return nil
 }
 
-// Printed is the text that the cell printed and the errors it ended with, as one text.
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// Printed is the text that the cell printed and the errors it ended with, as one text without a terminal's colours.
 func (c *Cell) Printed() string {
 	var b strings.Builder
 	for _, o := range c.Outputs {
@@ -333,7 +335,7 @@ func (c *Cell) Printed() string {
 			b.WriteString(strings.Join(o.Traceback, "\n") + "\n")
 		}
 	}
-	return b.String()
+	return colours.ReplaceAllString(b.String(), "")
 }
 
 // Language is the notebook's programming language in lower case, or "" where it does not say.

@@ -115,7 +115,7 @@ const sample = `{"nbformat":4,"nbformat_minor":2,"metadata":{"kernelspec":{"name
  {"output_type":"stream","name":"stdout","text":["a\n","b"]},
  {"output_type":"display_data","data":{"text/html":["<b>\n","</b>"],"application/vnd.x+json":{"k":["s"]}},"metadata":{"w":1}},
  {"output_type":"execute_result","data":{"text/plain":"3"},"metadata":{},"execution_count":3},
- {"output_type":"error","ename":"E","evalue":"v","traceback":["t"]}]},
+ {"output_type":"error","ename":"E","evalue":"v","traceback":["\u001b[31mt\u001b[0m"]}]},
 {"cell_type":"code","id":"same","metadata":{},"source":[],"execution_count":null,"outputs":[]},
 {"cell_type":"raw","id":"same","metadata":{},"source":""},
 {"cell_type":"markdown","id":"not valid!","metadata":{},"source":"x"}]}`

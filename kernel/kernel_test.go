@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"lucigo/kernel/headless"
+	"lucigo/kernel/notebook"
+)
+
+func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	nb := &notebook.Notebook{Cells: cells}
+	if err := nb.Write(file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func code(source string, tags ...string) *notebook.Cell {
+	c := &notebook.Cell{Type: notebook.Code, Source: source, Metadata: notebook.Metadata{}}
+	if len(tags) > 0 {
+		c.Metadata["tags"], _ = json.Marshal(tags)
+	}
+	return c
+}
+
+// parse parses a command line as main does.
+func parse(t *testing.T, args ...string) (*commands, error) {
+	t.Helper()
+	var c commands
+	k, err := kong.New(&c, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.Parse(args)
+	return &c, err
+}
+
+func TestCommandLine(t *testing.T) {
+	c, err := parse(t, "run", "a.ipynb", "dir", "-p", "model=a=b;c", "-p", "n=3", "--out", "o", "--timeout", "30s", "--keep-going", "--junit", "j.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.Run
+	if len(r.Paths) != 2 || r.Parameters["model"] != "a=b;c" || r.Parameters["n"] != "3" || filepath.Base(r.Out) != "o" || r.Timeout != 30*time.Second || !r.KeepGoing || !filepath.IsAbs(r.JUnit) {
+		t.Errorf("%+v", r)
+	}
+	c, err = parse(t, "run", "a.ipynb")
+	if err != nil || filepath.Base(c.Run.Out) != "out" || c.Run.Timeout != 10*time.Minute || c.Run.JUnit != "" {
+		t.Errorf("%+v, %v", c.Run, err)
+	}
+	for _, args := range [][]string{{"run"}, {"run", "a", "-p", "x"}, {"nothing"}, {"run", "a", "--timeout", "soon"}} {
+		if _, err := parse(t, args...); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+func TestFindJobs(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.ipynb", "a.ipynb", "deep/er/c.ipynb", ".ipynb_checkpoints/a-checkpoint.ipynb", "other/a.ipynb"} {
+		writeNotebook(t, filepath.Join(dir, name))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	names := func(paths ...string) string {
+		for i := range paths {
+			paths[i] = filepath.Join(dir, paths[i])
+		}
+		jobs, err := findJobs(paths)
+		if err != nil {
+			return err.Error()
+		}
+		var list []string
+		for _, j := range jobs {
+			if !filepath.IsAbs(j.file) {
+				t.Errorf("%s is not absolute", j.file)
+			}
+			list = append(list, filepath.ToSlash(j.name))
+		}
+		return strings.Join(list, " ")
+	}
+	for _, c := range []struct {
+		paths []string
+		want  string
+	}{
+		{[]string{"b.ipynb"}, "b"},
+		{[]string{"."}, "a b deep/er/c other/a"},
+		{[]string{"deep", "b.ipynb"}, "er/c b"},
+		{[]string{"notes.txt"}, "notes.txt"}, // A file that is named is taken at its word.
+		{[]string{"a.ipynb", "other/a.ipynb"}, "would both be written to a"},
+		{[]string{"none.ipynb"}, "none.ipynb"},
+		{[]string{".ipynb_checkpoints/.."}, "a b deep/er/c other/a"},
+	} {
+		if got := names(c.paths...); !strings.Contains(got, c.want) {
+			t.Errorf("%q gives %s, want %s", c.paths, got, c.want)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got := names("empty"); !strings.Contains(got, "no notebook (*.ipynb) in") {
+		t.Errorf("an empty directory gives %s", got)
+	}
+}
+
+// TestReadGivesEachNotebookItsParameters: to each what it knows, and nothing to nobody.
+func TestReadGivesEachNotebookItsParameters(t *testing.T) {
+	dir := t.TempDir()
+	writeNotebook(t, filepath.Join(dir, "a.ipynb"), code("var n = 1\nvar m = 2", "parameters"))
+	writeNotebook(t, filepath.Join(dir, "b.ipynb"), code("var n = 1", "parameters"))
+	writeNotebook(t, filepath.Join(dir, "c.ipynb"), code("x()"))
+	if err := os.WriteFile(filepath.Join(dir, "d.ipynb"), []byte("no JSON"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	read := func(names string, values map[string]string) (cells []int, problems []error, err error) {
+		var jobs []job
+		for name := range strings.FieldsSeq(names) {
+			jobs = append(jobs, job{filepath.Join(dir, name+".ipynb"), name})
+		}
+		nbs, problems, err := (&runCommand{Parameters: values}).read(jobs)
+		for _, nb := range nbs {
+			n := 0
+			if nb != nil {
+				n = len(nb.Cells)
+			}
+			cells = append(cells, n)
+		}
+		return cells, problems, err
+	}
+	cells, problems, err := read("a b c d", map[string]string{"n": "5", "m": "6"})
+	if err != nil || cells[0] != 2 || cells[1] != 2 || cells[2] != 1 || problems[3] == nil {
+		t.Errorf("%v, %v, %v", cells, problems, err)
+	}
+	for _, c := range []struct {
+		names, name, want string
+	}{
+		{"a", "k", "has no parameter k; it has: n = 1, m = 2"},
+		{"a b", "k", "has no parameter k; it has: n = 1"},
+		{"c", "k", "has no parameters"},
+		{"d c", "k", "has no parameters"},
+	} {
+		if _, _, err := read(c.names, map[string]string{c.name: "1"}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s with %s: %v, want %q", c.names, c.name, err, c.want)
+		}
+	}
+	if _, _, err := read("a b", map[string]string{"n": "x"}); err == nil || !strings.Contains(err.Error(), "is no int") {
+		t.Errorf("a wrong value: %v", err)
+	}
+}
+
+func TestSuite(t *testing.T) {
+	cell := code("panics()")
+	cell.Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stderr", Text: "a stack"}}
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{code("fine()"), cell, code("never()")}}
+	one := 1.
+	s := suiteOf("x.ipynb", nb, []headless.Outcome{
+		{Cell: headless.Cell{Number: 1}, Ran: true, Time: time.Second, Claims: []headless.Claim{{Sentence: "good", Holds: true}, {Sentence: "bad", Measured: &one, Relation: "<"}}},
+		{Cell: headless.Cell{Number: 2}, Ran: true, Err: errors.New("panic")},
+		{Cell: headless.Cell{Number: 3}},
+	}, errors.New("the kernel died"))
+	var got []string
+	for _, c := range s.Cases {
+		switch {
+		case c.Skipped:
+			got = append(got, c.Name+": skipped")
+		case c.Failure != "":
+			got = append(got, c.Name+": "+c.Failure+" "+c.Detail)
+		default:
+			got = append(got, c.Name)
+		}
+	}
+	want := "the notebook: the kernel died |cell 1|claim: good|claim: bad: bad (1, not < 0) |cell 2: panic a stack|cell 3: skipped"
+	if strings.Join(got, "|") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	one := 1.
+	cell := headless.Cell{Number: 2, Of: 12, Label: "A figure"}
+	outcome := headless.Outcome{Cell: cell, Ran: true, Time: 1500 * time.Millisecond, Err: errors.New("first\nsecond"),
+		Claims: []headless.Claim{{Sentence: "held", Holds: true}, {Sentence: "It is.", Measured: &one, Relation: "<"}}}
+	for _, terminal := range []bool{false, true} {
+		var b bytes.Buffer
+		p := progress{&b, terminal}
+		p.begin(cell)
+		p.end(cell, outcome)
+		p.summary([]headless.Outcome{outcome, {}}, 2*time.Second, nil)
+		want := "    2/12     1.50 s  A figure\n                    FAILED: first\n                    second\n                    CLAIM FAILS: It is. (1, not < 0)\n  1 of 2 cells ran, 1 failed, 1 of 2 claims hold in 2.00 s\n"
+		if terminal {
+			want = "    2/12          …  A figure\r\x1b[K" + want
+		}
+		if b.String() != want {
+			t.Errorf("on a terminal %v:\n%q, want\n%q", terminal, b.String(), want)
+		}
+	}
+}
+
+// TestRunCommand runs notebooks from the command line's words to the files, on a machine where nothing is built yet.
+func TestRunCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and starts a kernel")
+	}
+	t.Setenv("LUCIGO_CACHE", filepath.Join(t.TempDir(), "a cache"))
+	t.Setenv("LUCIGO_BACKEND", "xla:/no/plugin.so") // Notebooks that need no engine run without one.
+	dir := filepath.Join(t.TempDir(), "my notebooks")
+	writeNotebook(t, filepath.Join(dir, "good.ipynb"), &notebook.Cell{Type: notebook.Markdown, Source: "# Good"},
+		code("var n = 1", "parameters"), code("%%\nfmt.Println(\"n is\", n)"))
+	writeNotebook(t, filepath.Join(dir, "bad.ipynb"), code("%%\npanic(\"it is bad\")"), code("%%\nfmt.Println(1)"))
+	if err := os.WriteFile(filepath.Join(dir, "worse.ipynb"), []byte("no JSON"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	r := runCommand{Paths: []string{dir}, Parameters: map[string]string{"n": "42"}, Out: out, Timeout: 5 * time.Minute, JUnit: filepath.Join(out, "junit", "report.xml")}
+	err := r.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "2 of 3 notebooks failed") {
+		t.Fatalf("%v", err)
+	}
+	for file, want := range map[string]string{
+		"good.ipynb":       `"n is 42\n"`,
+		"good.html":        "n is 42",
+		"bad.ipynb":        "it is bad",
+		"bad.html":         "cell 1 (panic(&#34;it is bad&#34;)): panic: it is bad (line 2 of [1])",
+		"junit/report.xml": `tests="6" failures="2"`,
+	} {
+		if b, err := os.ReadFile(filepath.Join(out, file)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v, does not hold %s:\n%.3000s", file, err, want, b)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "worse.html")); err == nil {
+		t.Error("there is a page of what is no notebook")
+	}
+	r = runCommand{Paths: []string{filepath.Join(dir, "good.ipynb")}, Out: dir}
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "would be overwritten") {
+		t.Errorf("writing over the input: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r = runCommand{Paths: []string{filepath.Join(dir, "good.ipynb")}, Out: out}
+	if err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
