@@ -415,7 +415,7 @@ func (o *Output) encode() map[string]any {
 	case DisplayData, ExecuteResult:
 		data := map[string]any{}
 		for mime, raw := range o.Data {
-			data[mime] = raw
+			data[mime] = unescaped(raw)
 			var s multiline
 			if json.Unmarshal(raw, &s) == nil && !strings.HasSuffix(mime, "json") {
 				data[mime] = lines(string(s))
@@ -433,6 +433,17 @@ func (o *Output) encode() map[string]any {
 		m["ename"], m["evalue"], m["traceback"] = o.EName, o.EValue, traceback
 	}
 	return m
+}
+
+// unescaped is raw decoded, so that it is encoded again without the escapes (\u003c) that HTML would need.
+func unescaped(raw json.RawMessage) any {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return raw
+	}
+	return v
 }
 
 // Write writes the notebook into file, all of it or nothing.

@@ -113,7 +113,7 @@ const sample = `{"nbformat":4,"nbformat_minor":2,"metadata":{"kernelspec":{"name
 {"cell_type":"markdown","metadata":{},"source":["# A title\n","text"],"attachments":{"a.png":{"image/png":"AAAA"}}},
 {"cell_type":"code","metadata":{"tags":["parameters"],"x":1},"source":"var n = 1","execution_count":3,"outputs":[
  {"output_type":"stream","name":"stdout","text":["a\n","b"]},
- {"output_type":"display_data","data":{"text/html":["<b>\n","</b>"],"application/vnd.x+json":{"k":["s"]}},"metadata":{"w":1}},
+ {"output_type":"display_data","data":{"text/html":["<b>\n","</b>"],"application/vnd.x+json":{"k":["\u003c=",1.50]}},"metadata":{"w":1}},
  {"output_type":"execute_result","data":{"text/plain":"3"},"metadata":{},"execution_count":3},
  {"output_type":"error","ename":"E","evalue":"v","traceback":["\u001b[31mt\u001b[0m"]}]},
 {"cell_type":"code","id":"same","metadata":{},"source":[],"execution_count":null,"outputs":[]},
@@ -135,7 +135,7 @@ func TestParse(t *testing.T) {
 	if s, _ := c.Outputs[1].Data.Text("text/html"); s != "<b>\n</b>" {
 		t.Errorf("text/html is %q", s)
 	}
-	if s, _ := c.Outputs[1].Data.Text("application/vnd.x+json"); s != `{"k":["s"]}` {
+	if s, _ := c.Outputs[1].Data.Text("application/vnd.x+json"); s != `{"k":["\u003c=",1.50]}` {
 		t.Errorf("JSON is %q", s)
 	}
 	if nb.Cells[2].ID != "same" || nb.Cells[3].ID == "same" {
@@ -170,7 +170,7 @@ func TestLawRoundTrip(t *testing.T) {
 	if !bytes.Equal(first, second) {
 		t.Errorf("written again, it is:\n%s\nnot\n%s", second, first)
 	}
-	for _, kept := range []string{`"own": {`, `1.0`, `"attachments"`, `"a\n",`, `"<b>\n",`, `"x": 1`} {
+	for _, kept := range []string{`"own": {`, `1.0`, `"attachments"`, `"a\n",`, `"<b>\n",`, `"x": 1`, `"<=",`, `1.50`} {
 		if !bytes.Contains(first, []byte(kept)) {
 			t.Errorf("%s is lost:\n%s", kept, first)
 		}
