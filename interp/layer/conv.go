@@ -136,11 +136,23 @@ func turned(w *Node, groups int) *Node {
 
 // collect computes weights: what every tap of the window saw, times v.
 func (c conv) collect(x, v *Node) *Node {
+	x = pad2(x, c.Pad, 0)
+	if native(x) {
+		// A convolution of x with v, its batch for channels and its channels for batch.
+		axes := graph.ConvolveAxesConfig{
+			InputBatch: 3, InputSpatial: []int{1, 2}, InputChannels: 0,
+			KernelSpatial: []int{1, 2}, KernelInputChannels: 0, KernelOutputChannels: 3,
+			OutputBatch: 2, OutputSpatial: []int{0, 1}, OutputChannels: 3,
+		}
+		seen := func(axis int) graph.SliceAxisSpec {
+			return graph.AxisRange(0, (c.out[axis]-1)*c.Stride[axis]+c.extent(axis))
+		}
+		x = graph.Slice(x, graph.AxisRange(), seen(0), seen(1))
+		return graph.ConvGeneral(x, v, axes, c.Dilation[:], nil, nil, c.Stride[:], 1, c.groups)
+	}
 	n, in, out := x.Shape().Dim(0), x.Shape().Dim(3)/c.groups, v.Shape().Dim(3)/c.groups
-	rows := n * c.out[0] * c.out[1]
-	cols := columns(pad2(x, c.Pad, 0), c.Window, c.out)
-	taps := c.Size[0] * c.Size[1]
-	cols = graph.Reshape(cols, rows, taps, c.groups, in)
+	rows, taps := n*c.out[0]*c.out[1], c.Size[0]*c.Size[1]
+	cols := graph.Reshape(columns(x, c.Window, c.out), rows, taps, c.groups, in)
 	v = graph.Reshape(v, rows, c.groups, out)
 	w := graph.DotGeneral(cols, []int{0}, []int{2}, v, []int{0}, []int{1}) // [groups, taps, in, out]
 	w = graph.TransposeAllAxes(w, 1, 2, 0, 3)
@@ -149,6 +161,12 @@ func (c conv) collect(x, v *Node) *Node {
 
 // correlate is the cross-correlation of x, [N, H, W, C], with w, [kh, kw, C/groups, O], without gradient.
 func correlate(x, w *Node, stride, dilation [2]int, pad [2][2]int, groups int) *Node {
+	size := [2]int{w.Shape().Dim(0), w.Shape().Dim(1)}
+	in, o := w.Shape().Dim(2), w.Shape().Dim(3)/groups
+	win, out := Window{Size: size, Stride: stride, Dilation: dilation, Pad: pad}.over("Convolve", x)
+	if groups > 1 && in == 1 && o == 1 {
+		return depthwise(pad2(x, pad, 0), w, win, out)
+	}
 	if native(x) {
 		axes := graph.ConvolveAxesConfig{
 			InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
@@ -157,17 +175,33 @@ func correlate(x, w *Node, stride, dilation [2]int, pad [2][2]int, groups int) *
 		}
 		return graph.ConvGeneral(x, w, axes, stride[:], pad[:], nil, dilation[:], groups, 1)
 	}
-	size := [2]int{w.Shape().Dim(0), w.Shape().Dim(1)}
-	win := Window{Size: size, Stride: stride, Dilation: dilation, Pad: pad}
-	win, out := win.over("Convolve", x)
-	n, in, o := x.Shape().Dim(0), w.Shape().Dim(2), w.Shape().Dim(3)/groups
-	rows, taps := n*out[0]*out[1], size[0]*size[1]
-	cols := graph.Reshape(columns(pad2(x, pad, 0), win, out), rows, taps, groups, in)
+	n, taps := x.Shape().Dim(0), size[0]*size[1]
+	cols := graph.Reshape(columns(pad2(x, pad, 0), win, out), n*out[0]*out[1], taps, groups, in)
 	w = graph.Reshape(w, taps, in, groups, o)
 	y := graph.DotGeneral(cols, []int{1, 3}, []int{2}, w, []int{0, 1}, []int{2}) // [groups, rows, o]
 	y = graph.TransposeAllAxes(y, 1, 0, 2)
 	return graph.Reshape(y, n, out[0], out[1], groups*o)
 }
 
-// native says whether the backend's own convolution is used: the Go backend's is slow.
-func native(x *Node) bool { return x.Graph().Backend().Name() != "go" }
+// depthwise is correlate for groups of one channel: a sum of weighted taps, many times faster than
+// either backend's way.
+func depthwise(x, w *Node, win Window, out [2]int) *Node {
+	var y *Node
+	for i := range win.Size[0] {
+		row := tap(x, 1, win, out, i)
+		for j := range win.Size[1] {
+			weight := graph.Reshape(graph.Slice(w, graph.AxisElem(i), graph.AxisElem(j)), 1, 1, 1, -1)
+			t := graph.Mul(tap(row, 2, win, out, j), weight)
+			if y == nil {
+				y = t
+			} else {
+				y = graph.Add(y, t)
+			}
+		}
+	}
+	return y
+}
+
+// native says whether the backend's own convolution is used. XLA's is fast and right; the Go backend's
+// is hundreds of times slower than its matrix product.
+func native(x *Node) bool { return x.Graph().Backend().Name() == "xla" }

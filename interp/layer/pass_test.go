@@ -1,0 +1,253 @@
+package layer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp/engine"
+)
+
+func shape(like *Node, dims ...int) shapes.Shape { return shapes.Make(like.DType(), dims...) }
+
+// steps is a Forward of named layers: x·2, +1, ·3, and a head that needs 4×4 images.
+func steps(_ *model.Scope, x *Node) *Node {
+	x = At("double", graph.MulScalar(x, 2))
+	x = At("conv", graph.AddScalar(x, 1))
+	x = At("conv", graph.MulScalar(x, 3))
+	x = Flatten(x)
+	head := graph.Ones(x.Graph(), shape(x, 16, 2))
+	return At("head", Affine(x, head, nil))
+}
+
+// building runs f while a graph is built on images of ones, and returns its panic as an error.
+func building(t *testing.T, size int, f func(x *Node)) error {
+	t.Helper()
+	engines, err := engine.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec, err := graph.NewExec(engines[0].Backend, func(x *Node) *Node { f(x); return x })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Finalize()
+	_, err = exec.Call(make4(size))
+	return err
+}
+
+func make4(size int) [][][][]float32 {
+	x := make([][][]float32, size)
+	for i := range x {
+		x[i] = make([][]float32, size)
+		for j := range x[i] {
+			x[i][j] = []float32{1}
+		}
+	}
+	return [][][][]float32{x}
+}
+
+func TestPassNames(t *testing.T) {
+	err := building(t, 4, func(x *Node) {
+		p := Start(nil, x, steps, nil, nil)
+		defer p.Stop()
+		if got := p.Names(); !slices.Equal(got, []string{"double", "conv", "conv:2", "head"}) {
+			t.Errorf("names %q", got)
+		}
+		if p.Layer("conv") == p.Layer("conv:2") || p.Layer("head") != p.Logits() || p.Images != x {
+			t.Error("layers are mixed up")
+		}
+		names := p.Names()
+		names[0] = "changed"
+		if p.Names()[0] != "double" {
+			t.Error("Names hands out its own memory")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A layer is built without what is behind it: at a size whose head does not fit too.
+func TestLawPassStopsEarly(t *testing.T) {
+	err := building(t, 7, func(x *Node) {
+		p := Start(nil, x, steps, nil, nil)
+		if d := p.Layer("conv").Shape().Dim(1); d != 7 {
+			t.Errorf("conv is %d high", d)
+		}
+		p.Stop()
+		p.Stop() // twice is once
+		q := Start(nil, x, steps, nil, nil)
+		q.Stop() // before anything
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = building(t, 7, func(x *Node) {
+		p := Start(nil, x, steps, nil, nil)
+		defer p.Stop()
+		p.Logits()
+	})
+	if err == nil || !strings.Contains(err.Error(), "Affine takes") {
+		t.Errorf("the head at another size: %v", err)
+	}
+}
+
+func TestPassWrongName(t *testing.T) {
+	err := building(t, 4, func(x *Node) {
+		p := Start(nil, x, steps, nil, nil)
+		defer p.Stop()
+		p.Layer("dobble")
+	})
+	if err == nil || !strings.Contains(err.Error(), `no layer "dobble"; near it: double`) {
+		t.Errorf("a wrong name: %v", err)
+	}
+	err = building(t, 4, func(x *Node) {
+		p := Start(nil, x, steps, nil, map[string]*Node{"hed": x})
+		defer p.Stop()
+		p.Logits()
+	})
+	if err == nil || !strings.Contains(err.Error(), `no layer "hed"; near it: head`) {
+		t.Errorf("a wrong name to replace: %v", err)
+	}
+	err = building(t, 4, func(x *Node) {
+		p := Start(nil, x, steps, nil, map[string]*Node{"head": x})
+		defer p.Stop()
+		p.Logits()
+	})
+	if err == nil || !strings.Contains(err.Error(), `layer "head" is shaped`) {
+		t.Errorf("a wrong shape to replace: %v", err)
+	}
+}
+
+// What replaces a layer is what comes behind it and what the layer is; the gradient stops there.
+func TestLawPassReplace(t *testing.T) {
+	onEvery(t, func(t *testing.T, b compute.Backend) {
+		x := zeros(1, 4, 4, 1)
+		other := zeros(1, 4, 4, 1)
+		for i := range x.v {
+			x.v[i], other.v[i] = 1, 10
+		}
+		got := run[float64](t, b, []array{x, other}, func(x []*Node) []*Node {
+			p := Start(nil, x[0], steps, nil, map[string]*Node{"conv": x[1]})
+			defer p.Stop()
+			y := p.Logits()
+			g := graph.Gradient(graph.ReduceAllSum(y), x[0], x[1])
+			return []*Node{y, p.Layer("conv"), g[0], g[1]}
+		})
+		same(t, "logits", got[0], array{[]int{1, 2}, []float64{480, 480}}, 0)
+		same(t, "the layer", got[1], other, 0)
+		same(t, "gradient at the images", got[2], zeros(1, 4, 4, 1), 0)
+		for _, v := range got[3].v {
+			if v != 6 {
+				t.Fatalf("gradient at the replacement: %v", got[3].v)
+			}
+		}
+	})
+}
+
+// A Forward's panic is the caller's, and leaves nothing attached.
+func TestPassPanic(t *testing.T) {
+	err := building(t, 4, func(x *Node) {
+		p := Start(nil, x, func(_ *model.Scope, x *Node) *Node {
+			At("first", x)
+			panic(errors.New("the net's own"))
+		}, Guided, nil)
+		defer p.Stop()
+		p.Layer("first")
+		func() {
+			defer func() {
+				if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "the net's own") {
+					t.Errorf("recovered %v", r)
+				}
+			}()
+			p.Logits()
+		}()
+		if current(x) != nil {
+			t.Error("the pass is still attached")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Outside a pass At names nothing; between its steps and after it nothing is attached.
+func TestLawPassDetached(t *testing.T) {
+	err := building(t, 4, func(x *Node) {
+		if At("name", x) != x || current(x) != nil || ruleOf(x) != Exact {
+			t.Error("there is a pass where none is")
+		}
+		p := Start(nil, x, steps, Guided, nil)
+		check := func(when string) {
+			if current(x) != nil || ruleOf(x) != Exact {
+				t.Errorf("a pass is attached %s", when)
+			}
+		}
+		check("before it runs")
+		p.Layer("double")
+		check("between its layers")
+		p.Stop()
+		check("after its end")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two passes over one graph, their steps mixed, keep their own rules and layers.
+func TestLawPassesInterleaved(t *testing.T) {
+	var seen []string
+	net := func(_ *model.Scope, x *Node) *Node {
+		for i := range 3 {
+			seen = append(seen, ruleOf(x).String())
+			x = At(fmt.Sprint("l", i), graph.AddScalar(x, 1))
+		}
+		return x
+	}
+	err := building(t, 4, func(x *Node) {
+		a, b := Start(nil, x, net, Guided, nil), Start(nil, x, net, Deconv, nil)
+		defer a.Stop()
+		defer b.Stop()
+		for i := range 3 {
+			if a.Layer(fmt.Sprint("l", i)) == b.Layer(fmt.Sprint("l", i)) {
+				t.Error("the passes share a layer")
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"guided", "deconv", "guided", "deconv", "guided", "deconv"}; !slices.Equal(seen, want) {
+		t.Errorf("rules %q", seen)
+	}
+}
+
+// A Forward may hold a pass of another net, over the same graph.
+func TestLawPassNested(t *testing.T) {
+	err := building(t, 4, func(x *Node) {
+		outer := Start(nil, x, func(s *model.Scope, x *Node) *Node {
+			inner := Start(s, x, steps, Deconv, nil)
+			defer inner.Stop()
+			y := inner.Layer("conv")
+			if ruleOf(x) != Guided {
+				t.Error("the inner pass changed the outer's rule")
+			}
+			return At("outer", y)
+		}, Guided, nil)
+		defer outer.Stop()
+		if got := outer.Names(); !slices.Equal(got, []string{"outer"}) {
+			t.Errorf("names %q", got)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
