@@ -16,39 +16,39 @@ import (
 // evaluation of a net goes in batches of this many images.
 const evaluated = 100
 
-// accuracy returns the share of the feed's first n images that the net gets right after an adversarial search of radius epsilon in
-// that many steps; 0 steps: of the images as they are.
-func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, weights map[string]array, f feed, n, steps int, epsilon float64) (float64, error) {
+// accuracy returns, for each radius, the share of the feed's first n images that the net gets right after an adversarial search of that
+// radius in that many steps. n is a multiple of evaluated.
+func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, weights map[string]array, f feed, n, steps int, radii ...float64) ([]float64, error) {
 	store := model.NewStore()
 	if err := restore(store, weights, nil); err != nil {
-		return 0, err
+		return nil, err
 	}
-	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels *graph.Node) *graph.Node {
+	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels, epsilon *graph.Node) *graph.Node {
 		net := func(x *graph.Node) *graph.Node { return forward(s, x) }
-		if steps > 0 {
-			start = graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127)
-			x = adversarial(net, x, start, labels, graph.Const(x.Graph(), float32(epsilon)), steps)
-		}
+		start = graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127)
+		x = adversarial(net, x, start, labels, epsilon, steps)
 		return graph.ReduceAllSum(graph.ConvertDType(graph.Equal(graph.ArgMax(net(x), -1, dtypes.Int32), labels), dtypes.Float32))
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer exec.Finalize()
 	f.batch, f.window, f.fresh, f.plain, f.ordered = evaluated, evaluated, evaluated, true, true
-	right := 0.0
+	right := make([]float64, len(radii))
 	for t := range n / evaluated {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
 		x, start, labels := f.at(t).tensors()
-		r, err := exec.Call1(x, start, labels)
-		if err != nil {
-			return 0, fmt.Errorf("evaluating: %w", err)
+		for i, epsilon := range radii {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			r, err := exec.Call1(x, start, labels, float32(epsilon))
+			if err != nil {
+				return nil, fmt.Errorf("evaluating: %w", err)
+			}
+			right[i] += float64(tensors.ToScalar[float32](r)) / float64(n)
 		}
-		right += float64(tensors.ToScalar[float32](r))
 	}
-	return right / float64(n/evaluated*evaluated), nil
+	return right, nil
 }
 
 // tensors returns the batch ready for the device.

@@ -63,6 +63,7 @@ type report struct {
 	Seed       uint64             `json:"evaluation_seed"` // of the task's stream of scenes
 	Images     int                `json:"evaluation_images"`
 	Accuracy   float64            `json:"accuracy"`
+	Attacked   int                `json:"pgd5_images"`   // the first of them
 	PGD5       map[string]float64 `json:"pgd5_accuracy"` // by radius in 1/255
 }
 
@@ -89,6 +90,7 @@ func run(ctx context.Context, args []string) error {
 	epsilon := flags.Float64("epsilon", 0, "radius of the attack in training, in 1/255 (0: the net's own)")
 	window := flags.Int("window", 3072, "scenes held at a time")
 	images := flags.Int("images", 2000, "fresh images to measure the net on")
+	attacked := flags.Int("attacked", 500, "of these, the images to attack")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -107,6 +109,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if *epsilon > 0 {
 		r.epsilon = *epsilon
+	}
+	if *images < evaluated || *images%evaluated != 0 || *attacked < evaluated || *attacked%evaluated != 0 {
+		return fmt.Errorf("-images %d and -attacked %d must be multiples of %d", *images, *attacked, evaluated)
 	}
 	checkpoint := filepath.Join(*dir, *name+".checkpoint")
 	store, done, err := start(checkpoint, *from)
@@ -132,25 +137,23 @@ func run(ctx context.Context, args []string) error {
 	}
 	forward := r.forward(scenes.ConvReLU)
 	rep := report{Net: *name, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
-		Seed: evaluationSeed, Images: *images, PGD5: map[string]float64{}}
+		Seed: evaluationSeed, Images: *images, Attacked: *attacked, PGD5: map[string]float64{}}
 	for _, a := range weights {
 		rep.Parameters += len(a.data)
 	}
 	test := feed{task: task, seed: evaluationSeed}
-	for _, eps := range []float64{0, 1, 2, 4} {
-		steps := 5
-		if eps == 0 {
-			steps = 0
-		}
-		a, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, *images, steps, eps/255)
-		if err != nil {
-			return err
-		}
-		if eps == 0 {
-			rep.Accuracy = a
-		} else {
-			rep.PGD5[strconv.FormatFloat(eps, 'g', -1, 64)] = a
-		}
+	share, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, *images, 0, 0)
+	if err != nil {
+		return err
+	}
+	rep.Accuracy = share[0]
+	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", *name, 100*rep.Accuracy, *images)
+	if share, err = accuracy(ctx, e.Backend, forward, rounded(weights), test, *attacked, 5, 1./255, 2./255, 4./255); err != nil {
+		return err
+	}
+	for i, radius := range []string{"1", "2", "4"} {
+		fmt.Printf("%s gets %.2f %% of %d right after PGD-5 of radius %s/255\n", *name, 100*share[i], *attacked, radius)
+		rep.PGD5[radius] = share[i]
 	}
 	text, err := json.MarshalIndent(rep, "", "\t")
 	if err != nil {

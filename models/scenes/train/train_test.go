@@ -332,6 +332,32 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// Accuracy counts: a net whose biases say class 3 whatever it sees gets the images of class 3 right, with and without an attack.
+func TestAccuracy(t *testing.T) {
+	e := open(t)
+	biases := make([]float32, 16)
+	biases[3] = 1
+	weights := map[string]array{"logits/weights": {[]int{3, 16}, make([]float32, 48)}, "logits/biases": {[]int{16}, biases}}
+	blind := func(s *model.Scope, x *graph.Node) *graph.Node {
+		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 16)
+	}
+	got, err := accuracy(context.Background(), e.Backend, blind, weights, feed{seed: 4}, 2*evaluated, 1, 0, 0.1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	for i := range 2 * evaluated {
+		if task := (scenes.Task{}); task.Class(task.Sample(4, i)) == 3 {
+			want += 1.0 / (2 * evaluated)
+		}
+	}
+	for _, a := range got {
+		if math.Abs(a-want) > 1e-6 || want == 0 {
+			t.Errorf("accuracies %v, want %g", got, want)
+		}
+	}
+}
+
 func TestInside(t *testing.T) {
 	for i, want := range map[int]int{-5: 5, -1: 1, 0: 0, 63: 63, 64: 62, 68: 58} {
 		if got := inside(i); got != want {
@@ -344,6 +370,7 @@ func TestRunRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
 		"choose standard": {"-net", "robustt"},
 		"delete it":       {"-net", "dense", "-dir", "testdata"},
+		"multiples of":    {"-net", "dense", "-images", "150"},
 	} {
 		if err := run(context.Background(), args); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
