@@ -45,8 +45,11 @@ func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, wei
 			if err != nil {
 				return nil, fmt.Errorf("evaluating: %w", err)
 			}
-			right[i] += float64(tensors.ToScalar[float32](r)) / float64(n)
+			right[i] += float64(tensors.ToScalar[float32](r))
 		}
+	}
+	for i := range right {
+		right[i] /= float64(n)
 	}
 	return right, nil
 }

@@ -1,0 +1,48 @@
+package scenes
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"sync"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+	"lucigo/models/safetensors"
+)
+
+// The weights of the nets, as the command in train writes them: half precision, batch norm folded into them, with a record of
+// how each net was trained and of what it gets right.
+//
+//go:embed weights/*.safetensors weights/*.json
+var files embed.FS
+
+var standard = sync.OnceValues(func() (*interp.Model, error) { return load("standard", MiniInception(ConvReLU, 16)) })
+
+// Standard returns [MiniInception] trained on the default task's images, 64×64×3, 16 classes. What it and the other nets get right is
+// recorded in weights/*.json.
+func Standard() (*interp.Model, error) { return standard() }
+
+func load(name string, forward layer.Forward) (*interp.Model, error) {
+	file := "weights/" + name + ".safetensors"
+	content, err := files.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("scenes: %w", err)
+	}
+	f, err := safetensors.Read(file, bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return nil, fmt.Errorf("scenes: %w", err)
+	}
+	weights := interp.Weights{}
+	for _, path := range f.Names() {
+		info, _ := f.Info(path)
+		data, err := f.Float32(path)
+		if err != nil {
+			return nil, fmt.Errorf("scenes: %w", err)
+		}
+		if weights["/"+path], err = interp.NewWeight(data, info.Shape...); err != nil {
+			return nil, fmt.Errorf("scenes: %s, %s: %w", file, path, err)
+		}
+	}
+	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: Task{}.Classes(), Weights: weights})
+}

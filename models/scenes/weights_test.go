@@ -1,0 +1,157 @@
+package scenes
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"math"
+	"slices"
+	"testing"
+
+	"lucigo/interp"
+	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+)
+
+// record is weights/*.json.
+type record struct {
+	Parameters int                `json:"parameters"`
+	Seed       uint64             `json:"evaluation_seed"`
+	Images     int                `json:"evaluation_images"`
+	Accuracy   float64            `json:"accuracy"`
+	PGD5       map[string]float64 `json:"pgd5_accuracy"`
+}
+
+func recorded(t *testing.T, name string) record {
+	t.Helper()
+	content, err := files.ReadFile("weights/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r record
+	if err := json.Unmarshal(content, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var nets = map[string]func() (*interp.Model, error){"standard": Standard}
+
+func right(t *testing.T, m *interp.Model, x interp.Images) float64 {
+	t.Helper()
+	p, err := m.Predict(context.Background(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, c := range p.Top1() {
+		if c == x.Class[i] {
+			n++
+		}
+	}
+	return float64(n) / float64(x.N)
+}
+
+// The embedded nets get right what is recorded: on the first images of the recorded seed, within four standard errors.
+func TestRecordedAccuracy(t *testing.T) {
+	const n = 320
+	x := Task{}.Images(recorded(t, "standard").Seed, n, 64)
+	for name, open := range nets {
+		r := recorded(t, name)
+		if r.Images < 2000 {
+			t.Errorf("%s was measured on %d images only", name, r.Images)
+		}
+		m, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := right(t, m, x)
+		t.Logf("%s: %.3f of %d images, recorded %.4f of %d; PGD-5 %v", name, got, n, r.Accuracy, r.Images, r.PGD5)
+		if math.Abs(got-r.Accuracy) > 4*math.Sqrt(r.Accuracy*(1-r.Accuracy)/n)+1e-9 {
+			t.Errorf("%s gets %.3f right, recorded is %.3f", name, got, r.Accuracy)
+		}
+		size := 0
+		for _, w := range m.Weights() {
+			size += len(w.Values())
+		}
+		if size != r.Parameters {
+			t.Errorf("%s has %d parameters, recorded are %d", name, size, r.Parameters)
+		}
+	}
+}
+
+// The bars: 95 % of fresh images for the standard net, 90 % for the robust one, 5 MB for everything embedded.
+func TestBars(t *testing.T) {
+	if a := recorded(t, "standard").Accuracy; a < 0.95 {
+		t.Errorf("the standard net gets %.4f right", a)
+	}
+	total := int64(0)
+	err := fs.WalkDir(files, ".", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		total += info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total > 5<<20 || total < 1<<20 {
+		t.Errorf("%d bytes are embedded", total)
+	}
+}
+
+// Under attack the nets keep about what is recorded, the robust one far more than the standard one.
+func TestRecordedRobustness(t *testing.T) {
+	const n, eps, steps = 96, 4.0 / 255, 5
+	clean := Task{}.Images(recorded(t, "standard").Seed, n, 64)
+	for _, name := range []string{"standard"} {
+		m, err := nets[name]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := clean
+		x.Pix = slices.Clone(clean.Pix)
+		for range steps {
+			g, err := m.Gradient(context.Background(), objective.Loss, layer.Exact, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, d := range g.Pix {
+				v := x.Pix[i] + 2*eps/steps*math.Copysign(1, d)
+				x.Pix[i] = min(max(v, clean.Pix[i]-eps, 0), clean.Pix[i]+eps, 1)
+			}
+		}
+		r := recorded(t, name).PGD5["4"]
+		got := right(t, m, x)
+		t.Logf("%s: %.3f under attack, recorded %.3f", name, got, r)
+		if math.Abs(got-r) > 4*math.Sqrt(r*(1-r)/n)+0.03 {
+			t.Errorf("%s gets %.3f right under attack, recorded is %.3f", name, got, r)
+		}
+	}
+}
+
+func TestLayers(t *testing.T) {
+	inception := []string{"conv1", "conv2", "mixed3a", "mixed3b", "mixed4a", "mixed4b", "mixed5a", "logits"}
+	want := map[string][]string{"standard": inception, "robust": inception, "dense": {"hidden", "logits"},
+		"allconv": {"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "logits"}}
+	for name, open := range nets {
+		m, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, err := m.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range layers {
+			got = append(got, l.Name)
+		}
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s has layers %q", name, got)
+		}
+	}
+}
