@@ -103,7 +103,7 @@ func TestFindJobs(t *testing.T) {
 		{[]string{"deep", "b.ipynb"}, "er/c b"},
 		{[]string{"notes.txt"}, "notes.txt"}, // A file that is named is taken at its word.
 		{[]string{"a.ipynb", "other/a.ipynb"}, "would both be written to a"},
-		{[]string{"none.ipynb"}, "none.ipynb"},
+		{[]string{"none.ipynb"}, "there is no notebook or directory"},
 		{[]string{".ipynb_checkpoints/.."}, "a b deep/er/c other/a"},
 	} {
 		if got := names(c.paths...); !strings.Contains(got, c.want) {

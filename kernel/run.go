@@ -110,6 +110,8 @@ func findJobs(paths []string) ([]job, error) {
 		found := len(jobs)
 		err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
 			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("there is no notebook or directory %s", display(file))
 			case err != nil:
 				return err
 			case d.IsDir() && file != path && strings.HasPrefix(d.Name(), "."): // Such as .ipynb_checkpoints.
