@@ -1,0 +1,136 @@
+// Package exemplar finds the images of a data set that make each unit of a network respond most: a unit is
+// a channel of a layer, and its response to an image the largest of its values over all positions.
+//
+//	ix, err := exemplar.Scan{Layers: []string{"mixed4a"}, Path: "photographs.index"}.Run(ctx, m, photographs)
+//	best, err := ix.Top("mixed4a", 11)
+//	patches, err := exemplar.Cut(ctx, m, photographs, "mixed4a", 11, best)
+//
+// One pass over the data set serves all units of all layers. Only their maxima and the places of those
+// leave the device; memory does not grow with the number of images. An index is kept in a file, of which a
+// later call reads the answer at once; a scan that was broken off goes on where it was, and parts that were
+// scanned apart are joined by Merge. However the work is cut, the file is the same to the byte.
+package exemplar
+
+import (
+	"context"
+	"fmt"
+
+	"lucigo/interp"
+)
+
+// Source is a data set: numbered images. Its methods are called by several goroutines at once.
+type Source interface {
+	// String describes the data set and how its images are prepared. Sources of equal descriptions and
+	// lengths are taken for the same.
+	String() string
+
+	// Len is the number of images.
+	Len() int
+
+	// Name names image i for people, as by its file.
+	Name(i int) string
+
+	// Image returns image i alone, of the size that the model takes. An image whose error is not ctx's is
+	// unreadable: a scan counts it and goes on. A call may still be running when the scan has returned
+	// because ctx ended.
+	Image(ctx context.Context, i int) (interp.Images, error)
+}
+
+// Example is a unit's response to an image.
+type Example struct {
+	Image       int    // its number in the source
+	Name        string // its name there
+	Key         uint64 // interp.Images.Key: tells whether the source still has the same image
+	Row, Column int    // of the response, in the layer; of equal ones the first, row by row
+	Value       float64
+}
+
+// Layer is a layer of an index.
+type Layer struct {
+	Name          string
+	Rows, Columns int // 1 and 1 where the layer has no positions
+	Units         int
+}
+
+// Skipped is an image that could not be read.
+type Skipped struct {
+	Image       int
+	Name, Cause string
+}
+
+// ident is what an index remembers of an image that it holds.
+type ident struct {
+	name string
+	key  uint64
+}
+
+// entry is a unit's response to an image; image −1 is no entry. At is row·columns + column.
+type entry struct {
+	value float64
+	image int64
+	at    int32
+}
+
+var none = entry{image: -1}
+
+// order says whether entry a of a ranking comes before b.
+type order func(a, b entry) bool
+
+func highest(a, b entry) bool {
+	return a.value > b.value || a.value == b.value && a.image < b.image
+}
+
+func lowest(a, b entry) bool {
+	return a.value < b.value || a.value == b.value && a.image < b.image
+}
+
+// insert puts e in its place among the k entries of a ranking, if it has one; the last gives way.
+func insert(ranking []entry, e entry, before order) bool {
+	i := len(ranking)
+	for i > 0 && (ranking[i-1].image < 0 || before(e, ranking[i-1])) {
+		i--
+	}
+	if i == len(ranking) {
+		return false
+	}
+	copy(ranking[i+1:], ranking[i:])
+	ranking[i] = e
+	return true
+}
+
+// row is the responses of all units to one image of the random sample. Rows are in the order of their
+// hashes, which are those of the seed and the image's number.
+type row struct {
+	hash   uint64
+	image  int64
+	values []float64
+	at     []int32
+}
+
+func (r row) before(s row) bool {
+	return r.hash < s.hash || r.hash == s.hash && r.image < s.image
+}
+
+// Range is a run of images, First to End − 1.
+type Range struct{ First, End int }
+
+// add puts r into sorted, disjoint ranges, none of which touch.
+func add(ranges []Range, r Range) ([]Range, error) {
+	var out []Range
+	for _, s := range ranges {
+		switch {
+		case s.End < r.First:
+			out = append(out, s)
+		case s.First > r.End:
+			out = append(out, r)
+			r = s
+		case s.End == r.First:
+			r.First = s.First
+		case s.First == r.End:
+			r.End = s.End
+		default:
+			return nil, fmt.Errorf("images %d to %d are in both", max(s.First, r.First), min(s.End, r.End)-1)
+		}
+	}
+	return append(out, r), nil
+}

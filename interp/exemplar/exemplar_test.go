@@ -1,0 +1,649 @@
+package exemplar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+	"lucigo/interp/random"
+)
+
+var ctx = context.Background()
+
+// numbered is a data set in memory.
+type numbered struct {
+	interp.Images
+	name   string
+	broken map[int]bool
+	wait   time.Duration // of each image
+	reads  *atomic.Int64
+}
+
+func data(m *interp.Model, n int) numbered {
+	x := interptest.Images(m, n, 77)
+	if n > 20 { // some are equal
+		copy(x.Pix[17*x.Size():18*x.Size()], x.Pix[3*x.Size():])
+		copy(x.Pix[11*x.Size():12*x.Size()], x.Pix[3*x.Size():])
+	}
+	return numbered{Images: x, name: "noise", reads: new(atomic.Int64)}
+}
+
+func (d numbered) String() string    { return d.name }
+func (d numbered) Len() int          { return d.N }
+func (d numbered) Name(i int) string { return fmt.Sprintf("%s/%d.png", d.name, i) }
+
+func (d numbered) Image(ctx context.Context, i int) (interp.Images, error) {
+	d.reads.Add(1)
+	if d.wait > 0 {
+		select {
+		case <-time.After(d.wait):
+		case <-ctx.Done():
+			return interp.Images{}, ctx.Err()
+		}
+	}
+	if d.broken[i] {
+		return interp.Images{}, fmt.Errorf("%s: bad header", d.Name(i))
+	}
+	return d.Slice(i, i+1), nil
+}
+
+var layers = []string{"conv1", "mixed", "shared:2", "head"}
+
+func scan(t *testing.T, s Scan, m *interp.Model, src Source) *Index {
+	t.Helper()
+	if s.Layers == nil {
+		s.Layers = layers
+	}
+	ix, err := s.Run(ctx, m, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ix
+}
+
+func file(t *testing.T, ix *Index) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := ix.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// slow is the definition: all responses of a unit, sorted.
+func slow(a interp.Activations, unit int, readable func(i int) bool, before func(a, b Example) bool) (all []Example) {
+	size, channels := len(a.Data)/a.N, a.Shape[len(a.Shape)-1]
+	columns := 1
+	if len(a.Shape) == 3 {
+		columns = a.Shape[1]
+	}
+	for i := range a.N {
+		if !readable(i) {
+			continue
+		}
+		e := Example{Image: i, Value: math.Inf(-1)}
+		for p := range size / channels {
+			if v := a.Data[i*size+p*channels+unit]; v > e.Value {
+				e.Value, e.Row, e.Column = v, p/columns, p%columns
+			}
+		}
+		all = append(all, e)
+	}
+	slices.SortStableFunc(all, func(a, b Example) int { // stable: of equal ones the first comes first
+		switch {
+		case before(a, b):
+			return -1
+		case before(b, a):
+			return 1
+		}
+		return 0
+	})
+	return all
+}
+
+func same(t *testing.T, what string, got, want []Example, src Source) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d examples, want %d", what, len(got), len(want))
+	}
+	for i, g := range got {
+		w := want[i]
+		if g.Image != w.Image || g.Row != w.Row || g.Column != w.Column || math.Abs(g.Value-w.Value) > 1e-5*max(1, math.Abs(w.Value)) || g.Name != src.Name(g.Image) {
+			t.Fatalf("%s %d: %+v, want %+v", what, i, g, w)
+		}
+	}
+}
+
+func TestLawExemplarsBySorting(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		for _, m := range []*interp.Model{interptest.Branchy().On(e.Backend), interptest.Branchy().On(e.Backend).Float64()} {
+			src := data(m, 45)
+			src.broken = map[int]bool{3: true, 40: true, 44: true}
+			const k, sample = 6, 10
+			ix := scan(t, Scan{K: k, Sample: sample, Batch: 8, Seed: 5}, m, src)
+			if n, skipped := ix.Unreadable(); n != 3 || len(skipped) != 3 || skipped[1].Image != 40 || !strings.Contains(skipped[1].Cause, "noise/40.png: bad header") {
+				t.Errorf("%d unreadable: %v", n, skipped)
+			}
+			readable := func(i int) bool { return !src.broken[i] }
+			drawn := drawn(5, src.N, sample, readable)
+			acts, err := m.Activations(ctx, src.Images, layers...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range acts {
+				for unit := range a.Shape[len(a.Shape)-1] {
+					what := fmt.Sprintf("%s unit %d", a.Layer, unit)
+					top, err := ix.Top(a.Layer, unit)
+					if err != nil {
+						t.Fatal(err)
+					}
+					same(t, what+" top", top, slow(a, unit, readable, func(a, b Example) bool { return a.Value > b.Value })[:k], src)
+					low, err := ix.Lowest(a.Layer, unit)
+					if err != nil {
+						t.Fatal(err)
+					}
+					rising := slow(a, unit, readable, func(a, b Example) bool { return a.Value < b.Value })
+					same(t, what+" lowest", low, rising[:k], src)
+
+					var random, chosen []Example
+					for _, e := range rising {
+						if slices.Contains(drawn, e.Image) {
+							chosen = append(chosen, e)
+						}
+					}
+					for _, i := range drawn {
+						random = append(random, chosen[slices.IndexFunc(chosen, func(e Example) bool { return e.Image == i })])
+					}
+					got, err := ix.Random(a.Layer, unit)
+					if err != nil {
+						t.Fatal(err)
+					}
+					same(t, what+" random", got, random, src)
+					got, err = ix.Percentiles(a.Layer, unit, 0, 20, 50, 100)
+					if err != nil {
+						t.Fatal(err)
+					}
+					same(t, what+" percentiles", got, []Example{chosen[0], chosen[2], chosen[5], chosen[9]}, src)
+				}
+			}
+		}
+	})
+}
+
+// drawn is the definition of the random sample: the images of the least hashes.
+func drawn(seed uint64, n, sample int, readable func(i int) bool) (images []int) {
+	for i := range n {
+		if readable(i) {
+			images = append(images, i)
+		}
+	}
+	slices.SortFunc(images, func(a, b int) int {
+		if random.Hash(seed, uint64(a)) < random.Hash(seed, uint64(b)) {
+			return -1
+		}
+		return 1
+	})
+	return images[:sample]
+}
+
+// Every image is as likely to be drawn: over many seeds the counts are within 5 standard deviations.
+func TestRandomSampleIsFair(t *testing.T) {
+	const n, sample, seeds = 40, 10, 2000
+	var count [n]int
+	for seed := range uint64(seeds) {
+		for _, i := range drawn(seed, n, sample, func(int) bool { return true }) {
+			count[i]++
+		}
+	}
+	p := float64(sample) / n
+	for i, c := range count {
+		if d := math.Abs(float64(c) - seeds*p); d > 5*math.Sqrt(seeds*p*(1-p)) {
+			t.Errorf("image %d drawn %d times of %d", i, c, seeds)
+		}
+	}
+}
+
+func TestLawShardsMergeToTheSameBytes(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 61)
+	src.broken = map[int]bool{0: true, 13: true, 60: true}
+	plan := Scan{K: 4, Sample: 7, Batch: 4}
+	want := file(t, scan(t, plan, m, src))
+	for _, shards := range []int{1, 2, 3, 7, 40} {
+		var parts []*Index
+		for i := range shards {
+			plan.Shard, plan.Shards = i, shards
+			ix := scan(t, plan, m, src)
+			back, err := parse(file(t, ix))
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, back)
+		}
+		for trial := range 3 {
+			order := random.New(9, uint64(shards), uint64(trial))
+			for i := range parts {
+				j := i + order.Intn(i, len(parts)-i)
+				parts[i], parts[j] = parts[j], parts[i]
+			}
+			left, err := Merge(parts[:len(parts)/2+1]...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := Merge(append(parts[len(parts)/2+1:], left)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(file(t, all), want) {
+				t.Fatalf("%d shards, order %d: another file", shards, trial)
+			}
+		}
+	}
+}
+
+func TestMergeRefuses(t *testing.T) {
+	m := interptest.Branchy()
+	a := scan(t, Scan{K: 2, Batch: 4, Shards: 2}, m, data(m, 16))
+	for what, s := range map[string]Scan{
+		"another K":            {K: 3, Batch: 4, Shard: 1, Shards: 2},
+		"another Batch":        {K: 2, Batch: 2, Shard: 1, Shards: 2},
+		"another layers":       {K: 2, Batch: 4, Shard: 1, Shards: 2, Layers: layers[:2]},
+		"images 0 to 7 are in": {K: 2, Batch: 4, Shard: 0, Shards: 2},
+	} {
+		if _, err := Merge(a, scan(t, s, m, data(m, 16))); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := Merge(); err == nil {
+		t.Error("nothing merges")
+	}
+}
+
+// The order of the images changes nothing but their numbers.
+func TestLawOrderOfImages(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	src := numbered{Images: interptest.Images(m, 30, 3), name: "noise", reads: new(atomic.Int64)}
+	turned := src
+	turned.Pix = nil
+	for i := range src.N {
+		turned.Pix = append(turned.Pix, src.Slice(src.N-1-i, src.N-i).Pix...)
+	}
+	plan := Scan{K: 5, Batch: 4}
+	a, b := scan(t, plan, m, src), scan(t, plan, m, turned)
+	for unit := range 7 {
+		x, err := a.Top("mixed", unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := b.Top("mixed", unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range x {
+			if x[i].Value == 0 {
+				break // many are
+			}
+			if x[i].Image != src.N-1-y[i].Image || x[i].Row != y[i].Row || x[i].Column != y[i].Column {
+				t.Errorf("unit %d: %+v, turned round %+v", unit, x[i], y[i])
+			}
+		}
+	}
+}
+
+func TestLawResume(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 50)
+	src.broken = map[int]bool{9: true}
+	plan := Scan{K: 3, Batch: 4, Layers: layers}
+	want := file(t, scan(t, plan, m, src))
+
+	plan.Path = filepath.Join(t.TempDir(), "index")
+	plan.Every = time.Nanosecond
+	broken, stop := context.WithCancel(ctx)
+	plan.Progress = func(p Progress) {
+		if p.Done >= 20 {
+			stop()
+		}
+	}
+	src.wait = time.Millisecond
+	ix, err := plan.Run(broken, m, src)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if done, total := ix.Scanned(); done < 20 || done > 28 || total != 50 {
+		t.Errorf("broken off at %d of %d", done, total)
+	}
+	src.reads.Store(0)
+	plan.Progress = nil
+	all := scan(t, plan, m, src)
+	if done, _ := ix.Scanned(); int(src.reads.Load()) != 50-done {
+		t.Errorf("%d images read again, of which %d were done", src.reads.Load(), done)
+	}
+	onDisk, err := os.ReadFile(plan.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(file(t, all), want) || !bytes.Equal(onDisk, want) {
+		t.Error("another index")
+	}
+
+	src.reads.Store(0)
+	scan(t, plan, m, src)
+	if n := src.reads.Load(); n != 0 {
+		t.Errorf("%d images read, of a whole index", n)
+	}
+	if _, err := Open(plan.Path, m); err != nil {
+		t.Error(err)
+	}
+}
+
+// A scan ends within a second of its context, however slow the images are.
+func TestCancel(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 4000)
+	src.wait = 200 * time.Millisecond
+	plan := Scan{Layers: layers, Batch: 4, Path: filepath.Join(t.TempDir(), "index")}
+	short, stop := context.WithTimeout(ctx, 600*time.Millisecond)
+	defer stop()
+	start := time.Now()
+	_, err := plan.Run(short, m, src)
+	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 1600*time.Millisecond {
+		t.Errorf("%v after %v", err, took)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 8)
+	other := interptest.Model("smaller", func(s *model.Scope, x *Node) *Node {
+		return layer.GlobalMean(layer.At("conv1", layer.Conv(s, x, 3, layer.Square(3, 1, 1))))
+	}, [3]int{10, 12, 3}, 3, 1)
+	all := map[int]bool{}
+	for i := range 8 {
+		all[i] = true
+	}
+	broken := src
+	broken.broken = all
+	empty := src
+	empty.N = 0
+	nan := src
+	weights := m.Weights()["/conv1/biases"].Values()
+	weights[2] = math.NaN()
+	bad, err := interp.NewWeight(weights, len(weights))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sick, err := m.With(interp.Weights{"/conv1/biases": bad})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, run := range map[string]func() error{
+		"noise has no images":            func() error { _, err := Scan{}.Run(ctx, m, empty); return err },
+		"near it: mixed":                 func() error { _, err := Scan{Layers: []string{"mixd"}}.Run(ctx, m, src); return err },
+		"no layers":                      func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
+		"no shard 2 of 2":                func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
+		"K -1":                           func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
+		"smaller takes 10×12×3":          func() error { _, err := Scan{}.Run(ctx, other, src); return err },
+		"none of 8 images":               func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
+		`unit 2 of layer "conv1" is not`: func() error { _, err := Scan{Layers: layers}.Run(ctx, sick, nan); return err },
+		"no such file":                   func() error { _, err := Scan{Layers: layers, Path: "nowhere/index"}.Run(ctx, m, src); return err },
+	} {
+		if err := run(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	ix := scan(t, Scan{}, m, src)
+	for what, ask := range map[string]func() ([]Example, error){
+		"near it: mixed": func() ([]Example, error) { return ix.Top("mixe", 0) },
+		"units 0 to 6":   func() ([]Example, error) { return ix.Lowest("mixed", 7) },
+		"no unit -1":     func() ([]Example, error) { return ix.Random("mixed", -1) },
+		"percentile 101": func() ([]Example, error) { return ix.Percentiles("mixed", 1, 101) },
+	} {
+		if _, err := ask(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// What stands in the file already: an index of something else is refused and left, and so is a damaged one.
+func TestRunMeetsAnotherIndex(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 12)
+	path := filepath.Join(t.TempDir(), "index")
+	plan := Scan{Layers: layers, Path: path, Batch: 4}
+	scan(t, plan, m, src)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := m.Weights()["/a/weights"].Values()
+	w[0] += .5
+	changed, err := interp.NewWeight(w, m.Weights()["/a/weights"].Dims()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained, err := m.With(interp.Weights{"/a/weights": changed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed, larger := src, data(m, 13)
+	renamed.name = "photographs"
+	for what, run := range map[string]func() error{
+		"another weights":          func() error { _, err := plan.Run(ctx, trained, src); return err },
+		"another model":            func() error { _, err := plan.Run(ctx, m.Float64(), src); return err },
+		"another data set":         func() error { _, err := plan.Run(ctx, m, renamed); return err },
+		"another number of images": func() error { _, err := plan.Run(ctx, m, larger); return err },
+		"another Seed":             func() error { p := plan; p.Seed = 1; _, err := p.Run(ctx, m, src); return err },
+		"of another model":         func() error { _, err := Open(path, trained); return err },
+	} {
+		if err := run(); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the index has changed, %v", err)
+	}
+	for what, b := range map[string][]byte{
+		"checksum":            append(bytes.Clone(before[:len(before)-1]), before[len(before)-1]^1),
+		"no index":            []byte("hello"),
+		"version 9":           bytes.Replace(before, []byte("version 1"), []byte("version 9"), 1),
+		"remove the file and": before[:len(before)/2],
+	} {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plan.Run(ctx, m, src); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), m); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+// Memory does not grow with the images: an index of many names no more than its rankings hold.
+func TestIndexForgets(t *testing.T) {
+	m := interptest.Branchy()
+	h, err := Scan{K: 1, Sample: 2, Layers: []string{"conv1"}}.head(m, data(m, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ix := newIndex(h)
+	values, at := make([]float64, ix.units), make([]int32, ix.units)
+	for i := range 100_000 {
+		for u := range values {
+			values[u] = float64(i) // each beats all before
+		}
+		ix.put(int64(i), ident{name: fmt.Sprint(i)}, random.Hash(0, uint64(i)), values, at)
+		if len(ix.images) > ix.largest {
+			t.Fatalf("%d names after %d images", len(ix.images), i)
+		}
+	}
+	if best, err := ix.Top("conv1", 3); err != nil || best[0].Name != "99999" {
+		t.Errorf("%v, %v", best, err)
+	}
+}
+
+func TestLawPatches(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	src := data(m, 25)
+	ix := scan(t, Scan{K: 6, Batch: 8}, m, src)
+	for _, name := range layers {
+		const unit = 1
+		best, err := ix.Top(name, unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Cut(ctx, m, src, name, unit, best)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := p.Images()
+		if err := x.Check(); err != nil || x.N != 6 {
+			t.Fatal(err)
+		}
+		for _, rule := range []layer.Rule{layer.Deconv, layer.Guided, nil} {
+			maps, err := p.Project(ctx, m, rule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, e := range best {
+				o := objective.Channel(name, unit)
+				if name != "head" {
+					o = objective.Neuron(name, e.Row, e.Column, unit)
+				}
+				whole, err := m.Gradient(ctx, o, rule, p.Whole.Slice(i, i+1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if math.Abs(maps.Score[i]-e.Value) > 1e-12*math.Abs(e.Value) {
+					t.Errorf("%s: response %g was %g", name, maps.Score[i], e.Value)
+				}
+				field := p.Field.Rect(e.Row, e.Column)
+				size := image.Pt(min(field.Dx(), 12), min(field.Dy(), 12))
+				if x.W != size.X || x.H != size.Y || maps.W != x.W || maps.H != x.H {
+					t.Fatalf("%s: patches of %d×%d, want %v", name, x.H, x.W, size)
+				}
+				var sum, cut float64
+				for _, v := range whole.Pix {
+					sum += math.Abs(v)
+				}
+				for _, v := range maps.Map(i) {
+					cut += math.Abs(v)
+				}
+				if math.Abs(sum-cut) > 1e-12*sum { // nothing of the gradient lies outside the patch
+					t.Errorf("%s: the patch has %g of %g of the gradient's mass", name, cut, sum)
+				}
+				for row := range x.H {
+					for column := range x.W {
+						at := field.Min.Add(image.Pt(column, row))
+						if field.Dx() > 12 {
+							at.X = column
+						}
+						if field.Dy() > 12 {
+							at.Y = row
+						}
+						wantPixel, wantMap := .5, 0.
+						if at.In(field) && at.In(image.Rect(0, 0, 12, 12)) {
+							j := (at.Y*12 + at.X) * 3
+							wantPixel, wantMap = p.Whole.Slice(i, i+1).Pix[j], whole.Pix[j]
+						}
+						j := (row*x.W + column) * 3
+						if got := x.Slice(i, i+1).Pix[j]; got != wantPixel {
+							t.Fatalf("%s example %d (%d, %d): pixel %g, want %g", name, i, row, column, got, wantPixel)
+						}
+						if got := maps.Map(i)[j]; math.Abs(got-wantMap) > 1e-12*(1+math.Abs(wantMap)) {
+							t.Fatalf("%s example %d (%d, %d): gradient %g, want %g", name, i, row, column, got, wantMap)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCutRefuses(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 8)
+	best, err := scan(t, Scan{}, m, src).Top("mixed", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := src
+	changed.Pix = slices.Clone(src.Pix)
+	changed.Pix[best[0].Image*src.Size()] /= 2
+	broken := src
+	broken.broken = map[int]bool{best[0].Image: true}
+	for what, cut := range map[string]func() (Patches, error){
+		"not the image that was scanned": func() (Patches, error) { return Cut(ctx, m, changed, "mixed", 0, best) },
+		"could be read when":             func() (Patches, error) { return Cut(ctx, m, broken, "mixed", 0, best) },
+		"channels 0 to 6":                func() (Patches, error) { return Cut(ctx, m, src, "mixed", 7, best) },
+		"no images to join":              func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, nil) },
+		"images 0 to 7":                  func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, []Example{{Image: 8}}) },
+	} {
+		if _, err := cut(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// FuzzDecode feeds what stands behind the magic and before the checksum.
+func FuzzDecode(f *testing.F) {
+	m := interptest.Branchy()
+	src := data(m, 12)
+	src.broken = map[int]bool{2: true}
+	for _, s := range []Scan{{K: 1, Sample: 1, Layers: []string{"head"}}, {K: 3, Sample: 4, Batch: 4, Layers: layers[3:], Shard: 1, Shards: 2}} {
+		ix, err := s.Run(ctx, m, src)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := ix.encode(&b); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ix, err := decode(b)
+		if err != nil {
+			return
+		}
+		ix.prune()
+		var again bytes.Buffer
+		if err := ix.encode(&again); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.Bytes(), b) {
+			t.Error("read and written, it is another")
+		}
+		for _, l := range ix.Layers() {
+			for _, ask := range []func(string, int) ([]Example, error){ix.Top, ix.Lowest, ix.Random} {
+				if _, err := ask(l.Name, 0); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if _, err := Merge(ix); err != nil {
+			t.Error(err)
+		}
+	})
+}

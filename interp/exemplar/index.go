@@ -1,0 +1,305 @@
+package exemplar
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"lucigo/interp/near"
+)
+
+// maxSkipped is how many unreadable images an index names; it counts them all.
+const maxSkipped = 1000
+
+// head says what an index is of. It is the JSON part of the file.
+type head struct {
+	Model       string // its name
+	Fingerprint string // interp.Model.Fingerprint
+	Data        string // Source.String
+	Images      int    // Source.Len
+	K           int    // entries of a ranking
+	Sample      int    // images of the random sample
+	Seed        uint64 // of the sample
+	Batch       int    // images that went through the network together
+	Layers      []Layer
+	Scanned     []Range
+	Unreadable  int       // how many images
+	Skipped     []Skipped // the first of them
+}
+
+// Index is what a scan has found. It is whole, or one of a part of the data set: Scanned tells.
+type Index struct {
+	head    head
+	units   int // of all layers together
+	top     []entry
+	low     []entry // both [units][k]
+	sample  []row
+	images  map[int64]ident
+	largest int // that images may become before it is pruned
+}
+
+func newIndex(h head) *Index {
+	ix := &Index{head: h, images: map[int64]ident{}}
+	for _, l := range h.Layers {
+		ix.units += l.Units
+	}
+	ix.top = slices.Repeat([]entry{none}, ix.units*h.K)
+	ix.low = slices.Clone(ix.top)
+	ix.largest = 4*len(ix.top) + 2*h.Sample + 1024
+	return ix
+}
+
+// Model returns the name of the model, and Data the description of the data set.
+func (ix *Index) Model() string { return ix.head.Model }
+
+// Data returns the description of the data set.
+func (ix *Index) Data() string { return ix.head.Data }
+
+// Layers returns the layers, in the order in which they were asked for.
+func (ix *Index) Layers() []Layer { return slices.Clone(ix.head.Layers) }
+
+// Scanned says how many images have been looked at, unreadable ones too, and how many there are.
+func (ix *Index) Scanned() (done, total int) {
+	for _, r := range ix.head.Scanned {
+		done += r.End - r.First
+	}
+	return done, ix.head.Images
+}
+
+// Unreadable says how many images could not be read, and which they are: the first thousand by number.
+func (ix *Index) Unreadable() (int, []Skipped) {
+	return ix.head.Unreadable, slices.Clone(ix.head.Skipped)
+}
+
+// String says what the index is of.
+func (ix *Index) String() string {
+	done, total := ix.Scanned()
+	s := fmt.Sprintf("%d units of %s over %d of %d images of %s", ix.units, ix.head.Model, done, total, ix.head.Data)
+	if ix.head.Unreadable > 0 {
+		s += fmt.Sprintf(", %d unreadable", ix.head.Unreadable)
+	}
+	return s
+}
+
+// Top returns the images to which a unit responds most, the largest response first, of equal ones the image
+// of the smallest number.
+func (ix *Index) Top(layer string, unit int) ([]Example, error) {
+	return ix.ranking(ix.top, layer, unit)
+}
+
+// Lowest returns the images to which a unit responds least, the smallest response first, of equal ones the
+// image of the smallest number. (Behind a ReLU many images may have response 0.)
+func (ix *Index) Lowest(layer string, unit int) ([]Example, error) {
+	return ix.ranking(ix.low, layer, unit)
+}
+
+func (ix *Index) ranking(all []entry, layer string, unit int) ([]Example, error) {
+	l, u, err := ix.find(layer, unit)
+	if err != nil {
+		return nil, err
+	}
+	var out []Example
+	for _, e := range all[u*ix.head.K : (u+1)*ix.head.K] {
+		if e.image >= 0 {
+			out = append(out, ix.example(e, l))
+		}
+	}
+	return out, nil
+}
+
+// Random returns a unit's responses to the random sample: images drawn from the whole data set, all as
+// likely, in random order; the same for all units.
+func (ix *Index) Random(layer string, unit int) ([]Example, error) {
+	l, u, err := ix.find(layer, unit)
+	if err != nil {
+		return nil, err
+	}
+	var out []Example
+	for _, r := range ix.sample {
+		out = append(out, ix.example(entry{r.values[u], r.image, r.at[u]}, l))
+	}
+	return out, nil
+}
+
+// Percentiles returns the examples at percentiles, from 0 to 100, of a unit's responses to the random
+// sample: those at the ranks nearest to them. Of a data set no larger than the sample they are exact.
+func (ix *Index) Percentiles(layer string, unit int, percentiles ...float64) ([]Example, error) {
+	all, err := ix.Random(layer, unit)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: no images yet", ix)
+	}
+	slices.SortFunc(all, func(a, b Example) int {
+		if lowest(entry{value: a.Value, image: int64(a.Image)}, entry{value: b.Value, image: int64(b.Image)}) {
+			return -1
+		}
+		return 1
+	})
+	var out []Example
+	for _, p := range percentiles {
+		if !(p >= 0 && p <= 100) {
+			return nil, fmt.Errorf("no percentile %g: they are from 0 to 100", p)
+		}
+		out = append(out, all[int(math.Round(p/100*float64(len(all)-1)))])
+	}
+	return out, nil
+}
+
+// find returns a layer, and the number of one of its units among all.
+func (ix *Index) find(layer string, unit int) (Layer, int, error) {
+	first := 0
+	var names []string
+	for _, l := range ix.head.Layers {
+		if l.Name == layer {
+			if unit < 0 || unit >= l.Units {
+				return l, 0, fmt.Errorf("layer %q has units 0 to %d, and no unit %d", layer, l.Units-1, unit)
+			}
+			return l, first + unit, nil
+		}
+		first += l.Units
+		names = append(names, l.Name)
+	}
+	return Layer{}, 0, fmt.Errorf("the index of %s: %w", ix.head.Model, near.Error("layer", layer, names))
+}
+
+func (ix *Index) example(e entry, l Layer) Example {
+	id := ix.images[e.image]
+	return Example{Image: int(e.image), Name: id.name, Key: id.key,
+		Row: int(e.at) / l.Columns, Column: int(e.at) % l.Columns, Value: e.value}
+}
+
+// put adds the responses of all units to an image.
+func (ix *Index) put(image int64, id ident, hash uint64, values []float64, at []int32) {
+	held := false
+	for u, v := range values {
+		e := entry{v, image, at[u]}
+		held = insert(ix.top[u*ix.head.K:(u+1)*ix.head.K], e, highest) || held
+		held = insert(ix.low[u*ix.head.K:(u+1)*ix.head.K], e, lowest) || held
+	}
+	if ix.putRow(row{hash, image, values, at}) || held {
+		ix.images[image] = id
+	}
+	if len(ix.images) > ix.largest {
+		ix.prune()
+	}
+}
+
+// putRow adds r to the sample if it is among those of the least hashes. It keeps a copy.
+func (ix *Index) putRow(r row) bool {
+	i, _ := slices.BinarySearchFunc(ix.sample, r, func(a, b row) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	if i >= ix.head.Sample {
+		return false
+	}
+	if len(ix.sample) == ix.head.Sample {
+		ix.sample = ix.sample[:ix.head.Sample-1]
+	}
+	r.values, r.at = slices.Clone(r.values), slices.Clone(r.at)
+	ix.sample = slices.Insert(ix.sample, i, r)
+	return true
+}
+
+// prune forgets the images that nothing of the index is about any more.
+func (ix *Index) prune() {
+	held := map[int64]ident{}
+	for _, e := range slices.Concat(ix.top, ix.low) {
+		if e.image >= 0 {
+			held[e.image] = ix.images[e.image]
+		}
+	}
+	for _, r := range ix.sample {
+		held[r.image] = ix.images[r.image]
+	}
+	ix.images = held
+}
+
+// skip notes an unreadable image.
+func (ix *Index) skip(s Skipped) {
+	ix.head.Unreadable++
+	i, _ := slices.BinarySearchFunc(ix.head.Skipped, s, func(a, b Skipped) int { return a.Image - b.Image })
+	ix.head.Skipped = slices.Insert(ix.head.Skipped, i, s)
+	ix.head.Skipped = ix.head.Skipped[:min(len(ix.head.Skipped), maxSkipped)]
+}
+
+// same returns an error that says in what h and other, of two indexes, differ, if in anything but how far
+// they have come.
+func (h head) same(other head) error {
+	for _, c := range []struct {
+		what string
+		a, b any
+	}{
+		{"model", h.Model, other.Model},
+		{"weights or layers of the model", h.Fingerprint, other.Fingerprint},
+		{"data set", h.Data, other.Data},
+		{"number of images", h.Images, other.Images},
+		{"layers", layersOf(h), layersOf(other)},
+		{"K", h.K, other.K},
+		{"Sample", h.Sample, other.Sample},
+		{"Seed", h.Seed, other.Seed},
+		{"Batch", h.Batch, other.Batch},
+	} {
+		if c.a != c.b {
+			return fmt.Errorf("another %s: %.200v, not %.200v", c.what, c.a, c.b)
+		}
+	}
+	return nil
+}
+
+func layersOf(h head) string {
+	var names []string
+	for _, l := range h.Layers {
+		names = append(names, fmt.Sprintf("%s (%d×%d×%d)", l.Name, l.Rows, l.Columns, l.Units))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Merge joins indexes of different parts of one data set, as of shards, in any order. They must agree in
+// all else, and no image may be in two.
+func Merge(parts ...*Index) (*Index, error) {
+	if len(parts) == 0 {
+		return nil, errors.New("no indexes to merge")
+	}
+	h := parts[0].head
+	h.Scanned, h.Unreadable, h.Skipped = nil, 0, nil
+	all := newIndex(h)
+	for i, p := range parts {
+		if err := h.same(p.head); err != nil {
+			return nil, fmt.Errorf("index %d to merge is of %w", i, err)
+		}
+		for _, r := range p.head.Scanned {
+			var err error
+			if all.head.Scanned, err = add(all.head.Scanned, r); err != nil {
+				return nil, fmt.Errorf("index %d to merge: %w", i, err)
+			}
+		}
+		maps.Copy(all.images, p.images)
+		for e := range p.top {
+			u := e / h.K
+			if ranking := all.top[u*h.K : (u+1)*h.K]; p.top[e].image >= 0 {
+				insert(ranking, p.top[e], highest)
+			}
+			if ranking := all.low[u*h.K : (u+1)*h.K]; p.low[e].image >= 0 {
+				insert(ranking, p.low[e], lowest)
+			}
+		}
+		for _, r := range p.sample {
+			all.putRow(r)
+		}
+		unnamed := p.head.Unreadable - len(p.head.Skipped)
+		for _, s := range p.head.Skipped {
+			all.skip(s)
+		}
+		all.head.Unreadable += unnamed
+	}
+	all.prune()
+	return all, nil
+}

@@ -1,0 +1,133 @@
+package exemplar
+
+import (
+	"context"
+	"fmt"
+	"image"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+)
+
+// Patches are the parts of images that a unit saw when it gave the responses of some examples: its
+// receptive field at the position of each.
+type Patches struct {
+	Unit     string // names it
+	Examples []Example
+	Whole    interp.Images // the images of the examples
+	Field    interp.ReceptiveField
+
+	unit    int
+	windows []image.Rectangle // what Images shows of each image: one size, parts may lie outside
+}
+
+// Cut reads the images of examples of a unit again, and cuts the unit's receptive field out of each: the
+// exact one of that unit, which in a layer of several branches may be less than the layer's. An image that
+// is not the one that was scanned is an error.
+func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit int, examples []Example) (Patches, error) {
+	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Examples: examples, unit: unit}
+	var batches []interp.Images
+	for _, e := range examples {
+		if e.Image < 0 || e.Image >= src.Len() {
+			return p, fmt.Errorf("%s has images 0 to %d, and the examples are of image %d", src, src.Len()-1, e.Image)
+		}
+		x, err := src.Image(ctx, e.Image)
+		if err != nil {
+			return p, fmt.Errorf("%s, which could be read when it was scanned: %w", e.Name, err)
+		}
+		x = x.Keyed()
+		if x.N != 1 || x.Key[0] != e.Key {
+			return p, fmt.Errorf("image %d of %s, %s, is not the image that was scanned (%s): scan again", e.Image, src, src.Name(e.Image), e.Name)
+		}
+		batches = append(batches, x)
+	}
+	var err error
+	if p.Whole, err = interp.Join(batches...); err != nil {
+		return p, fmt.Errorf("the examples of %s: %w", p.Unit, err)
+	}
+	if p.Field, err = m.ReceptiveField(ctx, layer, unit); err != nil {
+		return p, err
+	}
+	for _, e := range examples {
+		p.windows = append(p.windows, p.window(p.Field.Rect(e.Row, e.Column)))
+	}
+	return p, nil
+}
+
+// window is the receptive field, or, along an axis where that is larger than the image, all of the image.
+func (p Patches) window(field image.Rectangle) image.Rectangle {
+	if field.Dx() > p.Whole.W {
+		field.Min.X, field.Max.X = 0, p.Whole.W
+	}
+	if field.Dy() > p.Whole.H {
+		field.Min.Y, field.Max.Y = 0, p.Whole.H
+	}
+	return field
+}
+
+// Images returns the patches: the receptive fields, or, along an axis where those are larger than the
+// image, the image. Pixels outside the image or outside the field are middle grey, 0.5.
+func (p Patches) Images() interp.Images {
+	x := interp.Images{N: p.Whole.N, C: p.Whole.C, Key: p.Whole.Key}
+	x.H, x.W = p.windows[0].Dy(), p.windows[0].Dx()
+	x.Pix = p.cut(p.Whole.Pix, .5)
+	return x
+}
+
+// cut cuts the windows out of as many images, or maps of images; grey is what stands outside.
+func (p Patches) cut(pix []float64, grey float64) []float64 {
+	var out []float64
+	size := p.Whole.Size()
+	for n, window := range p.windows {
+		e := p.Examples[n]
+		seen := p.Field.Rect(e.Row, e.Column).Intersect(image.Rect(0, 0, p.Whole.W, p.Whole.H))
+		for y := window.Min.Y; y < window.Max.Y; y++ {
+			for x := window.Min.X; x < window.Max.X; x++ {
+				for c := range p.Whole.C {
+					v := grey
+					if (image.Point{X: x, Y: y}).In(seen) {
+						v = pix[n*size+(y*p.Whole.W+x)*p.Whole.C+c]
+					}
+					out = append(out, v)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Project returns the gradient of each single response at its image, cut as the patches are, with 0
+// outside: under layer.Deconv the projection of Zeiler and Fergus, arXiv:1311.2901, under layer.Guided that
+// of Springenberg et al., arXiv:1412.6806; nil is layer.Exact. Score holds the responses.
+func (p Patches) Project(ctx context.Context, m *interp.Model, rule layer.Rule) (interp.Maps, error) {
+	maps, err := m.Gradient(ctx, responses(p.Field.Layer, p.unit, p.Examples), rule, p.Whole)
+	if err != nil {
+		return maps, err
+	}
+	maps.Pix = p.cut(maps.Pix, 0)
+	maps.H, maps.W = p.windows[0].Dy(), p.windows[0].Dx()
+	return maps, nil
+}
+
+// responses is the objective of a unit at another position of each image.
+func responses(name string, unit int, examples []Example) interp.Objective {
+	var rows, columns []int
+	for _, e := range examples {
+		rows, columns = append(rows, e.Row), append(columns, e.Column)
+	}
+	args := []interp.Arg{interp.Int(unit), interp.Ints(rows...), interp.Ints(columns...)}
+	o := interp.NewObjective(fmt.Sprintf("responses of %s %d", name, unit), "responses of "+name, args, func(p *layer.Pass, a []*Node) *Node {
+		v := p.Layer(name)
+		if v.Rank() == 2 {
+			v = Reshape(v, v.Shape().Dim(0), 1, 1, v.Shape().Dim(1))
+		}
+		n, h, w, c := v.Shape().Dim(0), v.Shape().Dim(1), v.Shape().Dim(2), v.Shape().Dim(3)
+		v = Mul(v, Reshape(OneHot(a[0], c, v.DType()), 1, 1, 1, c))
+		v = Mul(v, Reshape(OneHot(a[1], h, v.DType()), n, h, 1, 1))
+		v = Mul(v, Reshape(OneHot(a[2], w, v.DType()), n, 1, w, 1))
+		return ReduceSum(v, 1, 2, 3)
+	})
+	return o.Of(name, -1, -1, unit)
+}
