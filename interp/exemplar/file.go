@@ -64,7 +64,7 @@ func Open(path string, m *interp.Model) (*Index, error) {
 func (ix *Index) Save(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
 	if err != nil {
-		return fmt.Errorf("%s: the index cannot be written here: %w", path, err)
+		return fmt.Errorf("%s: the index cannot be written here: make the folder, or name another: %w", path, err)
 	}
 	err = ix.write(f)
 	if err == nil {
@@ -87,14 +87,23 @@ func (ix *Index) Save(path string) error {
 // temporary is the pattern of the files beside path that are renamed to it.
 func temporary(path string) string { return "." + filepath.Base(path) + ".*.part" }
 
-// sweep removes temporary files that a killed scan has left.
-func sweep(path string) {
+// writable returns an error if Save could not write to path at all, so that a scan need not end to find it
+// out. It removes temporary files that killed scans have left.
+func writable(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: the index cannot be written here: make the folder, or name another: %w", path, err)
+	}
 	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path))) // a name with wildcards sweeps nothing
 	for _, name := range left {
 		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
 			_ = os.Remove(name)
 		}
 	}
+	return nil
 }
 
 // read reads a file that Save has written.

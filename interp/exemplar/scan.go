@@ -77,7 +77,9 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, err
 	}
 	ix := newIndex(h)
 	if s.Path != "" {
-		sweep(s.Path)
+		if err := writable(s.Path); err != nil {
+			return nil, err
+		}
 		switch old, err := read(s.Path); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
