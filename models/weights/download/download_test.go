@@ -250,7 +250,10 @@ func TestBadServers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := file(t, serve(t, c.handler))
 			leave(t, f, whole()[:c.have])
-			client := Client{Pause: time.Millisecond, Patience: 50 * time.Millisecond}
+			client := quick
+			if c.name == "silent" {
+				client.Patience = 50 * time.Millisecond
+			}
 			_, err := client.File(t.Context(), f)
 			if err == nil || !strings.Contains(err.Error(), c.reason) {
 				t.Errorf("error %v, want one with %q", err, c.reason)
