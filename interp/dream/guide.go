@@ -1,0 +1,56 @@
+package dream
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+)
+
+// Guide returns the objective of a dream that is guided by other images: for every position of a layer the
+// scalar product of its channels with those of the guide's positions that match them best, by that same
+// product, summed over the positions. Its gradient at the layer is what matches best, as in the published
+// code. Features of all the guide's images count alike.
+//
+// The guide is of any size that goes into the layer. Every position of the dream is compared with every
+// position of the guide: where that is more than 2²⁸ pairs, the dream is an error.
+func Guide(ctx context.Context, m *interp.Model, name string, guide interp.Images) (interp.Objective, error) {
+	a, err := m.Activations(ctx, guide, name)
+	if err != nil {
+		return interp.Objective{}, fmt.Errorf("a guide at layer %q: %w", name, err)
+	}
+	channels := a[0].Shape[len(a[0].Shape)-1]
+	features := len(a[0].Data) / channels
+	if guide.N > 0 && !anything(a[0].Data) {
+		return interp.Objective{}, fmt.Errorf("a guide at layer %q: all its features are 0 there, so it does not guide", name)
+	}
+	form := fmt.Sprintf("match of %d features at %s", features, name)
+	return interp.NewObjective(fmt.Sprintf("guided by %d features at %s", features, name), form, []interp.Arg{interp.Floats(a[0].Data)},
+		func(p *layer.Pass, args []*Node) *Node {
+			h, guide := p.Layer(name), Reshape(args[0], features, channels)
+			if h.Shape().Dim(-1) != channels {
+				panic(fmt.Errorf("the guide's features have %d channels, and layer %q has %d", channels, name, h.Shape().Dim(-1)))
+			}
+			n := h.Shape().Dim(0)
+			h = Reshape(h, -1, channels)
+			if pairs := h.Shape().Dim(0) * features; pairs > 1<<28 {
+				panic(fmt.Errorf("%d positions of layer %q and %d of the guide are too many pairs: take a smaller guide or a deeper layer",
+					h.Shape().Dim(0), name, features))
+			}
+			match := ArgMax(MatMul(StopGradient(h), Transpose(guide, 0, 1)), 1)
+			best := StopGradient(Gather(guide, Reshape(match, -1, 1)))
+			return ReduceSum(Reshape(Mul(h, best), n, -1), 1)
+		}), nil
+}
+
+func anything(values []float64) bool {
+	for _, v := range values {
+		if v != 0 {
+			return true
+		}
+	}
+	return false
+}

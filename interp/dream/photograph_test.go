@@ -1,0 +1,94 @@
+package dream_test
+
+import (
+	"errors"
+	"image"
+	_ "image/jpeg"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/image/draw"
+
+	"lucigo/interp"
+	"lucigo/interp/dream"
+	"lucigo/interp/objective"
+	"lucigo/models/googlenet"
+)
+
+// shared is the folder of data beside the repository.
+func shared(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "..", "shared", "data")
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test")
+		}
+	}
+}
+
+// sky returns GoogLeNet and the sky over Dhaka that the published dreams begin with, w×h pixels.
+func sky(t testing.TB, w, h int) (*interp.Model, interp.Images) {
+	t.Helper()
+	m, err := googlenet.Open(filepath.Join(shared(t), "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no weights of GoogLeNet beside the repository")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(shared(t), "images", "deepdream", "sky1024px.jpg"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no photographs beside the repository")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	photograph, _, err := image.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.CatmullRom.Scale(small, small.Bounds(), photograph, photograph.Bounds(), draw.Src, nil)
+	return m, interp.FromImage(small)
+}
+
+// On the photograph and the network of the published dreams, the energy of the layer rises in every
+// octave, and in all.
+func TestOracleDream(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles GoogLeNet for two sizes")
+	}
+	m, x := sky(t, 128, 72)
+	o := objective.Energy("inception_4c/output")
+	var last interp.Images
+	for f, err := range (dream.Dream{Iterations: 5, Octaves: 2}).Frames(t.Context(), m, o, x) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.EndsOctave() && !(f.Before[0] > f.Start[0]) {
+			t.Errorf("octave %d: the energy goes from %g to %g", f.Octave, f.Start[0], f.Before[0])
+		}
+		last = f.Images
+	}
+	before, err := m.Score(t.Context(), o, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := m.Score(t.Context(), o, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if times := slices.Max(after) / slices.Max(before); !(times > 1.5) {
+		t.Errorf("the energy rises %g times", times)
+	}
+}
