@@ -1,0 +1,144 @@
+// Package inception5h is the InceptionV1 that Google trained with TensorFlow on ImageNet, and that
+// feature visualisation and DeepDream are told of: the network of Szegedy et al., "Going deeper with
+// convolutions", arXiv:1409.4842, with other weights and a few other channels than BVLC's.
+//
+// Its input is a photograph in red, green and blue, in [0, 1], of 224×224 pixels, which the network takes
+// as x·255 − 117. Layers have the names of the graph's nodes: conv2d0, mixed3a … mixed5b, the branches of
+// a block such as mixed4a_3x3_bottleneck and mixed4a_pool_reduce, the same before their ReLU with
+// _pre_relu behind the name, and softmax2_pre_activation, the logits. Up to mixed5b they take images of
+// any size.
+package inception5h
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lucigo/interp"
+	"lucigo/models/tensorflow"
+	"lucigo/models/weights"
+)
+
+// Size is the height and width of the images that the whole network takes.
+const Size = 224
+
+// The files in the archive, and how long they may be: the real ones have 53,884,595 bytes and some 11,000.
+const (
+	graphFile  = "tensorflow_inception_graph.pb"
+	labelsFile = "imagenet_comp_graph_label_strings.txt"
+	maxGraph   = 64 << 20
+	maxLabels  = 1 << 20
+)
+
+// File is the archive with the trained network and the names of its classes, as TensorFlow publishes it:
+// address and SHA-256 stand in the file WORKSPACE of tensorflow/tensorflow, from version 0.9 to 1.2.
+func File() weights.File {
+	const size = 49937555
+	return weights.File{
+		Model:  "inception5h",
+		Name:   "inception5h.zip",
+		Size:   size,
+		SHA256: "d13569f6a98159de37e92e9c8ec4dae8f674fbf475f69fe6199b514f756d4364",
+		Origin: "InceptionV1, © 2015 The TensorFlow Authors, Apache License 2.0, from download.tensorflow.org",
+		Parts:  []weights.Part{{URL: "https://storage.googleapis.com/download.tensorflow.org/models/inception5h.zip", Size: size}},
+	}
+}
+
+// Model returns the network, whose file is found on this machine or downloaded once: see package
+// lucigo/models/weights.
+func Model(ctx context.Context) (*interp.Model, error) {
+	path, err := weights.Find(ctx, File())
+	if err != nil {
+		return nil, fmt.Errorf("inception5h: %w", err)
+	}
+	return Open(path)
+}
+
+// Open returns the network of inception5h.zip, or of the tensorflow_inception_graph.pb that was in it. The
+// names of the classes are taken from imagenet_comp_graph_label_strings.txt beside the graph; a class that
+// has no name there, as the last ones have none, is "class 1001", and one that bears the name of an earlier
+// class has its number behind it.
+func Open(path string) (*interp.Model, error) {
+	files, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	if strings.EqualFold(filepath.Ext(path), ".zip") {
+		archive, err := zip.OpenReader(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: the file is damaged; remove it", path, err)
+		}
+		defer archive.Close()
+		files, name = archive, graphFile
+	}
+	b, err := read(files, name, maxGraph)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m, err := tensorflow.Parse(path, b, options)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := read(files, labelsFile, maxLabels)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	o := options
+	if o.Classes, err = names(string(labels), len(m.Classes())); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", path, labelsFile, err)
+	}
+	return tensorflow.Parse(path, b, o)
+}
+
+// options is what the graph does not say of itself.
+var options = tensorflow.Options{
+	Name:   "InceptionV1",
+	Input:  "input",
+	Output: "softmax2_pre_activation",
+	Size:   [3]int{Size, Size, 3},
+	Range:  [2]float64{-117, 255 - 117},
+}
+
+// read returns the content of a file of at most a number of bytes.
+func read(files fs.FS, name string, most int64) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes: this is another file", name, most)
+	}
+	return b, nil
+}
+
+// names returns n names of classes, no two alike, from a text with one a line.
+func names(text string, n int) ([]string, error) {
+	var all []string
+	used := map[string]bool{}
+	for line := range strings.Lines(text) {
+		name := strings.TrimSpace(line)
+		if name == "" || used[name] {
+			name = strings.TrimSpace(fmt.Sprintf("%s (%d)", name, len(all)))
+		}
+		used[name] = true
+		all = append(all, name)
+	}
+	if len(all) > n {
+		return nil, fmt.Errorf("%d names, and the network has %d classes", len(all), n)
+	}
+	for len(all) < n {
+		all = append(all, fmt.Sprint("class ", len(all)))
+	}
+	return all, nil
+}

@@ -1,0 +1,154 @@
+// Package graphtest writes frozen graphs of TensorFlow, and evaluates them in plain loops from the
+// definitions of their operators. It is for tests, and shares nothing with the reader that it tests.
+package graphtest
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Array is a dense array, row-major. One without axes has one number.
+type Array struct {
+	Dims []int
+	Data []float64
+}
+
+// Attrs are a node's attributes by name: string, int, float32, bool, []int, or Shape.
+type Attrs map[string]any
+
+// Shape is the attribute of a Placeholder: the lengths of the axes, −1 for one that is open.
+type Shape []int
+
+// Graph is a graph being written. Its zero value is empty.
+type Graph struct {
+	nodes []node
+	index map[string]int
+}
+
+type node struct {
+	name, op string
+	inputs   []string
+	attrs    Attrs
+	value    *Array // of a Const
+	integers bool   // whether value is of int32, or else of float
+}
+
+// Add writes a node and returns its name.
+func (g *Graph) Add(name, op string, attrs Attrs, inputs ...string) string {
+	return g.add(node{name: name, op: op, attrs: attrs, inputs: inputs})
+}
+
+// Const writes a constant of float32, and returns its name. Numbers are rounded to float32.
+func (g *Graph) Const(name string, data []float64, dims ...int) string {
+	rounded := make([]float64, len(data))
+	for i, v := range data {
+		rounded[i] = float64(float32(v))
+	}
+	return g.add(node{name: name, op: "Const", value: &Array{dims, rounded}})
+}
+
+// Ints writes a constant of int32 with one axis, or, if scalar, none, and returns its name.
+func (g *Graph) Ints(name string, scalar bool, data ...int) string {
+	v := Array{Dims: []int{len(data)}}
+	if scalar {
+		v.Dims = nil
+	}
+	for _, d := range data {
+		v.Data = append(v.Data, float64(d))
+	}
+	return g.add(node{name: name, op: "Const", value: &v, integers: true})
+}
+
+func (g *Graph) add(n node) string {
+	if g.index == nil {
+		g.index = map[string]int{}
+	}
+	g.index[n.name] = len(g.nodes)
+	g.nodes = append(g.nodes, n)
+	return n.name
+}
+
+func message(b []byte, field protowire.Number, content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), content)
+}
+
+func integer(b []byte, field protowire.Number, v int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(v))
+}
+
+// Encode returns the GraphDef.
+func (g *Graph) Encode() []byte {
+	var b []byte
+	for _, n := range g.nodes {
+		m := message(message(nil, 1, []byte(n.name)), 2, []byte(n.op))
+		for _, in := range n.inputs {
+			m = message(m, 3, []byte(in))
+		}
+		attr := func(name string, value []byte) {
+			m = message(m, 5, message(message(nil, 1, []byte(name)), 2, value))
+		}
+		for _, name := range slices.Sorted(maps.Keys(n.attrs)) {
+			attr(name, attrValue(n.attrs[name]))
+		}
+		if n.value != nil {
+			kind := 1
+			if n.integers {
+				kind = 3
+			}
+			attr("dtype", integer(nil, 6, kind))
+			attr("value", message(nil, 8, n.tensor(kind)))
+		}
+		b = message(b, 1, m)
+	}
+	return message(b, 4, integer(nil, 1, 21)) // versions
+}
+
+func attrValue(v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return message(nil, 2, []byte(v))
+	case int:
+		return integer(nil, 3, v)
+	case float32:
+		return protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), math.Float32bits(v))
+	case bool:
+		if v {
+			return integer(nil, 5, 1)
+		}
+		return integer(nil, 5, 0)
+	case []int:
+		var packed []byte
+		for _, i := range v {
+			packed = protowire.AppendVarint(packed, uint64(i))
+		}
+		return message(nil, 1, message(nil, 3, packed))
+	case Shape:
+		return message(nil, 7, shape(v))
+	}
+	panic(fmt.Sprintf("no attribute %T", v))
+}
+
+func shape(dims []int) (b []byte) {
+	for _, d := range dims {
+		b = message(b, 2, integer(nil, 1, d))
+	}
+	return b
+}
+
+// tensor is a TensorProto.
+func (n node) tensor(kind int) []byte {
+	b := message(integer(nil, 1, kind), 2, shape(n.value.Dims))
+	var content []byte
+	for _, v := range n.value.Data {
+		bits := math.Float32bits(float32(v))
+		if n.integers {
+			bits = uint32(int32(v))
+		}
+		content = protowire.AppendFixed32(content, bits)
+	}
+	return message(b, 4, content)
+}

@@ -1,0 +1,179 @@
+package tensorflow
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"lucigo/interp"
+	"lucigo/models/internal/wire"
+)
+
+// TensorFlow's numbers for the types of tensors that are read.
+const (
+	typeFloat  = 1
+	typeDouble = 2
+	typeInt32  = 3
+	typeInt64  = 9
+)
+
+// tensor is the value of a Const. One of f32, f64 and ints is set, unless it has no numbers.
+type tensor struct {
+	dims []int
+	f32  []float32
+	f64  []float64
+	ints []int64
+}
+
+// fill bounds how many numbers the tensors of a file may have that do not stand there: a TensorProto may
+// leave out the repetitions of its last number.
+type fill int
+
+const maxFill fill = 1 << 24
+
+// tensor reads the value of a Const.
+func (n node) tensor(left *fill) (*tensor, error) {
+	f, ok, err := n.field("value", 8)
+	if err != nil || !ok {
+		return nil, errors.Join(err, errors.New("it has no value"))
+	}
+	b, err := f.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return parseTensor(b, left)
+}
+
+// parseTensor reads a TensorProto.
+func parseTensor(b []byte, left *fill) (*tensor, error) {
+	var (
+		kind    int64
+		dims    []int64
+		content []byte
+		t       tensor
+	)
+	for f, err := range wire.Fields(b) {
+		if err != nil {
+			return nil, err
+		}
+		switch f.Number {
+		case 1:
+			kind, err = f.Int()
+		case 2:
+			var s []byte
+			if s, err = f.Bytes(); err == nil {
+				dims, err = shape(s)
+			}
+		case 4:
+			content, err = f.Bytes()
+		case 5:
+			t.f32, err = numbers(t.f32, f, 4, float32From)
+		case 6:
+			t.f64, err = numbers(t.f64, f, 8, float64From)
+		case 7, 10: // int_val, int64_val
+			t.ints, err = f.Ints(t.ints, maxInts)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	size := 1
+	for _, d := range dims {
+		if d < 0 || d > 0 && int64(size) > math.MaxInt32/d {
+			return nil, fmt.Errorf("it is shaped %v", dims)
+		}
+		size *= int(d)
+		t.dims = append(t.dims, int(d))
+	}
+	var err error
+	switch kind {
+	case typeFloat:
+		t.f64, t.ints = nil, nil
+		t.f32, err = complete(t.f32, content, 4, float32From, size, left)
+	case typeDouble:
+		t.f32, t.ints = nil, nil
+		t.f64, err = complete(t.f64, content, 8, float64From, size, left)
+	case typeInt32, typeInt64:
+		if size > maxInts {
+			return nil, fmt.Errorf("%d integers, where at most %d are of use", size, maxInts)
+		}
+		t.f32, t.f64 = nil, nil
+		width, from := 8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
+		if kind == typeInt32 {
+			width, from = 4, func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }
+		}
+		t.ints, err = complete(t.ints, content, width, from, size, left)
+	default:
+		err = fmt.Errorf("its type is number %d, and only float (1), double (2), int32 (3) and int64 (9) are supported", kind)
+	}
+	return &t, err
+}
+
+// maxInts is how many integers a tensor may have: they are axes and shapes.
+const maxInts = 64
+
+func float32From(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+
+func float64From(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+
+// numbers appends the numbers of a field, each of the given width in bytes.
+func numbers[T any](data []T, f wire.Field, width int, from func([]byte) T) ([]T, error) {
+	b, err := f.Fixed(width)
+	if err != nil {
+		return nil, err
+	}
+	return decode(data, b, width, from), nil
+}
+
+func decode[T any](data []T, b []byte, width int, from func([]byte) T) []T {
+	for ; len(b) > 0; b = b[width:] {
+		data = append(data, from(b))
+	}
+	return data
+}
+
+// complete returns the numbers of a tensor of the given size: those of content, or else data and as many
+// more of its last number, zeros if it has none, as are missing.
+func complete[T any](data []T, content []byte, width int, from func([]byte) T, size int, left *fill) ([]T, error) {
+	if len(content) > 0 {
+		if len(content) != size*width {
+			return nil, fmt.Errorf("it has %d bytes, where %d numbers of %d bytes are wanted: the file is damaged", len(content), size, width)
+		}
+		return decode(make([]T, 0, size), content, width, from), nil
+	}
+	missing := size - len(data)
+	switch {
+	case missing < 0:
+		return nil, fmt.Errorf("it has %d numbers, where %d are wanted: the file is damaged", len(data), size)
+	case fill(missing) > *left:
+		return nil, fmt.Errorf("%d of its numbers are left out of the file, which is not supported for so many", missing)
+	}
+	*left -= fill(missing)
+	var last T
+	if len(data) > 0 {
+		last = data[len(data)-1]
+	}
+	for range missing {
+		data = append(data, last)
+	}
+	return data, nil
+}
+
+// isFloat says whether the tensor can be a weight or a number to compute with.
+func (t *tensor) isFloat() bool { return t.f32 != nil || t.f64 != nil }
+
+// scalar returns the only number of a tensor without axes.
+func (t *tensor) scalar() float64 {
+	if t.f64 != nil {
+		return t.f64[0]
+	}
+	return float64(t.f32[0])
+}
+
+func (t *tensor) weight() (*interp.Weight, error) {
+	if t.f64 != nil {
+		return interp.NewWeight(t.f64, t.dims...)
+	}
+	return interp.NewWeight(t.f32, t.dims...)
+}
