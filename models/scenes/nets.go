@@ -1,6 +1,9 @@
 package scenes
 
 import (
+	"math"
+
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -64,11 +67,17 @@ func AllConvolutional(unit Unit, classes int) layer.Forward {
 }
 
 // FullyConnected sees a 64×64 image in grey through hidden units that are each joined to every pixel: layers hidden, logits. A unit's
-// weights are an image themselves.
+// weights are an image themselves; they start a tenth as large as He's, so that pixels which teach a unit nothing stay grey in it.
 func FullyConnected(hidden, classes int) layer.Forward {
 	return func(s *model.Scope, x *graph.Node) *graph.Node {
-		grey := graph.ReduceMean(centre(x), -1)
-		x = layer.At("hidden", layer.ReLU(layer.Dense(s.At("hidden"), layer.Flatten(grey), hidden)))
+		x = layer.Flatten(graph.ReduceMean(centre(x), -1))
+		small := func(g *graph.Graph, shape shapes.Shape) *graph.Node {
+			if shape.Rank() < 2 {
+				return graph.Zeros(g, shape)
+			}
+			return graph.MulScalar(s.RandomNormal(g, shape), 0.1*math.Sqrt(2/float64(shape.Dim(0))))
+		}
+		x = layer.At("hidden", layer.ReLU(layer.Dense(s.At("hidden").WithInitializer(small), x, hidden)))
 		return layer.At("logits", layer.Dense(s.At("logits"), x, classes))
 	}
 }

@@ -38,6 +38,7 @@ type recipe struct {
 	batch   int
 	peak    float64 // highest learning rate
 	rise    float64 // share of the steps over which it rises
+	decay   float64 // weight decay
 	attack  int     // adversarial steps, 0: none
 	epsilon float64 // their radius, in 1/255
 }
@@ -45,10 +46,10 @@ type recipe struct {
 func recipes(classes int) map[string]recipe {
 	inception := func(u scenes.Unit) layer.Forward { return scenes.MiniInception(u, classes) }
 	return map[string]recipe{
-		"standard": {inception, 3600, 64, 4e-3, 0.2, 0, 0},
-		"robust":   {inception, 3600, 64, 3e-3, 0.1, 1, 4},
-		"allconv":  {func(u scenes.Unit) layer.Forward { return scenes.AllConvolutional(u, classes) }, 1600, 64, 4e-3, 0.2, 0, 0},
-		"dense":    {func(scenes.Unit) layer.Forward { return scenes.FullyConnected(scenes.Hidden, classes) }, 3000, 64, 1e-3, 0.2, 0, 0},
+		"standard": {inception, 2500, 64, 4e-3, 0.2, 0.02, 0, 0},
+		"robust":   {inception, 1600, 64, 3e-3, 0.1, 0.02, 1, 4},
+		"allconv":  {func(u scenes.Unit) layer.Forward { return scenes.AllConvolutional(u, classes) }, 900, 64, 4e-3, 0.2, 0.02, 0, 0},
+		"dense":    {func(scenes.Unit) layer.Forward { return scenes.FullyConnected(scenes.Hidden, classes) }, 2500, 64, 1e-3, 0.2, 0.5, 0, 0},
 	}
 }
 
@@ -192,7 +193,7 @@ func start(checkpoint, from string) (*model.Store, int, error) {
 
 // train runs the steps from done on, and leaves a checkpoint whenever it returns.
 func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, f *feed, done int, checkpoint string) (err error) {
-	exec, err := model.NewExec(e.Backend, store, step(r.forward, r.attack))
+	exec, err := model.NewExec(e.Backend, store, step(r.forward, r.attack, r.decay))
 	if err != nil {
 		return err
 	}

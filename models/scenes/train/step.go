@@ -105,10 +105,7 @@ func adversarial(forward func(*graph.Node) *graph.Node, x, start, labels, epsilo
 // knobs are the numbers that change from step to step, in the order of the step's last argument.
 type knobs struct{ rate, epsilon, warm1, warm2 float32 }
 
-const (
-	beta1, beta2 = 0.9, 0.999
-	decay        = 0.02 // AdamW's weight decay, of matrices and kernels alone
-)
+const beta1, beta2 = 0.9, 0.999
 
 // oneCycle returns the knobs of step t of total: the rate rises along a cosine over the first rise of the way from peak/25 to peak
 // and falls along a cosine to nearly nothing; epsilon grows to its full size over the first third.
@@ -126,8 +123,8 @@ func oneCycle(t, total int, peak, rise, epsilon float64) knobs {
 }
 
 // step returns the graph of one training step: loss and share right, having changed the variables. attack is the number of adversarial
-// steps, 0 for none.
-func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Scope, images, start, labels, knobs *graph.Node) (loss, right *graph.Node) {
+// steps, 0 for none; decay is AdamW's weight decay, of matrices and kernels alone.
+func step(forward func(scenes.Unit) layer.Forward, attack int, decay float64) func(s *model.Scope, images, start, labels, knobs *graph.Node) (loss, right *graph.Node) {
 	return func(s *model.Scope, x, start, labels, k *graph.Node) (loss, right *graph.Node) {
 		g := x.Graph()
 		knob := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
@@ -151,14 +148,14 @@ func step(forward func(scenes.Unit) layer.Forward, attack int) func(s *model.Sco
 			values[i] = v.NodeValue(g)
 		}
 		for i, slope := range graph.Gradient(loss, values...) {
-			adamW(s, vars[i], slope, knob(0), knob(2), knob(3))
+			adamW(s, vars[i], slope, knob(0), knob(2), knob(3), decay)
 		}
 		return loss, right
 	}
 }
 
 // adamW changes one variable by its gradient.
-func adamW(s *model.Scope, v *model.Variable, slope, rate, warm1, warm2 *graph.Node) {
+func adamW(s *model.Scope, v *model.Variable, slope, rate, warm1, warm2 *graph.Node, decay float64) {
 	w := v.NodeValue(slope)
 	zero := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Zeros(g, s) }
 	moment := func(name string) *model.Variable {

@@ -37,7 +37,7 @@ func tiny(unit scenes.Unit) layer.Forward {
 	}
 }
 
-var tinyRecipe = recipe{forward: tiny, steps: 5, batch: 8, peak: 1e-2, rise: 0.4, attack: 2, epsilon: 8}
+var tinyRecipe = recipe{forward: tiny, steps: 5, batch: 8, peak: 1e-2, rise: 0.4, decay: 0.02, attack: 2, epsilon: 8}
 
 func tinyFeed() *feed { return &feed{seed: 1, batch: 8, window: 12, fresh: 3} }
 
@@ -247,7 +247,7 @@ func TestAdamW(t *testing.T) {
 	exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, slope, k *graph.Node) *graph.Node {
 		v := s.VariableWithValue("w", tensors.FromFlatDataAndDimensions(slices.Clone(first), 2, 2))
 		at := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
-		adamW(s, v, slope, at(0), at(2), at(3))
+		adamW(s, v, slope, at(0), at(2), at(3), 0.02)
 		return at(1)
 	})
 	if err != nil {
