@@ -4,6 +4,7 @@ package show
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	celltest.Main(m, map[string]func() error{
+	parts := map[string]func() error{
 		"grid": func() error {
 			maps, x := noise(1, 1, 8, 8, 3)
 			return Grid{Title: "Deer", Images: x, Columns: []Column{{Name: "gradient", Maps: maps}}}.Show()
@@ -34,7 +35,9 @@ func TestMain(m *testing.M) {
 			}
 			return nil
 		},
-	})
+	}
+	maps.Copy(parts, dreams)
+	celltest.Main(m, parts)
 }
 
 func TestShowInNotebook(t *testing.T) {

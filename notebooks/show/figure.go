@@ -17,6 +17,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -315,7 +316,11 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // source is a picture as an address that holds it.
 func source(m image.Image) (string, error) {
 	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
+	encode := png.Encode
+	if a, moves := m.(animation); moves {
+		encode = func(w io.Writer, _ image.Image) error { return a.encode(w) }
+	}
+	if err := encode(&b, m); err != nil {
 		return "", err
 	}
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil

@@ -1,0 +1,270 @@
+package show
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	xdraw "golang.org/x/image/draw"
+
+	"lucigo/interp"
+	"lucigo/interp/dream"
+	"lucigo/notebooks/internal/cell"
+	"lucigo/notebooks/internal/number"
+)
+
+// Dream shows a dream while it runs, and what becomes of it.
+//
+//	d := dream.Dream{}
+//	ends := must.M1(show.Dream{Title: d.String(), Images: x, Frames: d.Frames(ctx, m, o, x)}.Show())
+type Dream struct {
+	Title  string
+	Images interp.Images // what the dream is of: the first column; empty for none
+	Rows   []string      // an image's heading; nil for none
+	Frames iter.Seq2[dream.Frame, error]
+}
+
+const (
+	filmPixels = 1 << 16 // of a picture that moves, all images together: some 150 kB
+	filmLength = 32      // pictures at most, half of that at least where there are more
+	stills     = 6       // columns beside the image, at most
+)
+
+// Show runs the dream. Meanwhile a progress line and a picture change in place, and the octaves, or the
+// dreams of a zoom, that are done stand in a row below. In the end the row is complete, and beneath it the
+// dream is an animated picture, from the photograph on; where pictures do not move it is the dream itself.
+// All are reduced to what fits the page. Outside a notebook only text is written.
+//
+// It returns the last frame of each octave of the last dream, in full size. Where the dream ends in an
+// error, what there is so far is shown, and returned with the error.
+func (d Dream) Show() (ends []dream.Frame, err error) {
+	if d.Frames == nil {
+		return nil, errors.New("a dream without Frames")
+	}
+	f, err := newFilm(d)
+	if err != nil {
+		return nil, err
+	}
+	line := Progress{Title: d.Title}
+	id := ""
+	if cell.InNotebook() {
+		id = cell.ID()
+	}
+	var next time.Time
+	for frame, problem := range d.Frames {
+		if problem != nil {
+			err = problem
+			break
+		}
+		if frame.Octave == 1 {
+			ends = nil
+		}
+		if frame.EndsOctave() {
+			ends = append(ends, frame)
+		}
+		if err = f.add(frame); err != nil {
+			break
+		}
+		done, total := frame.Done()
+		line.Total = total
+		if err = line.Set(done, frameName(frame)); err != nil {
+			break
+		}
+		if start := time.Now(); id != "" && start.After(next) {
+			page, problem := f.live()
+			if err = errors.Join(problem, cell.Update(id, cell.Output{HTML: page, Text: d.Title})); err != nil {
+				break
+			}
+			next = time.Now().Add(max(500*time.Millisecond, 4*time.Since(start))) // leaves the machine to the dream
+		}
+	}
+	err = errors.Join(err, line.Close())
+	if f.now == nil {
+		if err == nil {
+			err = errors.New("the dream has no frames")
+		}
+		return nil, err
+	}
+	page, text, problem := f.end()
+	if problem == nil {
+		problem = cell.Update(id, cell.Output{HTML: page, Text: text})
+	}
+	return ends, errors.Join(err, problem)
+}
+
+func frameName(f dream.Frame) string {
+	s := fmt.Sprintf("octave %d of %d", f.Octave, f.Octaves)
+	if f.Zooms > 1 {
+		s = fmt.Sprintf("dream %d of %d, %s", f.Zoom, f.Zooms, s)
+	}
+	return s
+}
+
+// film is what is kept of a dream: pictures of one size, a few of many.
+type film struct {
+	Dream
+	size        image.Point
+	photographs *shot
+	now         *shot
+	ends        []*shot // of octaves, or of dreams where there are many
+	shots       []*shot // every so many frames
+	seen, every int
+}
+
+// shot is a frame in the size of the film.
+type shot struct {
+	name     string
+	pictures []image.Image // of each image
+	captions []string
+}
+
+func newFilm(d Dream) (*film, error) {
+	f := &film{Dream: d, every: 1}
+	if d.Images.N == 0 {
+		return f, nil
+	}
+	if err := d.Images.Check(); err != nil {
+		return nil, fmt.Errorf("a dream's Images: %w", err)
+	}
+	var err error
+	f.photographs, err = f.shot("image", d.Images)
+	return f, err
+}
+
+// shot reduces or enlarges images to the size of the film, which is that of the first.
+func (f *film) shot(name string, x interp.Images) (*shot, error) {
+	if f.size == (image.Point{}) {
+		scale := math.Sqrt(filmPixels / float64(x.N*x.H*x.W))
+		f.size = image.Pt(max(1, int(float64(x.W)*scale)), max(1, int(float64(x.H)*scale)))
+	}
+	if f.photographs != nil && x.N != f.Images.N {
+		return nil, fmt.Errorf("a dream of %d images beside %d Images", x.N, f.Images.N)
+	}
+	s := &shot{name: name, captions: make([]string, x.N)}
+	for n := range x.N {
+		m, err := x.Image(n)
+		if err != nil {
+			return nil, fmt.Errorf("a dream: %w", err)
+		}
+		s.pictures = append(s.pictures, fitted(m, f.size))
+	}
+	return s, nil
+}
+
+// fitted is m in another size, smooth.
+func fitted(m image.Image, size image.Point) image.Image {
+	out := image.NewRGBA(image.Rectangle{Max: size})
+	xdraw.CatmullRom.Scale(out, out.Bounds(), m, m.Bounds(), xdraw.Src, nil)
+	return out
+}
+
+func (f *film) add(frame dream.Frame) error {
+	s, err := f.shot(fmt.Sprintf("octave %d\n%d×%d", frame.Octave, frame.Images.H, frame.Images.W), frame.Images)
+	if err != nil {
+		return err
+	}
+	for n := range s.captions {
+		s.captions[n] = "score " + number.Text(frame.Start[n], 3) + " → " + number.Text(frame.Before[n], 3)
+	}
+	f.now = s
+	if frame.Zooms > 1 {
+		s.name = fmt.Sprint("dream ", frame.Zoom)
+		if !frame.Ends() {
+			return nil
+		}
+	}
+	if frame.EndsOctave() {
+		f.ends = append(f.ends, s)
+	}
+	if f.seen%f.every == 0 {
+		f.shots = append(f.shots, s)
+	}
+	f.seen++
+	if len(f.shots) == filmLength {
+		for i := range filmLength / 2 {
+			f.shots[i] = f.shots[2*i]
+		}
+		f.shots, f.every = slices.Clip(f.shots[:filmLength/2]), 2*f.every
+	}
+	return nil
+}
+
+// live is the page while the dream runs.
+func (f *film) live() (string, error) {
+	now, err := Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.pictures, "the dream so far")}.HTML()
+	if err != nil || len(f.ends) == 0 {
+		return now, err
+	}
+	row, err := f.row().HTML()
+	return "<div>" + now + row + "</div>", err
+}
+
+// end is the page that stays, and the same as text.
+func (f *film) end() (page, text string, err error) {
+	var moving []image.Image
+	for n, last := range f.now.pictures {
+		a := animation{Image: last, each: 100 * time.Millisecond, first: 2 * time.Second}
+		for _, s := range slices.Concat([]*shot{f.photographs}, f.shots) {
+			if s != nil && s != f.now {
+				a.rest = append(a.rest, s.pictures[n])
+			}
+		}
+		moving = append(moving, a)
+	}
+	film := Figure{Size: f.size.X, Cells: across(moving, "the dream, and how it came about, animated")}
+	row := f.row()
+	row.Title = f.Title
+	above, err := row.HTML()
+	if err != nil {
+		return "", "", err
+	}
+	below, err := film.HTML()
+	return "<div>" + above + below + "</div>", row.String() + "\n" + film.String(), err
+}
+
+// across puts a picture of each image beside the other, as many as fit the page.
+func across(pictures []image.Image, note string) (cells [][]Cell) {
+	most := min(len(pictures), max(1, pageWidth/(pictures[0].Bounds().Dx()+2*padding)))
+	for i, m := range pictures {
+		if i%most == 0 {
+			cells = append(cells, make([]Cell, most))
+		}
+		cells[i/most][i%most] = Cell{Picture: m, Note: note}
+	}
+	return cells
+}
+
+// row has a column for the photographs, and for some of what is done, the last among it.
+func (f *film) row() Figure {
+	columns := []*shot{}
+	if f.photographs != nil {
+		columns = append(columns, f.photographs)
+	}
+	ends := f.ends
+	if len(ends) == 0 {
+		ends = []*shot{f.now}
+	}
+	n := min(len(ends), stills)
+	for i := range n {
+		columns = append(columns, ends[(i+1)*len(ends)/n-1])
+	}
+	row := Figure{Rows: f.Rows, Cells: make([][]Cell, len(f.now.pictures))}
+	for i := range row.Cells {
+		row.Cells[i] = make([]Cell, len(columns))
+	}
+	width := row.size()
+	for j, s := range columns {
+		row.Columns = append(row.Columns, s.name)
+		for i, m := range s.pictures {
+			if f.size.X > width {
+				m = fitted(m, image.Pt(width, max(1, f.size.Y*width/f.size.X)))
+			}
+			row.Cells[i][j] = Cell{Picture: m, Caption: s.captions[i]}
+		}
+	}
+	return row
+}
