@@ -309,7 +309,7 @@ func TestFeed(t *testing.T) {
 	if !slices.Equal(a.images, b.images) || !slices.Equal(a.labels, b.labels) || !slices.Equal(a.start, b.start) {
 		t.Error("a batch depends on those before")
 	}
-	if c := g.at(5); slices.Equal(b.images, c.images) {
+	if c := g.at(5); slices.Equal(b.images, c.images) || slices.Equal(b.start, c.start) {
 		t.Error("two batches are equal")
 	}
 	for i, v := range a.images {
