@@ -1,0 +1,141 @@
+// Package subject opens what a notebook looks at: a network and images for it, chosen by the notebook's
+// parameters.
+package subject
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"lucigo/interp"
+	"lucigo/interp/near"
+	"lucigo/models/dataset"
+	"lucigo/models/googlenet"
+	"lucigo/models/imagenet"
+	"lucigo/models/scenes"
+)
+
+// Subject is a network and images to ask it about.
+type Subject struct {
+	Model  *interp.Model
+	Images interp.Images
+
+	// Rows are headings for the images: what each shows, if that is known, and what the network says of
+	// it, with its probability.
+	Rows []string
+
+	// Masks are the pixels of each image that belong to the object, from 0 to 1; nil for photographs,
+	// whose objects are not known.
+	Masks [][]float64
+}
+
+// networks are the networks by name, and whether they were trained on scenes.
+var networks = map[string]struct {
+	open   func(ctx context.Context) (*interp.Model, error)
+	scenes bool
+}{
+	"scenes":    {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, true},
+	"googlenet": {googlenet.Model, false},
+}
+
+// Networks returns the names that Network takes.
+func Networks() []string { return slices.Sorted(maps.Keys(networks)) }
+
+// Network opens a network by its name.
+func Network(ctx context.Context, name string) (*interp.Model, error) {
+	n, ok := networks[name]
+	if !ok {
+		return nil, near.Error("network", name, Networks())
+	}
+	return n.open(ctx)
+}
+
+// Open opens a network by its name, and n images: the first photographs of a folder, or, if folder is
+// empty, scenes that no network was trained on. The images are asked about what they show, where that is
+// known: of scenes always, of photographs by file names such as n02391049_zebra.jpg, and otherwise about
+// what the network says of them.
+func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
+	m, err := Network(ctx, name)
+	if err != nil {
+		return Subject{}, err
+	}
+	s := Subject{Model: m}
+	switch {
+	case n < 1:
+		return s, fmt.Errorf("%d images", n)
+	case folder != "":
+		err = s.photographs(ctx, folder, n)
+	case networks[name].scenes:
+		err = s.draw(n)
+	default:
+		err = fmt.Errorf("%s looks at photographs: give a folder of them, as in -p images=FOLDER", name)
+	}
+	if err != nil {
+		return s, err
+	}
+	p, err := m.Predict(ctx, s.Images)
+	if err != nil {
+		return s, err
+	}
+	known := s.Images.Class != nil
+	if !known {
+		s.Images.Class = p.Top1()
+	}
+	for i, said := range p.Top1() {
+		row := fmt.Sprintf("%s, p = %.2f", m.ClassName(said), p.Prob(i, said))
+		if known && said != s.Images.Class[i] {
+			row = fmt.Sprintf("%s, p = %.2f\nnot %s, p = %.2f", m.ClassName(s.Images.Class[i]), p.Prob(i, s.Images.Class[i]), m.ClassName(said), p.Prob(i, said))
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	return s, nil
+}
+
+// photographs takes the first n photographs of a folder.
+func (s *Subject) photographs(ctx context.Context, folder string, n int) error {
+	h, w, _ := s.Model.Input()
+	f := dataset.Folder{Dir: folder, Height: h, Width: w, Short: h * 8 / 7} // 256 for 224
+	for p, err := range f.Batches(ctx, n) {
+		if err != nil {
+			return err
+		}
+		s.Images = p.Images
+		classes := make([]int, p.N)
+		for i, file := range p.Files {
+			c, err := imagenet.ClassOf(file)
+			if err != nil || c >= len(s.Model.Classes()) {
+				return nil
+			}
+			classes[i] = c
+		}
+		s.Images.Class = classes
+		return nil
+	}
+	return nil
+}
+
+// unseen is the seed of the scenes that notebooks draw; training draws others.
+const unseen = 2016
+
+// draw draws n scenes.
+func (s *Subject) draw(n int) error {
+	h, w, _ := s.Model.Input()
+	if h != w {
+		return fmt.Errorf("scenes are square, and %s takes images of %d×%d", s.Model, h, w)
+	}
+	var task scenes.Task
+	s.Images = interp.Images{N: n, H: h, W: w, C: 3, Class: make([]int, n)}
+	for i, p := range task.Pictures(unseen, n, h) {
+		s.Images.Class[i] = task.Class(p.Scene)
+		for _, v := range p.RGB {
+			s.Images.Pix = append(s.Images.Pix, float64(v)/255)
+		}
+		mask := make([]float64, len(p.Mask))
+		for j, v := range p.Mask {
+			mask[j] = float64(v)
+		}
+		s.Masks = append(s.Masks, mask)
+	}
+	return nil
+}
