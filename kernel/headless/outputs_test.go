@@ -2,6 +2,7 @@ package headless
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -64,14 +65,14 @@ func TestUpdateReachesEarlierCells(t *testing.T) {
 
 func TestTextIsBounded(t *testing.T) {
 	c, o := collect(t)
-	piece, _ := json.Marshal(map[string]string{"name": "stdout", "text": strings.Repeat("é", 1001)})
+	piece, _ := json.Marshal(map[string]string{"name": "stdout", "text": strings.Repeat("€", 1001)})
 	for range 3 * maxText / len(piece) {
 		if err := o.add("stream", piece); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got := c.Outputs[0].Text
-	if len(c.Outputs) != 1 || len(got) < maxText || len(got) > maxText+200 || !utf8.ValidString(got) || !strings.Contains(got[maxText-1:], "only the first 1024 KiB") {
+	if len(c.Outputs) != 1 || len(got) < maxText || len(got) > maxText+200 || strings.ContainsRune(got, utf8.RuneError) || !utf8.ValidString(got) || !strings.Contains(got[maxText-1:], "only the first 1024 KiB") {
 		t.Errorf("%d outputs, %d bytes, ending %q", len(c.Outputs), len(got), got[len(got)-100:])
 	}
 	if strings.Count(got, "only the first") != 1 {
@@ -113,6 +114,9 @@ func TestClaims(t *testing.T) {
 	if len(got) != 3 || got[0].String() != "s (0.5 >= 0.4 px)" || got[1].String() != "no. (no finite number, not < 0.4)" ||
 		!strings.HasPrefix(got[2].String(), "a claim that cannot be read") || !got[0].Holds || got[1].Holds || got[2].Holds {
 		t.Errorf("%+v", got)
+	}
+	if !(Outcome{Claims: got[:1], Err: errors.New("x")}).Failed() {
+		t.Error("an error with claims that hold is no failure")
 	}
 	if (Outcome{Claims: got[:1]}).Failed() || !(Outcome{Claims: got[:2]}).Failed() {
 		t.Error("a claim that does not hold must fail its cell's outcome, and only that")
