@@ -1,0 +1,93 @@
+package featvis
+
+import (
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+)
+
+// compute runs a graph on m's backend.
+func compute(t *testing.T, m *interp.Model, key string, build func(a []*Node) []*Node, args ...Array) [][]float64 {
+	t.Helper()
+	var in []*tensors.Tensor
+	for _, a := range args {
+		in = append(in, m.Floats(a.Data, a.Dims...))
+	}
+	out, err := m.Run(ctx, interp.Step{Key: key, Build: func(_ *interp.Net, a []*Node) []*Node { return build(a) }}, in...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]float64
+	for _, o := range out {
+		v, err := interp.Numbers(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// draw draws one image of a canvas, and returns the derivative of Σ images·weights too.
+func draw(t *testing.T, m *interp.Model, c Canvas, numbers, weights Array) (images, derivative []float64) {
+	t.Helper()
+	out := compute(t, m, "test "+c.Form, func(a []*Node) []*Node {
+		x := c.Draw(a[0], a[2:])
+		return []*Node{x, Gradient(ReduceAllSum(Mul(x, a[1])), a[0])[0]}
+	}, append([]Array{numbers, weights}, c.Fixed...)...)
+	return out[0], out[1]
+}
+
+// warped returns warp, and the derivative of Σ warp·weights.
+func warped(t *testing.T, m *interp.Model, x, maps, inverse, weights Array, reach int) (y, derivative []float64) {
+	t.Helper()
+	key := map[int]string{3: "warp 3", 4: "warp 4", 5: "warp 5", 6: "warp 6"}[reach]
+	out := compute(t, m, key, func(a []*Node) []*Node {
+		y := warp(a[0], a[1], a[2], reach)
+		return []*Node{y, Gradient(ReduceAllSum(Mul(y, a[3])), a[0])[0]}
+	}, x, maps, inverse, weights)
+	return out[0], out[1]
+}
+
+// redirected returns a rule's ReLU of x, and what it passes back of v.
+func redirected(t *testing.T, m *interp.Model, r redirect, x, v Array) (y, back []float64) {
+	t.Helper()
+	out := compute(t, m, "test "+r.String(), func(a []*Node) []*Node {
+		y := r.ReLU(a[0])
+		return []*Node{y, Gradient(ReduceAllSum(Mul(y, a[1])), a[0])[0]}
+	}, x, v)
+	return out[0], out[1]
+}
+
+// dead is a network of two units that are off for all images of [0, 1]: 0.1·brightness − 1 and
+// −0.1·brightness − 1, of the mean brightness, behind ReLUs.
+func dead() *interp.Model {
+	m := interptest.Model("dead", func(s *model.Scope, x *Node) *Node {
+		bright := ReduceMean(x, 1, 2, 3)
+		bright = Reshape(bright, x.Shape().Dim(0), 1)
+		before := AddScalar(Concatenate([]*Node{MulScalar(bright, .1), MulScalar(bright, -.1)}, 1), -1)
+		before = layer.At("before", before)
+		return layer.At("units", layer.ReLU(before))
+	}, [3]int{6, 6, 3}, 2, 1)
+	return m
+}
+
+// parabola is an objective whose best image is known: −Σ(x − level)².
+func parabola(level float64) interp.Objective {
+	return interp.NewObjective("parabola", "parabola", []interp.Arg{interp.Float(level)}, func(p *layer.Pass, a []*Node) *Node {
+		return Neg(sum(Square(Sub(p.Images, BroadcastToDims(a[0], p.Images.Shape().Dimensions...)))))
+	})
+}
+
+// alikeObjective is Diversity's term, as if it were a score.
+func alikeObjective(d Diversity) interp.Objective {
+	return interp.NewObjective("alike", "alike "+d.Layer, nil, func(p *layer.Pass, _ []*Node) *Node {
+		return BroadcastToDims(Reshape(d.alike(p), 1), p.Images.Shape().Dim(0))
+	})
+}

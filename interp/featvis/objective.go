@@ -1,0 +1,112 @@
+package featvis
+
+import (
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+)
+
+// Penalties are objectives of what the network sees: subtract them, with a weight, from what is to be
+// climbed, as in o.Minus(featvis.Variation.Times(0.25)).
+var (
+	// Variation is the total variation: the sum of all differences of neighbouring pixels, |·|, in every
+	// channel.
+	Variation = penalty("total variation", nil, func(x *Node, _ []*Node) *Node {
+		d := func(axis int) *Node {
+			n := x.Shape().Dim(axis)
+			return sum(Abs(Sub(SliceAxis(x, axis, AxisRange(1, n)), SliceAxis(x, axis, AxisRange(0, n-1)))))
+		}
+		return Add(d(1), d(2))
+	})
+
+	// Blur is half the squared distance from the image blurred (each pixel with weight 1, its four
+	// neighbours ½ and its corners ½, in the image, as a mean), which is held fixed: its gradient leads
+	// toward the blurred image.
+	Blur = penalty("distance from blurred", nil, func(x *Node, _ []*Node) *Node {
+		return MulScalar(sum(Square(Sub(x, StopGradient(blurred(x))))), .5)
+	})
+)
+
+// L1 is the sum of all distances |·| of pixels from a level, in every channel: 0.5 draws toward grey.
+func L1(level float64) interp.Objective {
+	return penalty(fmt.Sprintf("L1 from %g", level), []interp.Arg{interp.Float(level)}, func(x *Node, a []*Node) *Node {
+		return sum(Abs(Sub(x, BroadcastToDims(a[0], x.Shape().Dimensions...))))
+	})
+}
+
+func penalty(name string, args []interp.Arg, f func(x *Node, args []*Node) *Node) interp.Objective {
+	form := name
+	if args != nil {
+		form = "L1"
+	}
+	return interp.NewObjective(name, form, args, func(p *layer.Pass, a []*Node) *Node { return f(p.Images, a) })
+}
+
+// sum adds up each image.
+func sum(x *Node) *Node { return ReduceSum(Reshape(x, x.Shape().Dim(0), -1), 1) }
+
+// blurred returns the weighted means of 3×3 pixels.
+func blurred(x *Node) *Node {
+	spread := func(x *Node) *Node {
+		all := add3(add3(x, 1), 2)
+		return MulScalar(Add(all, x), .5)
+	}
+	return Div(spread(x), spread(OnesLike(x)))
+}
+
+// add3 adds to each pixel the two beside it along an axis, where there are any.
+func add3(x *Node, axis int) *Node {
+	n := x.Shape().Dim(axis)
+	pad := make([]PadAxis, x.Rank())
+	pad[axis] = PadAxis{Start: 1, End: 1}
+	p := Pad(x, ScalarZero(x.Graph(), x.DType()), pad...)
+	return Add(Add(SliceAxis(p, axis, AxisRange(0, n)), x), SliceAxis(p, axis, AxisRange(2, n+2)))
+}
+
+// Blend returns (1−t)·a + t·b, with t rising evenly from 0 for the first of n images to 1 for the
+// last.
+func Blend(a, b interp.Objective, n int) interp.Objective {
+	image := make([]int, n)
+	for i := range image {
+		image[i] = i
+	}
+	weight := func(name string, of func(t *Node) *Node) interp.Objective {
+		args := []interp.Arg{interp.Ints(image...), interp.Int(max(n-1, 1))}
+		return interp.NewObjective(name, name, args, func(p *layer.Pass, a []*Node) *Node {
+			t := ConvertDType(a[0], p.Images.DType())
+			return of(Div(t, ConvertDType(a[1], t.DType())))
+		})
+	}
+	before := weight("(1−t)", func(t *Node) *Node { return OneMinus(t) })
+	behind := weight("t", func(t *Node) *Node { return t })
+	return before.Mul(a).Plus(behind.Mul(b))
+}
+
+// Diversity asks the images of a batch to excite a part of the network in different ways. For each image
+// it subtracts from the score Weight/N times the sum, over the other images, of the cosine between
+// their Gram matrices at Layer: the products of all pairs of channels, summed over positions. The zero
+// value asks for nothing.
+type Diversity struct {
+	Layer  string
+	Weight float64 // 0: 100
+}
+
+// String returns the name of the term, with its parameters.
+func (d Diversity) String() string { return fmt.Sprintf("diversity(%s, %g)", d.Layer, d.weight()) }
+
+func (d Diversity) weight() float64 { return or(d.Weight, 100) }
+
+// alike returns the sum over all pairs of images of the cosines, divided by N.
+func (d Diversity) alike(p *layer.Pass) *Node {
+	h := p.Layer(d.Layer)
+	n, c := h.Shape().Dim(0), h.Shape().Dim(-1)
+	h = Reshape(h, n, -1, c)
+	gram := Reshape(Einsum("npc,npd->ncd", h, h), n, c*c)
+	norm := Sqrt(AddScalar(ReduceAndKeep(Square(gram), ReduceSum, 1), 1e-10))
+	gram = Div(gram, norm)
+	cosines := Einsum("ik,jk->ij", gram, gram)
+	return DivScalar(Sub(ReduceAllSum(cosines), ReduceAllSum(Square(gram))), float64(n))
+}

@@ -1,0 +1,368 @@
+package featvis
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+	"lucigo/interp/random"
+)
+
+// Render optimises images, from noise, to raise the score of an objective: Adam (Kingma and Ba,
+// arXiv:1412.6980) on the parametrisation's numbers, each step at another view of the images. The zero
+// value has the article's parameters.
+type Render struct {
+	Image Parametrisation  // what is optimised; nil: Fourier{}
+	Views []Transformation // how the network is shown the images; nil: Standard(), and None for none
+
+	// Height and Width are those of the images, 0: the network's input.
+	Height, Width int
+
+	// N is the number of images; 0: as many as the objective has numbers for, or else 1.
+	N int
+
+	Steps int     // 0: 2048
+	Rate  float64 // 0: 0.05
+
+	// At are the numbers of steps after which Frames yields, from 0, the start, on. Those above Steps do
+	// not count, and Steps always does. Nil: 0, 4, 48.
+	At []int
+
+	// WarmUp is the number of first steps in which gradients find a way past ReLUs that are off
+	// everywhere in an image; 0: 16, negative: none.
+	WarmUp int
+
+	// Diversity keeps the images of the batch from resembling each other. The score of a frame has no
+	// part of it.
+	Diversity Diversity
+
+	// Minimise lowers the score instead. Where ReLUs are off everywhere, it goes on below zero.
+	Minimise bool
+
+	// Seed and Keys are where random numbers come from: each image's depend on Seed and its own key, and
+	// on nothing else, so it comes out the same, within rounding, in whatever batch. Nil: 0, 1, 2, ….
+	Seed uint64
+	Keys []uint64
+
+	// Progress is called after every step, if it is not nil.
+	Progress func(done, of int)
+}
+
+// Frame is what an optimisation has come to.
+type Frame struct {
+	Step   int           // steps done
+	Images interp.Images // as they are, not as the network last saw them
+	Score  []float64     // the objective of each image
+}
+
+func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
+	h, w, _ := m.Input()
+	if r.Image == nil {
+		r.Image = Fourier{}
+	}
+	if r.Views == nil {
+		r.Views = Standard()
+	}
+	r.Height, r.Width, r.Rate = or(r.Height, h), or(r.Width, w), or(r.Rate, .05)
+	r.Steps, r.WarmUp = or(r.Steps, 2048), or(r.WarmUp, 16)
+	r.N = or(r.N, max(o.Images(), 1))
+	if r.Keys == nil {
+		for i := range r.N {
+			r.Keys = append(r.Keys, uint64(i))
+		}
+	}
+	if r.At == nil {
+		r.At = []int{0, 4, 48}
+	}
+	switch {
+	case o.AsksClass():
+		return r, fmt.Errorf("objective %s is of each image's class, and an image made from noise has none: name it, as in objective.LogitOf(class)", o)
+	case r.N < 1 || r.Steps < 1 || !(r.Rate > 0) || math.IsInf(r.Rate, 0):
+		return r, fmt.Errorf("a rendering of %d images in %d steps at rate %g", r.N, r.Steps, r.Rate)
+	case len(r.Keys) != r.N:
+		return r, fmt.Errorf("%d keys for %d images", len(r.Keys), r.N)
+	case slices.ContainsFunc(r.At, func(step int) bool { return step < 0 }):
+		return r, fmt.Errorf("frames at steps %d: they count from 0", r.At)
+	}
+	return r, nil
+}
+
+// String names every parameter that changes the images.
+func (r Render) String() string {
+	image, views := r.Image, r.Views
+	if image == nil {
+		image = Fourier{}
+	}
+	if views == nil {
+		views = Standard()
+	}
+	s := []string{image.String(), names(views), fmt.Sprintf("Adam %g, %d steps", or(r.Rate, .05), or(r.Steps, 2048))}
+	if r.WarmUp >= 0 {
+		s = append(s, fmt.Sprintf("warm-up %d", or(r.WarmUp, 16)))
+	}
+	if r.Height != 0 || r.Width != 0 {
+		s = append(s, fmt.Sprintf("%d×%d", r.Height, r.Width))
+	}
+	if r.Diversity.Layer != "" {
+		s = append(s, r.Diversity.String())
+	}
+	if r.Minimise {
+		s = append(s, "minimised")
+	}
+	if r.Seed != 0 {
+		s = append(s, fmt.Sprintf("seed %d", r.Seed))
+	}
+	return strings.Join(s, ", ")
+}
+
+// Final returns the last frame.
+func (r Render) Final(ctx context.Context, m *interp.Model, o interp.Objective) (Frame, error) {
+	r.At = []int{}
+	for f, err := range r.Frames(ctx, m, o) {
+		return f, err
+	}
+	return Frame{}, nil
+}
+
+// Frames optimises, and yields the images at the steps that At names. It stops at the first error, which
+// it yields, within a step of ctx's end, and where the loop over it breaks.
+func (r Render) Frames(ctx context.Context, m *interp.Model, o interp.Objective) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		w, err := r.work(m, o)
+		if err != nil {
+			yield(Frame{}, err)
+			return
+		}
+		defer w.finalize()
+		for step := 0; ; step++ {
+			if step == w.Steps || slices.Contains(w.At, step) {
+				f, err := w.frame(ctx, step)
+				if !yield(f, err) || err != nil {
+					return
+				}
+			}
+			if step == w.Steps {
+				return
+			}
+			if err := w.step(ctx, step); err != nil {
+				yield(Frame{}, err)
+				return
+			}
+			if w.Progress != nil {
+				w.Progress(step+1, w.Steps)
+			}
+		}
+	}
+}
+
+// work is a rendering under way.
+type work struct {
+	Render
+	model     *interp.Model
+	objective interp.Objective
+	canvas    Canvas
+	channels  int
+	size      int // images in a part
+	reach     int
+	fixed     []*tensors.Tensor
+	parts     []part
+}
+
+// part is a batch of images that are optimised at once. Parts are of equal size; the last repeats its
+// last image.
+type part struct {
+	first, last int               // images first to last-1
+	state       []*tensors.Tensor // the numbers, and Adam's two moments
+	args        []*tensors.Tensor // the objective's
+}
+
+// Adam's constants, the paper's.
+const (
+	beta1, beta2 = .9, .999
+	epsilon      = 1e-8
+)
+
+func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
+	r, err := r.defaults(m, o)
+	if err != nil {
+		return nil, err
+	}
+	_, _, channels := m.Input()
+	w := &work{Render: r, model: m, objective: o, channels: channels}
+	if w.canvas, err = r.Image.Canvas(r.Height, r.Width, channels); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Image, err)
+	}
+	w.reach = 3 // the standard transformations'; a program for less would gain little
+	for step := range r.Steps {
+		for _, key := range r.Keys {
+			a, err := compose(r.Views, r.Seed, key, step)
+			if err != nil {
+				return nil, err
+			}
+			w.reach = max(w.reach, a.reach())
+		}
+	}
+	const most = 8
+	if w.reach > most {
+		return nil, fmt.Errorf("%s: views that enlarge the image so that a pixel touches %d×%d others; at most %d×%[4]d", names(r.Views), w.reach, w.reach, most)
+	}
+	batch := m.Batch(interp.Images{N: r.N, H: r.Height, W: r.Width, C: channels})
+	if r.Diversity.Layer != "" {
+		batch = r.N // all of them must meet
+	}
+	parts := (r.N + batch - 1) / batch
+	w.size = (r.N + parts - 1) / parts
+	for _, f := range w.canvas.Fixed {
+		w.fixed = append(w.fixed, m.Floats(f.Data, f.Dims...))
+	}
+	for i := 0; i < r.N; i += w.size {
+		p := part{first: i, last: min(i+w.size, r.N)}
+		if p.args, err = m.Arguments(o, interp.Images{N: r.N}, p.first, p.last, w.size); err != nil {
+			w.finalize()
+			return nil, err
+		}
+		p.state = w.start(p)
+		w.parts = append(w.parts, p)
+	}
+	return w, nil
+}
+
+// key returns the key of image i of a part.
+func (w *work) key(p part, i int) uint64 { return w.Keys[min(p.first+i, p.last-1)] }
+
+// start returns the state before the first step.
+func (w *work) start(p part) []*tensors.Tensor {
+	each := 1
+	for _, d := range w.canvas.Dims {
+		each *= d
+	}
+	dims := append([]int{w.size}, w.canvas.Dims...)
+	numbers := make([]float64, w.size*each)
+	for i := range w.size {
+		w.canvas.Start(random.New(w.Seed, w.key(p, i), 0), numbers[i*each:(i+1)*each])
+	}
+	zeros := make([]float64, len(numbers))
+	return []*tensors.Tensor{w.model.Floats(numbers, dims...), w.model.Floats(zeros, dims...), w.model.Floats(zeros, dims...)}
+}
+
+func (w *work) finalize() {
+	finalize(w.fixed)
+	for _, p := range w.parts {
+		finalize(p.state)
+		finalize(p.args)
+	}
+}
+
+func finalize(ts []*tensors.Tensor) {
+	for _, t := range ts {
+		t.FinalizeAll()
+	}
+}
+
+// frame draws the images and scores them.
+func (w *work) frame(ctx context.Context, step int) (Frame, error) {
+	f := Frame{Step: step, Images: interp.Images{N: w.N, H: w.Height, W: w.Width, C: w.channels, Key: slices.Clone(w.Keys)}}
+	s := interp.Step{Key: "draw " + w.canvas.Form, Build: func(_ *interp.Net, a []*Node) []*Node {
+		return []*Node{w.canvas.Draw(a[0], a[1:])}
+	}}
+	for _, p := range w.parts {
+		out, err := w.model.Run(ctx, s, append([]*tensors.Tensor{p.state[0]}, w.fixed...)...)
+		if err != nil {
+			return Frame{}, err
+		}
+		pix, err := interp.Numbers(out[0])
+		finalize(out)
+		if err != nil {
+			return Frame{}, err
+		}
+		f.Images.Pix = append(f.Images.Pix, pix[:(p.last-p.first)*f.Images.Size()]...)
+	}
+	var err error
+	f.Score, err = w.model.Score(ctx, w.objective, f.Images)
+	return f, err
+}
+
+// step makes one step for all parts.
+func (w *work) step(ctx context.Context, step int) error {
+	s := w.program(step)
+	t := float64(step + 1)
+	rate := w.Rate * math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
+	sign := 1.0
+	if w.Minimise {
+		sign = -1
+	}
+	for i := range w.parts {
+		p := &w.parts[i]
+		maps := make([]float64, 0, w.size*12)
+		for image := range w.size {
+			a, err := compose(w.Views, w.Seed, w.key(*p, image), step)
+			if err != nil {
+				return err
+			}
+			inverse := a.Inverse()
+			maps = append(append(maps, a[:]...), inverse[:]...)
+		}
+		own := []*tensors.Tensor{w.model.Floats([]float64{rate, sign, w.Diversity.weight()}, 3), w.model.Floats(maps, w.size, 12)}
+		args := slices.Concat(p.state, own, w.fixed, p.args)
+		out, err := w.model.Run(ctx, s, args...)
+		finalize(own)
+		if err != nil {
+			return err
+		}
+		score, err := interp.Numbers(out[3])
+		if err != nil {
+			finalize(out)
+			return err
+		}
+		if i := slices.IndexFunc(score, func(v float64) bool { return math.IsNaN(v - v) }); i >= 0 {
+			finalize(out)
+			if _, err := w.frame(ctx, step); err != nil { // it knows why
+				return err
+			}
+			return fmt.Errorf("%s: step %d: the score of image %d as the network sees it is %g", w.objective, step, p.first+i, score[i])
+		}
+		finalize(append(p.state, out[3]))
+		p.state = out[:3]
+	}
+	return nil
+}
+
+// program is a step's graph: from the state to the next state, and the score of what the network saw.
+func (w *work) program(step int) interp.Step {
+	s := interp.Step{Key: fmt.Sprintf("climb %s from %s, %d views, reach %d, diversity of %q", w.objective.Form(), w.canvas.Form, len(w.Views), w.reach, w.Diversity.Layer)}
+	if w.Minimise || step < w.WarmUp {
+		s.Rule = redirect{layer.Exact, w.Minimise}
+	}
+	s.Build = func(net *interp.Net, a []*Node) []*Node {
+		numbers, first, second := a[0], a[1], a[2]
+		scalar := func(i int) *Node { return Reshape(SliceAxis(a[3], 0, AxisElem(i))) }
+		maps := func(from int) *Node { return SliceAxis(a[4], 1, AxisRange(from, from+6)) }
+		fixed, args := a[5:5+len(w.fixed)], a[5+len(w.fixed):]
+
+		seen := w.canvas.Draw(numbers, fixed)
+		if len(w.Views) > 0 {
+			seen = warp(seen, maps(0), maps(6), w.reach)
+		}
+		pass := net.Pass(seen, nil)
+		score := w.objective.Score(pass, args)
+		climb := Mul(ReduceAllSum(score), scalar(1))
+		if w.Diversity.Layer != "" {
+			climb = Sub(climb, Mul(w.Diversity.alike(pass), scalar(2)))
+		}
+		g := Gradient(climb, numbers)[0]
+		first = Add(MulScalar(first, beta1), MulScalar(g, 1-beta1))
+		second = Add(MulScalar(second, beta2), MulScalar(Square(g), 1-beta2))
+		move := Div(first, AddScalar(Sqrt(second), epsilon))
+		numbers = Add(numbers, Mul(move, BroadcastToShape(scalar(0), move.Shape())))
+		return []*Node{numbers, first, second, score}
+	}
+	return s
+}

@@ -1,0 +1,477 @@
+package featvis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+)
+
+// objectives are all kinds: one that is added is tested by being listed.
+var objectives = []interp.Objective{
+	objective.Channel("mixed", 4),
+	objective.Neuron("mixed", 2, 3, 4),
+	objective.LogitOf(1),
+	objective.LogProbOf(2),
+	objective.Energy("conv1"),
+	objective.Direction("mixed", []float64{1, -1, 0, 0, 2, 0, .5}),
+	objective.Channel("mixed", 1).Plus(objective.LogitOf(0)),
+	objective.Channel("mixed", 4).Minus(Variation.Times(.01)).Minus(Blur.Times(.1)).Minus(L1(.5).Times(.001)),
+	Blend(objective.Channel("mixed", 4), objective.LogitOf(3), 2),
+}
+
+func frames(t *testing.T, r Render, m *interp.Model, o interp.Objective) []Frame {
+	t.Helper()
+	var all []Frame
+	for f, err := range r.Frames(ctx, m, o) {
+		if err != nil {
+			t.Fatalf("%s, %s: %v", o, r, err)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+func TestLawEveryObjectiveAndParametrisation(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		for j, p := range parametrisations {
+			for k, o := range objectives {
+				if j > 0 && k > 0 && e.Kind() != engine.Go {
+					continue // that all pairs build is not the backend's business, and compiling them takes long
+				}
+				r := Render{Image: p.p, Steps: 24, Rate: .02, N: 2, At: []int{0}, Views: []Transformation{Jitter{2}, Scale{}, Rotate{5}}}
+				if k > 0 {
+					r.Steps = 16 // all of them warm-up: one program less
+				}
+				fs := frames(t, r, m, o)
+				if len(fs) != 2 || fs[0].Step != 0 || fs[1].Step != r.Steps || fs[1].Images.N != 2 || len(fs[1].Score) != 2 {
+					t.Fatalf("%s, %s: %d frames", o, p.p, len(fs))
+				}
+				if err := fs[1].Images.Check(); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 2 {
+					if !(fs[1].Score[i] > fs[0].Score[i]) {
+						t.Errorf("%s, %s: image %d goes from %g to %g", o, p.p, i, fs[0].Score[i], fs[1].Score[i])
+					}
+				}
+				if again := frames(t, r, m, o); !slices.Equal(again[1].Images.Pix, fs[1].Images.Pix) {
+					t.Errorf("%s, %s: again, it draws another image", o, p.p)
+				}
+				if k > 0 {
+					continue
+				}
+				r.Seed = 1
+				if other := frames(t, r, m, o); slices.Equal(other[0].Images.Pix, fs[0].Images.Pix) || slices.Equal(other[1].Images.Pix, fs[1].Images.Pix) {
+					t.Errorf("%s, %s: another seed draws the same image", o, p.p)
+				}
+				r.Seed, r.N, r.Keys = 0, 0, []uint64{1}
+				r.Steps, r.At = 6, []int{0}
+				one := frames(t, r, m, o)
+				r.N, r.Keys = 2, nil
+				size := fs[0].Images.Size()
+				two := frames(t, r, m, o)
+				if d := interptest.Distance(one[1].Images.Pix, two[1].Images.Pix[size:]); !(d < 1e-4) {
+					t.Errorf("%s, %s: without its neighbour the image changes by %g", o, p.p, d)
+				}
+			}
+		}
+	})
+}
+
+// The batch cut to a memory budget, and images with units of their own.
+func TestLawBatches(t *testing.T) {
+	m := interptest.Branchy()
+	r := Render{Steps: 6, Views: []Transformation{Jitter{2}, Rotate{}}}
+	units := []int{4, 1, 5, 6, 0}
+	all := frames(t, r, m, objective.Channels("mixed", units...))
+	if len(all) != 3 || all[1].Step != 4 || all[2].Step != 6 || all[0].Images.N != 5 {
+		t.Fatalf("%d frames of %d images", len(all), all[0].Images.N)
+	}
+	cut := frames(t, r, m.Budget(2*128*4*int64(all[0].Images.Size())), objective.Channels("mixed", units...))
+	for k := range all {
+		if d := interptest.Distance(cut[k].Images.Pix, all[k].Images.Pix); !(d < 1e-4) {
+			t.Errorf("two at a time, frame %d changes by %g", k, d)
+		}
+		if d := interptest.Distance(cut[k].Score, all[k].Score); !(d < 1e-3) {
+			t.Errorf("two at a time, the scores of frame %d change by %g", k, d)
+		}
+	}
+	compiled, _, _ := m.Programs()
+	r.Seed, r.Rate, r.Minimise = 3, .1, false
+	r.Views = []Transformation{Jitter{4}, Rotate{3}}
+	frames(t, r, m, objective.Channels("mixed", 1, 2, 3, 4, 5))
+	if now, _, _ := m.Programs(); now != compiled {
+		t.Errorf("other units, seeds and ranges compiled %d programs more", now-compiled)
+	}
+}
+
+// Adam as the paper writes it, on pixels without transformations.
+func TestLawAdamBySlowDefinition(t *testing.T) {
+	m := interptest.Smooth().Float64()
+	o := objective.LogitOf(2)
+	r := Render{Image: Pixels{SD: .3, Colours: RGB}, Views: None, Steps: 5, At: []int{0, 1, 2, 3, 4}, Rate: .2}
+	fs := frames(t, r, m, o)
+	logit := func(v float64) float64 { return math.Log(v / (1 - v)) }
+	x := fs[0].Images
+	p := make([]float64, len(x.Pix))
+	for i, v := range x.Pix {
+		p[i] = logit(v)
+	}
+	first, second := make([]float64, len(p)), make([]float64, len(p))
+	for step := 1; step <= 5; step++ {
+		g, err := m.Gradient(ctx, o, nil, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := x
+		next.Pix = make([]float64, len(x.Pix))
+		for i, v := range x.Pix {
+			d := g.Pix[i] * v * (1 - v)
+			first[i] = .9*first[i] + .1*d
+			second[i] = .999*second[i] + .001*d*d
+			unbiased1 := first[i] / (1 - math.Pow(.9, float64(step)))
+			unbiased2 := second[i] / (1 - math.Pow(.999, float64(step)))
+			p[i] += .2 * unbiased1 / (math.Sqrt(unbiased2) + 1e-8/math.Sqrt(1-math.Pow(.999, float64(step))))
+			next.Pix[i] = 1 / (1 + math.Exp(-p[i]))
+		}
+		x = next
+		if d := interptest.Distance(fs[step].Images.Pix, x.Pix); !(d < 1e-10) {
+			t.Errorf("step %d: %g from the definition", step, d)
+		}
+		if d := math.Abs(fs[step].Score[0] - func() float64 { s, _ := m.Score(ctx, o, x); return s[0] }()); !(d < 1e-9) {
+			t.Errorf("step %d: the score is off by %g", step, d)
+		}
+	}
+}
+
+// What is climbed is the score of the transformed image: an image in the middle of the best level gets
+// there, and with transformations that show grey beside it too.
+func TestKnownOptimum(t *testing.T) {
+	m := interptest.Smooth()
+	for _, c := range parametrisations[:4] {
+		r := Render{Image: c.p, Steps: 150, Views: []Transformation{Jitter{2}}}
+		f, err := r.Final(ctx, m, parabola(.7))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var worst float64
+		for i := range 8 * 8 {
+			at := ((i/8+2)*f.Images.W + i%8 + 2) * 3
+			for _, v := range f.Images.Pix[at : at+3] {
+				worst = max(worst, math.Abs(v-.7))
+			}
+		}
+		if f.Step != 150 || worst > .1 {
+			t.Errorf("%s: after %d steps a pixel is %.3f from the best", c.p, f.Step, worst)
+		}
+	}
+}
+
+func TestMinimise(t *testing.T) {
+	m := interptest.Branchy()
+	o := objective.LogitOf(1)
+	r := Render{Steps: 20, Views: None, At: []int{0}, Minimise: true}
+	if fs := frames(t, r, m, o); !(fs[1].Score[0] < fs[0].Score[0]) {
+		t.Errorf("from %g to %g", fs[0].Score[0], fs[1].Score[0])
+	}
+}
+
+// Units that are off for every image: nothing climbs without a warm-up, and with it their inputs do.
+func TestWarmUp(t *testing.T) {
+	m := dead()
+	for unit, direction := range []float64{1, -1} { // of brightness, which switches the unit on
+		o := objective.Channel("units", unit)
+		bright := func(r Render) float64 {
+			r.Steps, r.At = 20, []int{0}
+			fs := frames(t, r, m, o)
+			d := 0.0
+			for i, v := range fs[1].Images.Pix {
+				d += v - fs[0].Images.Pix[i]
+			}
+			return d / float64(len(fs[0].Images.Pix))
+		}
+		if d := bright(Render{WarmUp: -1, Views: None}); d != 0 {
+			t.Errorf("unit %d: without a warm-up the image changes, by %g", unit, d)
+		}
+		if d := bright(Render{Views: None}) * direction; !(d > .01) {
+			t.Errorf("unit %d: with a warm-up brightness changes by %g", unit, d)
+		}
+		if d := bright(Render{Minimise: true, WarmUp: -1, Views: None}) * direction; !(d < -.01) {
+			t.Errorf("unit %d: minimised, brightness changes by %g", unit, d)
+		}
+	}
+}
+
+func TestLawRedirect(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Linear().On(e.Backend)
+		x := Array{[]int{3, 4}, []float64{
+			-1, 2, 0, 3, // some of v passes: the exact derivative
+			-1, -2, 0, 3, // nothing passes: all but what pushes down those that are off
+			-1, -2, -3, -.5, // nothing passes
+		}}
+		v := Array{[]int{3, 4}, []float64{
+			5, 1, -2, 0,
+			5, -1, 2, 0,
+			-5, 1, 0, -1,
+		}}
+		for _, c := range []struct {
+			rule redirect
+			want []float64
+		}{
+			{redirect{layer.Exact, false}, []float64{0, 1, 0, 0, 5, 0, 2, 0, 0, 1, 0, 0}},
+			{redirect{layer.Exact, true}, []float64{0, 1, 0, 0, 5, -1, 2, 0, -5, 1, 0, -1}},
+		} {
+			y, back := redirected(t, m, c.rule, x, v)
+			if !slices.Equal(back, c.want) {
+				t.Errorf("%s: %v, want %v", c.rule, back, c.want)
+			}
+			for i, v := range y {
+				if v != max(x.Data[i], 0) {
+					t.Errorf("%s: ReLU(%g) = %g", c.rule, x.Data[i], v)
+				}
+			}
+		}
+	})
+}
+
+func TestLawPenalties(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Smooth().On(e.Backend).Float64()
+		x := interptest.Images(m, 2, 6)
+		at := func(n, y, xx, c int) float64 { return x.Pix[((n*x.H+y)*x.W+xx)*x.C+c] }
+		inside := func(y, xx int) bool { return y >= 0 && y < x.H && xx >= 0 && xx < x.W }
+		want := map[string][]float64{"L1": {0, 0}, "TV": {0, 0}, "blur": {0, 0}}
+		pull := x.Like().Pix // of Blur: the blurred image less the image
+		for i := range x.Pix {
+			n, y, xx, c := i/x.Size(), i/(x.W*x.C)%x.H, i/x.C%x.W, i%x.C
+			v := x.Pix[i]
+			want["L1"][n] += math.Abs(v - .3)
+			if inside(y+1, xx) {
+				want["TV"][n] += math.Abs(at(n, y+1, xx, c) - v)
+			}
+			if inside(y, xx+1) {
+				want["TV"][n] += math.Abs(at(n, y, xx+1, c) - v)
+			}
+			var mean, weight float64
+			for dy := -1; dy <= 1; dy++ {
+				for dx := -1; dx <= 1; dx++ {
+					if inside(y+dy, xx+dx) {
+						w := .5
+						if dy == 0 && dx == 0 {
+							w = 1
+						}
+						mean, weight = mean+w*at(n, y+dy, xx+dx, c), weight+w
+					}
+				}
+			}
+			pull[i] = v - mean/weight
+			want["blur"][n] += .5 * pull[i] * pull[i]
+		}
+		for name, o := range map[string]interp.Objective{"L1": L1(.3), "TV": Variation, "blur": Blur} {
+			got, err := m.Score(ctx, o, x)
+			if err != nil || interptest.Distance(got, want[name]) > 1e-12 {
+				t.Errorf("%s: %v, want %v, %v", o, got, want[name], err)
+			}
+			g, err := m.Gradient(ctx, o, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "blur" {
+				if d := interptest.Distance(g.Pix, pull); d > 1e-12 {
+					t.Errorf("blur: the gradient is %g from the definition", d)
+				}
+				continue
+			}
+			interptest.Derivative(t, m, o, x, g, 1e-6)
+		}
+	})
+}
+
+func TestLawBlend(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 5, 2)
+	a, b := objective.Channel("mixed", 3), objective.LogitOf(2)
+	o := Blend(a, b, 5)
+	got, err := m.Score(ctx, o, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sa, _ := m.Score(ctx, a, x)
+	sb, _ := m.Score(ctx, b, x)
+	for i := range got {
+		w := float64(i) / 4
+		if want := (1-w)*sa[i] + w*sb[i]; math.Abs(got[i]-want) > 1e-5 {
+			t.Errorf("image %d: %g, want %g", i, got[i], want)
+		}
+	}
+	if o.Images() != 5 || !strings.Contains(o.String(), a.String()) || !strings.Contains(o.String(), b.String()) {
+		t.Errorf("%s, of %d images", o, o.Images())
+	}
+	if one, err := m.Score(ctx, Blend(a, b, 1), x.Slice(0, 1)); err != nil || math.Abs(one[0]-sa[0]) > 1e-6 {
+		t.Errorf("of one image: %v, want %g, %v", one, sa[0], err)
+	}
+}
+
+func TestLawDiversity(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Branchy().On(e.Backend)
+		x := interptest.Images(m, 3, 2)
+		a, err := m.Activations(ctx, x, "mixed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := a[0].Shape[2]
+		size := len(a[0].Data) / 3
+		var grams [3][]float64
+		for n := range grams {
+			h := a[0].Data[n*size : (n+1)*size]
+			for i := range c {
+				for j := range c {
+					s := 0.0
+					for p := 0; p < size; p += c {
+						s += h[p+i] * h[p+j]
+					}
+					grams[n] = append(grams[n], s)
+				}
+			}
+		}
+		dot := func(a, b []float64) (s float64) {
+			for i := range a {
+				s += a[i] * b[i]
+			}
+			return s
+		}
+		want := 0.0
+		for i := range grams {
+			for j := range grams {
+				if i != j {
+					want += dot(grams[i], grams[j]) / math.Sqrt(dot(grams[i], grams[i])*dot(grams[j], grams[j])) / 3
+				}
+			}
+		}
+		got, err := m.Score(ctx, alikeObjective(Diversity{Layer: "mixed"}), x)
+		if err != nil || math.Abs(got[0]-want) > 1e-5 {
+			t.Errorf("%v, want %g, %v", got, want, err)
+		}
+		alike := func(d Diversity) float64 {
+			f, err := Render{N: 3, Steps: 30, Views: None, Diversity: d}.Final(ctx, m.Budget(1), objective.Channel("mixed", 4))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := m.Score(ctx, alikeObjective(Diversity{Layer: "mixed"}), f.Images)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s[0]
+		}
+		if with, without := alike(Diversity{Layer: "mixed"}), alike(Diversity{}); !(with < without) {
+			t.Errorf("images with diversity are alike by %g, without by %g", with, without)
+		}
+	})
+}
+
+func TestFramesStop(t *testing.T) {
+	m := interptest.Branchy()
+	o := objective.Channel("mixed", 4)
+	stopping, cancel := context.WithCancel(ctx)
+	var got []Frame
+	var last error
+	done := 0
+	r := Render{Progress: func(n, of int) {
+		if done = n; n == 7 {
+			cancel()
+		}
+		if of != 2048 {
+			t.Errorf("%d of %d steps", n, of)
+		}
+	}}
+	start := time.Now()
+	for f, err := range r.Frames(stopping, m, o) {
+		if last = err; err == nil {
+			got = append(got, f)
+		}
+	}
+	if !errors.Is(last, context.Canceled) || len(got) != 2 || got[1].Step != 4 || done != 7 {
+		t.Errorf("error %v, %d frames, %d steps", last, len(got), done)
+	}
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	for range (Render{Steps: 3}).Frames(ctx, m, o) {
+		break
+	}
+}
+
+func TestRenderErrors(t *testing.T) {
+	m := interptest.Branchy()
+	channel := objective.Channel("mixed", 4)
+	for _, c := range []struct {
+		r    Render
+		o    interp.Objective
+		want string
+	}{
+		{Render{}, objective.Logit, "LogitOf"},
+		{Render{}, objective.Channel("mixd", 4), "mixed"},
+		{Render{}, objective.Channel("mixed", 70), "channels 0 to 6"},
+		{Render{N: 3}, objective.Channels("mixed", 1, 2), "2"},
+		{Render{N: -1}, channel, "-1 images"},
+		{Render{Steps: -1}, channel, "-1 steps"},
+		{Render{Rate: -1}, channel, "rate -1"},
+		{Render{Rate: math.NaN()}, channel, "rate NaN"},
+		{Render{Keys: []uint64{1, 2}}, channel, "2 keys for 1"},
+		{Render{At: []int{-1}}, channel, "from 0"},
+		{Render{Height: -4}, channel, "-4×12"},
+		{Render{Views: []Transformation{Scale{-1, 0}}}, channel, "scale -1–0"},
+		{Render{Views: []Transformation{Scale{20, 20}}}, channel, "enlarge"},
+		{Render{Image: MaCo{Magnitude: Spectrum{C: 3, H: 4, W: 4, Magnitude: []float64{1}}}}, channel, "1 numbers"},
+		{Render{Diversity: Diversity{Layer: "mixd"}, N: 2}, channel, "mixed"},
+	} {
+		r := c.r
+		r.Steps = or(r.Steps, 2)
+		var err error
+		for _, err = range r.Frames(ctx, m, c.o) {
+			if err != nil {
+				break
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %s: error %v, want %q", r, c.o, err, c.want)
+		}
+	}
+	broken := interp.Weights{}
+	for path, w := range m.Weights() {
+		if strings.Contains(path, "conv1") {
+			v := w.Values()
+			v[0] = math.NaN()
+			broken[path], _ = interp.NewWeight(v, w.Dims()...)
+		}
+	}
+	bad, err := m.With(broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Render{Steps: 2}).Final(ctx, bad, objective.LogitOf(0)); err == nil || !strings.Contains(err.Error(), "conv1") {
+		t.Errorf("with a weight that is NaN: %v", err)
+	}
+}
+
+func ExampleRender() {
+	fmt.Println(Render{})
+	fmt.Println(Render{Image: MaCo{}, Views: None, Steps: 256, WarmUp: -1, Diversity: Diversity{Layer: "mixed4a"}, Seed: 7})
+	// Output:
+	// Fourier(decay=1, σ=0.01), jitter 8, scale 0.9–1.1, rotate ±10°, jitter 4, Adam 0.05, 2048 steps, warm-up 16
+	// MaCo(magnitude of 1/f), no transformations, Adam 0.05, 256 steps, diversity(mixed4a, 100), seed 7
+}

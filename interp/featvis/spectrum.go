@@ -1,0 +1,245 @@
+package featvis
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"lucigo/interp"
+)
+
+// Spectrum is the magnitude of the frequencies of images, of H rows and W columns and C channels: those
+// of Colours, not red, green and blue. Frequency (row, column) of channel c is
+// Magnitude[(c*H+row)*(W/2+1)+column]; rows above H/2 are negative frequencies.
+type Spectrum struct {
+	Name      string // for captions
+	C, H, W   int
+	Magnitude []float64 // not negative; its scale does not matter
+}
+
+// maxSide bounds the spectra that are read.
+const maxSide = 4096
+
+func (s Spectrum) check() error {
+	if s.C < 1 || s.H < 1 || s.W < 1 || s.C > maxSide || s.H > maxSide || s.W > maxSide {
+		return fmt.Errorf("a spectrum of %d×%d×%d", s.C, s.H, s.W)
+	}
+	if want := s.C * s.H * (s.W/2 + 1); len(s.Magnitude) != want {
+		return fmt.Errorf("a spectrum of %d×%d×%d has %d numbers, and needs %d", s.C, s.H, s.W, len(s.Magnitude), want)
+	}
+	sum := 0.0
+	for i, v := range s.Magnitude {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("a spectrum's number %d is %g: magnitudes are finite and not negative", i, v)
+		}
+		sum += v
+	}
+	if sum == 0 {
+		return fmt.Errorf("a spectrum of zeros makes no image")
+	}
+	return nil
+}
+
+// at returns the magnitudes of an image of another size: those of the same frequencies in cycles a
+// pixel, between the nearest four.
+func (s Spectrum) at(c, h, w int) ([]float64, error) {
+	out := make([]float64, 0, c*h*(w/2+1))
+	if s.Magnitude == nil {
+		for range c {
+			for row := range h {
+				for column := range w/2 + 1 {
+					f := math.Hypot(frequency(row, h), frequency(column, w))
+					out = append(out, 1/max(f, 1/float64(max(h, w))))
+				}
+			}
+		}
+		return out, nil
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if s.C != c {
+		return nil, fmt.Errorf("a spectrum of %d channels for images of %d", s.C, c)
+	}
+	half := s.W/2 + 1
+	for channel := range c {
+		plane := s.Magnitude[channel*s.H*half:]
+		for row := range h {
+			y := frequency(row, h) * float64(s.H)
+			y0 := math.Floor(y)
+			for column := range w/2 + 1 {
+				x := frequency(column, w) * float64(s.W)
+				x0 := math.Floor(x)
+				value := 0.0
+				for _, corner := range [4][2]float64{{y0, x0}, {y0, x0 + 1}, {y0 + 1, x0}, {y0 + 1, x0 + 1}} {
+					weight := (1 - math.Abs(y-corner[0])) * (1 - math.Abs(x-corner[1]))
+					r := (int(corner[0]) + s.H) % s.H
+					value += weight * plane[r*half+min(int(corner[1]), half-1)]
+				}
+				out = append(out, value)
+			}
+		}
+	}
+	return out, nil
+}
+
+// SpectrumOf returns the mean magnitude of the spectra of images, as a parametrisation would hold them:
+// through the inverse of the sigmoid, for values from 0.01 to 0.99, and of the colours.
+func SpectrumOf(ctx context.Context, x interp.Images, colours Colours) (Spectrum, error) {
+	if err := x.Check(); err != nil {
+		return Spectrum{}, err
+	}
+	inverse, err := colours.inverse()
+	if err != nil {
+		return Spectrum{}, err
+	}
+	s := Spectrum{C: x.C, H: x.H, W: x.W, Magnitude: make([]float64, x.C*x.H*(x.W/2+1))}
+	across, down := inverseDFT(x.H, x.W)
+	planes := make(chan int)
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	each := make([][]float64, x.N*x.C) // summed in order, so that cores do not matter
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := range planes {
+				m := magnitudes(plane(x, i/x.C, i%x.C, inverse), x.H, x.W, across, down)
+				mu.Lock()
+				each[i] = m
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range each {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		planes <- i
+	}
+	close(planes)
+	wait.Wait()
+	if err != nil {
+		return Spectrum{}, err
+	}
+	for i, m := range each {
+		sum := s.Magnitude[i%x.C*len(m):]
+		for k, v := range m {
+			sum[k] += v / float64(x.N)
+		}
+	}
+	return s, nil
+}
+
+// plane returns channel c of image n as a parametrisation holds it.
+func plane(x interp.Images, n, c int, inverse [3][3]float64) []float64 {
+	logit := func(v float64) float64 {
+		v = min(max(v, .01), .99)
+		return math.Log(v / (1 - v))
+	}
+	out := make([]float64, x.H*x.W)
+	for p := range out {
+		pixel := x.Pix[n*x.Size()+p*x.C:][:x.C]
+		if x.C != 3 {
+			out[p] = logit(pixel[c])
+			continue
+		}
+		for k, v := range pixel {
+			out[p] += inverse[c][k] * logit(v)
+		}
+	}
+	return out
+}
+
+// magnitudes returns |DFT| of an image, [h, w/2+1], by the cosines and sines of the inverse transform.
+func magnitudes(image []float64, h, w int, across, down Array) []float64 {
+	half := w/2 + 1
+	re, im := make([]float64, h*half), make([]float64, h*half)
+	for y := range h {
+		for k := range half {
+			count := 2.0
+			if k == 0 || 2*k == w {
+				count = 1
+			}
+			cos, sin := across.Data[k*2*w:][:w], across.Data[k*2*w+w:][:w]
+			var a, b float64
+			for x, v := range image[y*w:][:w] {
+				a += v * cos[x]
+				b -= v * sin[x]
+			}
+			re[y*half+k], im[y*half+k] = a*float64(w)/count, b*float64(w)/count
+		}
+	}
+	out := make([]float64, h*half)
+	for row := range h {
+		cos, minus := down.Data[row*2*h:][:h], down.Data[row*2*h+h:][:h]
+		for k := range half {
+			var a, b float64
+			for y := range h { // times exp(−iφ) = cos φ − i·sin φ
+				a += re[y*half+k]*cos[y] - im[y*half+k]*minus[y]
+				b += re[y*half+k]*minus[y] + im[y*half+k]*cos[y]
+			}
+			out[row*half+k] = math.Hypot(a, b) * float64(h)
+		}
+	}
+	return out
+}
+
+var npyHeader = regexp.MustCompile(`^\{'descr': '<f([48])', 'fortran_order': False, 'shape': \((\d+), (\d+), (\d+)\), \}\s*$`)
+
+// ReadSpectrum reads a spectrum from NumPy's .npy format: floats, little-endian, of shape (channels,
+// rows, columns/2+1), of an even number of columns, in which the one that comes with the MaCo paper's
+// implementation is written. Name is for captions and errors.
+func ReadSpectrum(name string, r io.Reader) (Spectrum, error) {
+	s, err := readSpectrum(r)
+	s.Name = name
+	if err != nil {
+		return Spectrum{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+func readSpectrum(r io.Reader) (s Spectrum, err error) {
+	b := bufio.NewReader(r)
+	var start [10]byte
+	if _, err := io.ReadFull(b, start[:]); err != nil || string(start[:7]) != "\x93NUMPY\x01" {
+		return s, fmt.Errorf("not an .npy file of version 1")
+	}
+	header := make([]byte, binary.LittleEndian.Uint16(start[8:]))
+	if _, err := io.ReadFull(b, header); err != nil {
+		return s, fmt.Errorf("the header is cut off: %w", err)
+	}
+	found := npyHeader.FindStringSubmatch(string(header))
+	if found == nil {
+		return s, fmt.Errorf("header %.100q: only float arrays of three dimensions in C order are read", strings.TrimSpace(string(header)))
+	}
+	var dims [3]int
+	for i := range dims {
+		if dims[i], err = strconv.Atoi(found[2+i]); err != nil || dims[i] < 1 || dims[i] > maxSide {
+			return s, fmt.Errorf("a spectrum shaped %s×%s×%s: sides from 1 to %d are read", found[2], found[3], found[4], maxSide)
+		}
+	}
+	if dims[0] > 4 {
+		return s, fmt.Errorf("a spectrum of %d channels: at most 4 are read", dims[0])
+	}
+	s.C, s.H, s.W = dims[0], dims[1], max(2*(dims[2]-1), 1)
+	width, _ := strconv.Atoi(found[1])
+	number := make([]byte, width)
+	for range dims[0] * dims[1] * dims[2] {
+		if _, err := io.ReadFull(b, number); err != nil {
+			return s, fmt.Errorf("cut off after %d numbers of %d: %w", len(s.Magnitude), dims[0]*dims[1]*dims[2], err)
+		}
+		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(number)))
+		if width == 8 {
+			v = math.Float64frombits(binary.LittleEndian.Uint64(number))
+		}
+		s.Magnitude = append(s.Magnitude, v)
+	}
+	return s, s.check()
+}

@@ -1,0 +1,144 @@
+package featvis
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"lucigo/interp/random"
+)
+
+// Transformation changes at random, from step to step and from image to image, where the network looks
+// at the image. All of a step's are composed into one map, and the image is sampled once.
+type Transformation interface {
+	fmt.Stringer
+
+	// Draw draws one map from a stream that is used for nothing else.
+	Draw(s random.Stream) Affine
+}
+
+// Affine is a map from places of what the network sees to places of the image, both in pixels right of
+// and below the middle: (x, y) ↦ (a·x + b·y + c, d·x + e·y + f), of [a, b, c, d, e, f].
+type Affine [6]float64
+
+// After returns the map that applies m first and then a.
+func (a Affine) After(m Affine) Affine {
+	return Affine{
+		a[0]*m[0] + a[1]*m[3], a[0]*m[1] + a[1]*m[4], a[0]*m[2] + a[1]*m[5] + a[2],
+		a[3]*m[0] + a[4]*m[3], a[3]*m[1] + a[4]*m[4], a[3]*m[2] + a[4]*m[5] + a[5],
+	}
+}
+
+// Inverse returns the map back. The map of a picture to a line has none: its inverse is not finite.
+func (a Affine) Inverse() Affine {
+	det := a[0]*a[4] - a[1]*a[3]
+	return Affine{
+		a[4] / det, -a[1] / det, (a[1]*a[5] - a[4]*a[2]) / det,
+		-a[3] / det, a[0] / det, (a[3]*a[2] - a[0]*a[5]) / det,
+	}
+}
+
+// Jitter shifts the image by whole numbers of pixels, each way as often: down, and independently to the
+// right, by one of −Pixels/2, −Pixels/2+1, …, Pixels/2.
+type Jitter struct {
+	Pixels int // 0: 8
+}
+
+// String returns the transformation's name and parameter.
+func (j Jitter) String() string { return fmt.Sprintf("jitter %d", or(j.Pixels, 8)) }
+
+// Draw implements Transformation.
+func (j Jitter) Draw(s random.Stream) Affine {
+	d := or(j.Pixels, 8)
+	if d < 0 {
+		return Affine{math.NaN()}
+	}
+	shift := func(i int) float64 { return float64(s.Intn(i, d+1)) - float64(d)/2 }
+	return Affine{1, 0, -shift(0), 0, 1, -shift(1)}
+}
+
+// Scale enlarges the image by a factor that is uniform from Low to High, about its middle.
+type Scale struct {
+	Low, High float64 // both 0: 0.9 and 1.1
+}
+
+func (s Scale) defaults() Scale { return or(s, Scale{.9, 1.1}) }
+
+// String returns the transformation's name and parameters.
+func (s Scale) String() string {
+	s = s.defaults()
+	return fmt.Sprintf("scale %g–%g", s.Low, s.High)
+}
+
+// Draw implements Transformation.
+func (s Scale) Draw(r random.Stream) Affine {
+	s = s.defaults()
+	by := s.Low + (s.High-s.Low)*r.Uniform(0)
+	if !(s.Low > 0) || s.High < s.Low {
+		return Affine{math.NaN()}
+	}
+	return Affine{1 / by, 0, 0, 0, 1 / by, 0}
+}
+
+// Rotate turns the image about its middle by an angle that is uniform from −Degrees to Degrees. Positive
+// angles turn it clockwise.
+type Rotate struct {
+	Degrees float64 // 0: 10
+}
+
+// String returns the transformation's name and parameter.
+func (t Rotate) String() string { return fmt.Sprintf("rotate ±%g°", or(t.Degrees, 10)) }
+
+// Draw implements Transformation.
+func (t Rotate) Draw(s random.Stream) Affine { return turn(or(t.Degrees, 10) * (2*s.Uniform(0) - 1)) }
+
+// turn returns the map of a picture that is turned clockwise: what is seen at v was at v turned back.
+func turn(degrees float64) Affine {
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	return Affine{cos, sin, 0, -sin, cos, 0}
+}
+
+// Standard returns the article's transformations: jitter by 8 pixels, scale by 0.9 to 1.1, rotation by up
+// to 10° either way, and jitter by 4. What lies beyond the image is grey, 0.5, without end (the article
+// pads 12 pixels of grey, which few views reach beyond), and the network sees a window of the image's
+// size.
+func Standard() []Transformation {
+	return []Transformation{Jitter{8}, Scale{}, Rotate{}, Jitter{4}}
+}
+
+// None is no transformation: the network sees the image as it is.
+var None = []Transformation{}
+
+// compose draws the map of a step for one image: ts are applied to the image in order.
+func compose(ts []Transformation, seed, key uint64, step int) (Affine, error) {
+	m := Affine{1, 0, 0, 0, 1, 0}
+	for i, t := range ts {
+		a := t.Draw(random.New(seed, key, random.Hash(uint64(step), uint64(i)+1)))
+		m = m.After(a)
+		for _, v := range append(a[:], a.Inverse()[0]) {
+			if math.IsNaN(v - v) {
+				return m, fmt.Errorf("transformation %q draws no map that can be undone: %v", t, a)
+			}
+		}
+	}
+	return m, nil
+}
+
+// reach is how many pixels, along an axis, of what the network sees can be touched by one pixel of the
+// image.
+func (a Affine) reach() int {
+	inverse := a.Inverse()
+	across := max(math.Abs(inverse[0])+math.Abs(inverse[1]), math.Abs(inverse[3])+math.Abs(inverse[4]))
+	return int(math.Ceil(2*across - 1e-9))
+}
+
+func names(ts []Transformation) string {
+	if len(ts) == 0 {
+		return "no transformations"
+	}
+	var names []string
+	for _, t := range ts {
+		names = append(names, t.String())
+	}
+	return strings.Join(names, ", ")
+}
