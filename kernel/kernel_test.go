@@ -106,7 +106,8 @@ func TestFindJobs(t *testing.T) {
 		{[]string{"none.ipynb"}, "there is no notebook or directory"},
 		{[]string{".ipynb_checkpoints/.."}, "a b deep/er/c other/a"},
 	} {
-		if got := names(c.paths...); !strings.Contains(got, c.want) {
+		isError := strings.Contains(c.want, "would") || strings.Contains(c.want, "there is no")
+		if got := names(c.paths...); got != c.want && !(isError && strings.Contains(got, c.want)) {
 			t.Errorf("%q gives %s, want %s", c.paths, got, c.want)
 		}
 	}

@@ -118,7 +118,7 @@ func digest(root string) (string, error) {
 }
 
 // Build builds what is missing, and says so line by line on progress. Two processes may build at once: each works in a
-// directory of its own, and the last rename wins.
+// directory of its own, and the first to be ready wins.
 func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	if k.Built() {
 		return nil
@@ -164,6 +164,9 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	}
 	if err := errors.Join(os.RemoveAll(sources), os.Remove(mod), os.Remove(strings.TrimSuffix(mod, ".mod")+".sum")); err != nil {
 		return err
+	}
+	if k.Built() { // By another process meanwhile: cells may be using it.
+		return nil
 	}
 	if err := os.RemoveAll(k.Dir); err != nil { // An incomplete one.
 		return err

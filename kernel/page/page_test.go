@@ -52,6 +52,7 @@ func TestProse(t *testing.T) {
 		{"<a@b.c> https://go.dev", `<a href="mailto:a@b.c">a@b.c</a> <a href="https://go.dev">https://go.dev</a>`},
 		{"|a|\n|-|\n|$x$|", `<td><math>`},
 		{"between $5 and $6", "<p>between $5 and $6</p>"},
+		{"$5, US$6", "<p>$5, US$6</p>"},
 		{"a $ b $ c", "<p>a $ b $ c</p>"},
 		{`\$x$`, "<p>$x$</p>"},
 		{"`$x$`", "<code>$x$</code>"},
