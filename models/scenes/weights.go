@@ -11,17 +11,29 @@ import (
 	"lucigo/models/safetensors"
 )
 
-// The weights of the nets, as the command in train writes them: half precision, batch norm folded into them, with a record of
+// The weights of the four nets, as the command in train writes them: half precision, batch norm folded into them, with a record of
 // how each net was trained and of what it gets right.
 //
 //go:embed weights/*.safetensors weights/*.json
 var files embed.FS
 
-var standard = sync.OnceValues(func() (*interp.Model, error) { return load("standard", MiniInception(ConvReLU, 16)) })
+var (
+	standard = sync.OnceValues(func() (*interp.Model, error) { return load("standard", MiniInception(ConvReLU, 16)) })
+	robust   = sync.OnceValues(func() (*interp.Model, error) { return load("robust", MiniInception(ConvReLU, 16)) })
+	dense    = sync.OnceValues(func() (*interp.Model, error) { return load("dense", FullyConnected(Hidden, 16)) })
+)
 
 // Standard returns [MiniInception] trained on the default task's images, 64×64×3, 16 classes. What it and the other nets get right is
 // recorded in weights/*.json.
 func Standard() (*interp.Model, error) { return standard() }
+
+// Robust returns [MiniInception] trained on adversarial images of the same task (L∞ radius about 4/255): it gets a little less right
+// on clean images, far more under attack, and its gradients look like the things it knows.
+func Robust() (*interp.Model, error) { return robust() }
+
+// Dense returns [FullyConnected] with [Hidden] units trained on the default task. It gets far less right than the others; it is here
+// for its first layer, whose weights can be looked at as images.
+func Dense() (*interp.Model, error) { return dense() }
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
 	file := "weights/" + name + ".safetensors"
