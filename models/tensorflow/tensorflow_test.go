@@ -427,3 +427,15 @@ func TestOpen(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// BenchmarkParse reads InceptionV1 with as many channels as the real one.
+func BenchmarkParse(b *testing.B) {
+	file := graphtest.InceptionV1(1, 224, 1008, 1).Encode()
+	b.SetBytes(int64(len(file)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse("x.pb", file, Options{Range: small.Range}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
