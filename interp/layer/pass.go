@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -69,9 +70,13 @@ func (p *Pass) Layer(name string) *Node {
 	return p.layers[name]
 }
 
-// Logits runs the Forward to its end and returns the logits, [N, classes].
+// Logits runs the Forward to its end and returns the logits, [N, classes]. It panics if the pass was
+// stopped before that.
 func (p *Pass) Logits() *Node {
 	for p.step() {
+	}
+	if p.logits == nil {
+		panic(errors.New("the pass ended before its logits; ask for them before Stop"))
 	}
 	return p.logits
 }
@@ -97,7 +102,7 @@ func (p *Pass) step() bool {
 	defer g.AttachState(passKey{}, before)
 	_, more := p.next()
 	p.done = !more
-	if p.done {
+	if p.done && p.logits != nil {
 		for name := range p.replace {
 			if p.layers[name] == nil {
 				panic(near.Error("layer", name, p.names))

@@ -98,6 +98,15 @@ func TestLawPassStopsEarly(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Affine takes") {
 		t.Errorf("the head at another size: %v", err)
 	}
+	err = building(t, 4, func(x *Node) {
+		p := Start(nil, x, steps, nil, map[string]*Node{"head": x})
+		p.Layer("double")
+		p.Stop()
+		p.Logits()
+	})
+	if err == nil || !strings.Contains(err.Error(), "ended before its logits") {
+		t.Errorf("logits after Stop: %v", err)
+	}
 }
 
 func TestPassWrongName(t *testing.T) {

@@ -16,7 +16,8 @@ const (
 	BilinearCorners                      // the same, with the first on the first and the last on the last
 )
 
-// Resize returns x, [N, H, W, C], resized to [N, h, w, C]. It does not smooth what it makes smaller.
+// Resize returns x, [N, H, W, C], resized to [N, h, w, C]. It does not smooth what it makes smaller. It
+// is a product with a matrix for each axis: a NaN or infinity of x spreads to its row and column.
 func Resize(x *Node, h, w int, method Interpolation) *Node {
 	if x.Rank() != 4 || h < 1 || w < 1 {
 		panic(fmt.Errorf("Resize takes images [N, H, W, C] and a size, not %s and %d×%d", x.Shape(), h, w))
