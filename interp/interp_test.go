@@ -194,6 +194,38 @@ func TestLawPrecisionsAndBackendsAgree(t *testing.T) {
 	})
 }
 
+// Where a network is sure, 1 − p is far below float32's distance from 1, and the gradient is still right.
+func TestLawSureOfAClass(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Linear().On(e.Backend)
+		large := m.Weights()["/logits/biases"].Values()
+		large[1] += 14
+		w, err := interp.NewWeight(large, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err = m.With(interp.Weights{"/logits/biases": w}); err != nil {
+			t.Fatal(err)
+		}
+		x := interptest.Images(m, 2, 1).Asked(1, 0)
+		for _, o := range []interp.Objective{objective.LogProb, objective.Prob, objective.Loss, objective.LogProbOf(1)} {
+			want, err := m.Float64().Gradient(ctx, o, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.Gradient(ctx, o, nil, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range x.N {
+				if d := interptest.Distance(got.Map(i), want.Map(i)); !(d <= 3e-6) {
+					t.Errorf("%s of image %d: in float32 the gradient is %g off", o, i, d)
+				}
+			}
+		}
+	})
+}
+
 func TestUnitsShareOneProgram(t *testing.T) {
 	m := interptest.Branchy()
 	x := interptest.Images(m, 1, 1)

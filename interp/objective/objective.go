@@ -4,7 +4,10 @@ package objective
 
 import (
 	"fmt"
+	"math"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp"
@@ -46,7 +49,19 @@ func ofImageClass(name string, score func(p *layer.Pass, class *Node) *Node) int
 
 func logit(p *layer.Pass, class *Node) *Node { return pick(p.Logits(), class) }
 
-func logProb(p *layer.Pass, class *Node) *Node { return pick(LogSoftmax(p.Logits(), -1), class) }
+// logProb is −log(1 + e^z), z = log Σ e^(the other logits) − the class's own. Written as a softmax, log p
+// near 0 would be a small difference of large numbers, and its gradient in float32 worth few digits.
+func logProb(p *layer.Pass, class *Node) *Node {
+	logits := p.Logits()
+	own := pick(logits, class)
+	others := Where(chosen(logits, class), Scalar(logits.Graph(), logits.DType(), math.Inf(-1)), logits)
+	most := StopGradient(ReduceAndKeep(others, ReduceMax, -1))
+	z := Sub(Add(Log(ReduceSum(Exp(Sub(others, most)), -1)), Reshape(most, -1)), own)
+	return Neg(Add(positive(z), Log1P(Exp(Neg(Abs(z))))))
+}
+
+// positive is max(z, 0).
+func positive(z *Node) *Node { return Where(LessOrEqual(z, ZerosLike(z)), ZerosLike(z), z) }
 
 // Channel is the mean of channel c of a layer over all positions; of a layer without positions, unit c.
 func Channel(name string, c int) interp.Objective {
@@ -124,13 +139,23 @@ func spatial(p *layer.Pass, name string) *Node {
 // pick returns entry i of each row of x, [N, units]; i is one for all or one each. An entry that does
 // not exist scores NaN, which interp reports: the graph cannot.
 func pick(x, i *Node) *Node {
+	picked := ReduceSum(Where(chosen(x, i), x, ZerosLike(x)), 1)
+	return Where(within(each(i, x.Shape().Dim(0)), x.Shape().Dim(1)), picked, Div(ZerosLike(picked), ZerosLike(picked)))
+}
+
+// chosen is where a column of x, [N, units], is entry i of its row.
+func chosen(x, i *Node) *Node {
 	n, units := x.Shape().Dim(0), x.Shape().Dim(1)
+	columns := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, units), 1)
+	return Equal(columns, BroadcastToDims(Reshape(each(i, n), n, 1), n, units))
+}
+
+// each is i for each of n images.
+func each(i *Node, n int) *Node {
 	if i.Rank() == 0 {
 		i = BroadcastToDims(Reshape(i, 1), n)
 	}
-	one := OneHot(i, units, x.DType())
-	picked := ReduceSum(Where(GreaterThan(one, ZerosLike(one)), x, ZerosLike(x)), 1)
-	return Where(within(i, units), picked, Div(ZerosLike(picked), ZerosLike(picked)))
+	return i
 }
 
 // within is where 0 ≤ i < n.
