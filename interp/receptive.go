@@ -2,6 +2,7 @@ package interp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -90,80 +91,106 @@ func (m *Model) ReceptiveField(ctx context.Context, name string, channels ...int
 }
 
 func (m *Model) receptiveField(ctx context.Context, name string, channels []int) (ReceptiveField, error) {
+	const longest = 16 // images
 	f := ReceptiveField{Layer: name, Size: [2]int(m.spec.Input[:2])}
-	u, err := m.units(name, f.Size)
+	shape := f.Size
+	u, err := m.units(name, shape)
 	if err != nil || u.rows == 0 {
 		return f, err
 	}
+	near, err := m.ends(ctx, u, shape, channels)
+	if err != nil {
+		return f, err
+	}
 	for axis := range 2 {
-		f.Size[axis], f.Jump[axis], f.Start[axis], err = m.along(ctx, name, axis, channels)
-		if err != nil {
-			return f, err
+		// The image grows along one axis alone, until what the units there see ends inside it.
+		along, u, long := near[axis], u, shape
+		for !along.inside(long[axis]) && long[axis] < longest*shape[axis] {
+			long[axis] *= 4
+			if u, err = m.units(name, long); err == nil {
+				var both [2]ends
+				both, err = m.ends(ctx, u, long, channels)
+				along = both[axis]
+			}
+			if err != nil {
+				return f, fmt.Errorf("units see more than an image of %d×%d pixels, and a larger one does not go in: %w", shape[0], shape[1], err)
+			}
+		}
+		if !along.inside(long[axis]) {
+			continue // all of the image, however large
+		}
+		n := [2]int{u.rows, u.columns}[axis]
+		if f.Size[axis], f.Jump[axis], f.Start[axis], err = along.field(n); err != nil {
+			return f, fmt.Errorf("along axis %d %w", axis, err)
 		}
 	}
 	return f, nil
 }
 
-// along finds the receptive field along one axis: where it begins from the last units of a row or column,
-// where it ends from the first. The image grows along that axis alone, until those ends are inside.
-func (m *Model) along(ctx context.Context, name string, axis int, channels []int) (size, jump, start int, err error) {
-	const few, longest = 3, 16 // units; images
-	shape := [2]int(m.spec.Input[:2])
-	for ; shape[axis] <= longest*m.spec.Input[axis]; shape[axis] *= 4 {
-		u, err := m.units(name, shape)
-		if err != nil {
-			return 0, 0, 0, fmt.Errorf("an image of %d×%d pixels is too small to see where it ends, and a larger one does not go in: %w",
-				m.spec.Input[0], m.spec.Input[1], err)
-		}
-		n := [2]int{u.rows, u.columns}
-		if n[axis] < few {
-			continue
-		}
-		var at [][2]int
-		for i := range 2 * few {
-			place := [2]int{n[0] / 2, n[1] / 2}
-			place[axis] = i%few + i/few*(n[axis]-few)
-			at = append(at, place)
-		}
-		seen, err := m.spans(ctx, u, shape, at, channels)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		first, last := seen[axis][:few], seen[axis][few:]
-		if !within(first, last, shape[axis]) {
-			continue
-		}
-		jump = last[1].First - last[0].First
-		for i := range few {
-			if jump < 1 || last[i].First != last[0].First+i*jump || first[i].End != first[0].End+i*jump {
-				return 0, 0, 0, fmt.Errorf("its units do not advance by a whole, constant number of pixels along axis %d: "+
-					"ask for its Support", axis)
+// ends is what the first units and the last units along an axis see; without any where there are too few.
+type ends struct{ first, last []seenSpan }
+
+const few = 3 // units at each end
+
+// ends returns the ends along both axes: the units are those along two diagonals.
+func (m *Model) ends(ctx context.Context, u units, shape [2]int, channels []int) (out [2]ends, err error) {
+	n := [2]int{u.rows, u.columns}
+	var at [][2]int
+	for i := range 2 * few {
+		var place [2]int
+		for axis := range 2 {
+			place[axis] = min(i, n[axis]-1)
+			if i >= few {
+				place[axis] = max(0, n[axis]-2*few+i)
 			}
 		}
-		start = last[0].First - (n[axis]-few)*jump
-		return first[0].End - start, jump, start, nil
+		at = append(at, place)
 	}
-	return m.spec.Input[axis], 0, 0, nil // all of it, however large
+	seen, err := m.spans(ctx, u, shape, at, channels)
+	if err != nil {
+		return out, err
+	}
+	for axis := range 2 {
+		if n[axis] >= few {
+			out[axis] = ends{seen[axis][:few], seen[axis][few:]}
+		}
+	}
+	return out, nil
 }
 
-// within reports whether the first units' ends and the last units' beginnings are what they see, and not
-// what the border of the image leaves of it. Near a border part of what a unit looks at may be padding
-// further up, which shows no pixel: a stride leaves less than a jump of the image unseen, and a dilated
-// window has gaps.
-func within(first, last []seenSpan, length int) bool {
-	margin := max(1, last[1].First-last[0].First, first[1].End-first[0].End)
-	for _, s := range slices.Concat(first, last) {
+// inside reports whether the first units' ends and the last units' beginnings are what they see, and not
+// what the border of an image of the given length leaves of it. Near a border part of what a unit looks at
+// may be padding further up, which shows no pixel: a stride leaves less than a jump of the image unseen,
+// and a dilated window has gaps.
+func (e ends) inside(length int) bool {
+	if e.first == nil {
+		return false
+	}
+	margin := max(1, e.last[1].First-e.last[0].First, e.first[1].End-e.first[0].End)
+	for _, s := range slices.Concat(e.first, e.last) {
 		margin = max(margin, s.gap+1)
 		if s.First == s.End {
 			return false
 		}
 	}
-	for i := range first {
-		if first[i].End > length-margin || last[i].First < margin {
+	for i := range few {
+		if e.first[i].End > length-margin || e.last[i].First < margin {
 			return false
 		}
 	}
 	return true
+}
+
+// field returns the arithmetic of n units in a row.
+func (e ends) field(n int) (size, jump, start int, err error) {
+	jump = e.last[1].First - e.last[0].First
+	for i := range few {
+		if jump < 1 || e.last[i].First != e.last[0].First+i*jump || e.first[i].End != e.first[0].End+i*jump {
+			return 0, 0, 0, errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
+		}
+	}
+	start = e.last[0].First - (n-few)*jump
+	return e.first[0].End - start, jump, start, nil
 }
 
 // Support returns what the units of a layer see of images of h×w pixels, exactly: those of the given
