@@ -373,7 +373,7 @@ func TestOracleMaCoSpectrum(t *testing.T) {
 }
 
 // root returns the repository's root.
-func root(t *testing.T) string {
+func root(t testing.TB) string {
 	dir, err := os.Getwd()
 	for ; err == nil; dir = filepath.Dir(dir) {
 		if _, gone := os.Stat(filepath.Join(dir, "go.mod")); gone == nil {
