@@ -20,6 +20,7 @@ var files embed.FS
 var (
 	standard = sync.OnceValues(func() (*interp.Model, error) { return load("standard", MiniInception(ConvReLU, 16)) })
 	robust   = sync.OnceValues(func() (*interp.Model, error) { return load("robust", MiniInception(ConvReLU, 16)) })
+	allConv  = sync.OnceValues(func() (*interp.Model, error) { return load("allconv", AllConvolutional(ConvReLU, 16)) })
 	dense    = sync.OnceValues(func() (*interp.Model, error) { return load("dense", FullyConnected(Hidden, 16)) })
 )
 
@@ -30,6 +31,9 @@ func Standard() (*interp.Model, error) { return standard() }
 // Robust returns [MiniInception] trained on adversarial images of the same task (L∞ radius about 4/255): it gets a little less right
 // on clean images, far more under attack, and its gradients look like the things it knows.
 func Robust() (*interp.Model, error) { return robust() }
+
+// AllConv returns [AllConvolutional] trained on the default task.
+func AllConv() (*interp.Model, error) { return allConv() }
 
 // Dense returns [FullyConnected] with [Hidden] units trained on the default task. It gets far less right than the others; it is here
 // for its first layer, whose weights can be looked at as images.

@@ -36,7 +36,7 @@ func recorded(t *testing.T, name string) record {
 	return r
 }
 
-var nets = map[string]func() (*interp.Model, error){"standard": Standard, "robust": Robust, "dense": Dense}
+var nets = map[string]func() (*interp.Model, error){"standard": Standard, "robust": Robust, "allconv": AllConv, "dense": Dense}
 
 func right(t *testing.T, m *interp.Model, x interp.Images) float64 {
 	t.Helper()
@@ -141,7 +141,8 @@ func TestRecordedRobustness(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	inception := []string{"conv1", "conv2", "mixed3a", "mixed3b", "mixed4a", "mixed4b", "mixed5a", "logits"}
-	want := map[string][]string{"standard": inception, "robust": inception, "dense": {"hidden", "logits"}}
+	want := map[string][]string{"standard": inception, "robust": inception, "dense": {"hidden", "logits"},
+		"allconv": {"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "logits"}}
 	for name, open := range nets {
 		m, err := open()
 		if err != nil {
