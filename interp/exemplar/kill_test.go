@@ -4,15 +4,18 @@ package exemplar
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"lucigo/interp"
 	"lucigo/interp/interptest"
 )
 
@@ -27,6 +30,16 @@ func TestMain(m *testing.M) {
 		src.wait = 5 * time.Millisecond
 		_, err := childScan(path).Run(ctx, interptest.Branchy(), src)
 		fmt.Println(err)
+	case "memory":
+		images, err := strconv.Atoi(path)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := (Scan{Layers: layers, Batch: 16}).Run(ctx, interptest.Branchy(), endless{images}); err != nil {
+			panic(err)
+		}
+		status, _ := os.ReadFile("/proc/self/status")
+		fmt.Printf("%s", status)
 	case "full":
 		plan := childScan(path)
 		plan.Shards = 2
@@ -80,8 +93,10 @@ func TestLawKill(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for scannedOf(plan.Path) < before+20 {
-			time.Sleep(time.Millisecond)
+		for start := time.Now(); scannedOf(plan.Path) < before+20; time.Sleep(time.Millisecond) {
+			if time.Since(start) > 2*time.Minute {
+				t.Fatal("no checkpoints", c.Process.Kill())
+			}
 		}
 		time.Sleep(time.Duration(kill) * 3 * time.Millisecond)
 		if err := c.Process.Kill(); err != nil {
@@ -111,6 +126,39 @@ func scannedOf(path string) int {
 	}
 	done, _ := ix.Scanned()
 	return done
+}
+
+// endless is a data set that is nowhere: its images are drawn when they are asked for.
+type endless struct{ n int }
+
+func (d endless) String() string    { return "endless" }
+func (d endless) Len() int          { return d.n }
+func (d endless) Name(i int) string { return fmt.Sprint(i) }
+
+func (d endless) Image(_ context.Context, i int) (interp.Images, error) {
+	return interptest.ImagesOf(1, interptest.Size, interptest.Size, 3, uint64(i)), nil
+}
+
+// Ten times as many images take no more memory: less than a tenth of what the images alone would.
+func TestLawPeakMemory(t *testing.T) {
+	peak := func(images int) (kilobytes int) {
+		out, err := child(t, "memory", fmt.Sprint(images)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, after, _ := strings.Cut(string(out), "VmHWM:")
+		if _, err := fmt.Sscan(after, &kilobytes); err != nil {
+			t.Skipf("skipped: this system does not tell a process's memory: %v", err)
+		}
+		return kilobytes
+	}
+	const few, many = 3_000, 30_000
+	a, b := peak(few), peak(many)
+	pixels := (many - few) * 3 * interptest.Size * interptest.Size * 8 >> 10
+	t.Logf("%d images: %d MB; %d images: %d MB; the further ones have %d MB of pixels", few, a>>10, many, b>>10, pixels>>10)
+	if b-a > pixels/10+8<<10 {
+		t.Errorf("%d kB more for more images", b-a)
+	}
 }
 
 // A disk that is full costs nothing of the index that is there, and the error says what to do.
