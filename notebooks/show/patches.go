@@ -74,7 +74,7 @@ func (p Patches) Figure() (Figure, error) {
 		}
 		cells = append(cells, Cell{Picture: square(patches), Caption: u.Name, Note: u.note("patches")})
 		if projected {
-			cells = append(cells, Cell{Picture: square(projections), Caption: u.Name, Note: u.note(fmt.Sprint(p.Method))})
+			cells = append(cells, Cell{Picture: square(projections), Note: u.note(fmt.Sprint(p.Method))})
 		}
 	}
 	a := 1
