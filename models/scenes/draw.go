@@ -1,6 +1,9 @@
 package scenes
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Picture is a drawn scene: Size × Size pixels, row by row from the top.
 type Picture struct {
@@ -18,7 +21,11 @@ const (
 )
 
 // Draw makes the picture, size × size pixels with 2×2 rays each. Depth, U and V belong to the first ray of a pixel that hits the solid.
+// It panics for a size below 1, and for a shape or surface that is none of those named here.
 func (s Scene) Draw(size int) *Picture {
+	if size < 1 || nameless(int(s.Shape), shapeNames) || nameless(int(s.Surface), surfaceNames) {
+		panic(fmt.Sprintf("scenes: no picture of %d×%[1]d pixels of a %v %v", size, s.Surface, s.Shape))
+	}
 	n := size * size
 	p := &Picture{Scene: s, Size: size, RGB: make([]uint8, 3*n), Mask: make([]float32, n),
 		Depth: make([]float32, n), U: make([]float32, n), V: make([]float32, n)}

@@ -415,6 +415,23 @@ func TestZeroScene(t *testing.T) {
 	}
 }
 
+func TestDrawRefuses(t *testing.T) {
+	for name, draw := range map[string]func(){
+		"size":    func() { (Scene{}).Draw(-4) },
+		"shape":   func() { (Scene{Shape: 8}).Draw(32) },
+		"surface": func() { (Scene{Surface: -1}).Draw(32) },
+	} {
+		func() {
+			defer func() {
+				if s, _ := recover().(string); !strings.HasPrefix(s, "scenes: no picture") {
+					t.Errorf("a bad %s: %q", name, s)
+				}
+			}()
+			draw()
+		}()
+	}
+}
+
 func BenchmarkDraw(b *testing.B) {
 	task := Task{}
 	for i := 0; b.Loop(); i++ {

@@ -77,11 +77,13 @@ func (s Shape) String() string { return nameOf("Shape", int(s), shapeNames) }
 func (s Surface) String() string { return nameOf("Surface", int(s), surfaceNames) }
 
 func nameOf(kind string, i int, names []string) string {
-	if i < 0 || i >= len(names) {
+	if nameless(i, names) {
 		return fmt.Sprintf("%s(%d)", kind, i)
 	}
 	return names[i]
 }
+
+func nameless(i int, names []string) bool { return i < 0 || i >= len(names) }
 
 // ParseShape returns the solid of that name (as [Shape.String] writes it).
 func ParseShape(name string) (Shape, error) {

@@ -21,17 +21,17 @@ const (
 // Task says which scenes a classifier is asked about and how they are labelled. The zero value is the default task:
 // {cube, cone, torus, cylinder} × {striped, dotted, wood, scales}, 16 classes, shape by shape.
 type Task struct {
-	Shapes   []Shape   // nil: cube, cone, torus, cylinder
-	Surfaces []Surface // nil: striped, dotted, wood, scales
+	Shapes   []Shape   // none: cube, cone, torus, cylinder
+	Surfaces []Surface // none: striped, dotted, wood, scales
 	Label    Label
 }
 
 func (t Task) parts() ([]Shape, []Surface) {
 	shapes, surfaces := t.Shapes, t.Surfaces
-	if shapes == nil {
+	if len(shapes) == 0 {
 		shapes = []Shape{Cube, Cone, Torus, Cylinder}
 	}
-	if surfaces == nil {
+	if len(surfaces) == 0 {
 		surfaces = []Surface{Striped, Dotted, Wood, Scales}
 	}
 	return shapes, surfaces

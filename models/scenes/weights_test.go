@@ -55,7 +55,10 @@ func right(t *testing.T, m *interp.Model, x interp.Images) float64 {
 
 // The embedded nets get right what is recorded: on the first images of the recorded seed, within four standard errors.
 func TestRecordedAccuracy(t *testing.T) {
-	const n = 320
+	n := 320
+	if testing.Short() {
+		n = 64
+	}
 	x := Task{}.Images(recorded(t, "standard").Seed, n, 64)
 	for name, open := range nets {
 		r := recorded(t, name)
@@ -68,7 +71,7 @@ func TestRecordedAccuracy(t *testing.T) {
 		}
 		got := right(t, m, x)
 		t.Logf("%s: %.3f of %d images, recorded %.4f of %d; PGD-5 %v", name, got, n, r.Accuracy, r.Images, r.PGD5)
-		if math.Abs(got-r.Accuracy) > 4*math.Sqrt(r.Accuracy*(1-r.Accuracy)/n)+1e-9 {
+		if math.Abs(got-r.Accuracy) > 4*math.Sqrt(r.Accuracy*(1-r.Accuracy)/float64(n))+1e-9 {
 			t.Errorf("%s gets %.3f right, recorded is %.3f", name, got, r.Accuracy)
 		}
 		size := 0
