@@ -35,8 +35,11 @@ var networks = map[string]struct {
 	open   func(ctx context.Context) (*interp.Model, error)
 	scenes bool
 }{
-	"scenes":    {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, true},
-	"googlenet": {googlenet.Model, false},
+	"scenes":         {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, true},
+	"scenes-robust":  {func(context.Context) (*interp.Model, error) { return scenes.Robust() }, true},
+	"scenes-allconv": {func(context.Context) (*interp.Model, error) { return scenes.AllConv() }, true},
+	"scenes-dense":   {func(context.Context) (*interp.Model, error) { return scenes.Dense() }, true},
+	"googlenet":      {googlenet.Model, false},
 }
 
 // Networks returns the names that Network takes.
