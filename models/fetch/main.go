@@ -20,13 +20,15 @@ import (
 
 	"lucigo/interp/near"
 	"lucigo/models/googlenet"
+	"lucigo/models/inception5h"
 	"lucigo/models/weights"
 	"lucigo/models/weights/download"
 )
 
 // files are the networks whose weights can be had.
 var files = map[string]func() weights.File{
-	"googlenet": googlenet.File,
+	"googlenet":   googlenet.File,
+	"inception5h": inception5h.File,
 }
 
 func main() {

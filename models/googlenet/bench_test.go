@@ -14,6 +14,7 @@ import (
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
 	"lucigo/interp/objective"
+	"lucigo/interp/saliency"
 )
 
 // BenchmarkOpen reads the weights of a file that the system has in memory.
@@ -43,6 +44,21 @@ func BenchmarkGradient(b *testing.B) {
 				gradient()
 			}
 		})
+	}
+}
+
+// BenchmarkSmoothGrad is SmoothGrad with its defaults, 50 noisy copies of one image.
+func BenchmarkSmoothGrad(b *testing.B) {
+	m := open(b)
+	x := interptest.ImagesOf(1, Size, Size, 3, 1).Asked(340)
+	smooth := func() {
+		if _, err := (saliency.SmoothGrad{}).Maps(b.Context(), m, objective.Logit, x); err != nil {
+			b.Fatal(err)
+		}
+	}
+	smooth()
+	for b.Loop() {
+		smooth()
 	}
 }
 
