@@ -164,7 +164,9 @@ func TestLawSupport(t *testing.T) {
 			k := graph.IotaFull(x.Graph(), shape(x, w.Size[0], w.Size[1], x.Shape().Dim(3), out))
 			return ReLU(Convolve(x, graph.Sin(k), graph.AddScalar(graph.Zeros(x.Graph(), shape(x, out)), -1e6), w, 1))
 		}
-		x = MaxPool(LRN(conv(x, 4, stem), 5, 1e-4, 0.75, 1), pool)
+		x = MaxPool(LRN(ReLU6(conv(x, 4, stem)), 5, 1e-4, 0.75, 1), pool)
+		one := graph.Ones(x.Graph(), shape(x, 4))
+		x = Normalize(x, one, one, graph.Neg(one), one, 0) // its derivative is negative
 		x = Concat(conv(x, 2, three), conv(Sigmoid(x), 3, five), MeanPool(x, beside, true))
 		return conv(x, 3, last)
 	}
