@@ -309,7 +309,7 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 			t.FinalizeAll()
 		}
 	}()
-	values, err := floats(out[0])
+	values, err := interp.Numbers(out[0])
 	if err != nil {
 		return err
 	}
@@ -345,20 +345,6 @@ func largest(x *Node) (value, at *Node) {
 	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, x.Shape().Dimensions...), 1)
 	behind := BroadcastToShape(Scalar(x.Graph(), dtypes.Int32, positions-1), place.Shape())
 	return value, ReduceMin(Where(Equal(x, Reshape(value, n, 1, c)), place, behind), 1)
-}
-
-// floats reads a tensor of either precision.
-func floats(t *tensors.Tensor) ([]float64, error) {
-	if t.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](t)
-	}
-	out := make([]float64, 0, t.Shape().Size())
-	err := tensors.ConstFlatData(t, func(flat []float32) {
-		for _, v := range flat {
-			out = append(out, float64(v))
-		}
-	})
-	return out, err
 }
 
 // finite returns an error if a response is not a number. It turns −0 into 0.
