@@ -48,7 +48,7 @@ func recipes(classes int) map[string]recipe {
 	return map[string]recipe{
 		"standard": {inception, 2500, 64, 4e-3, 0.2, 0.02, 0, 0},
 		"robust":   {inception, 1600, 64, 3e-3, 0.1, 0.02, 1, 4},
-		"allconv":  {func(u scenes.Unit) layer.Forward { return scenes.AllConvolutional(u, classes) }, 900, 64, 4e-3, 0.2, 0.02, 0, 0},
+		"allconv":  {func(u scenes.Unit) layer.Forward { return scenes.AllConvolutional(u, classes) }, 1450, 64, 4e-3, 0.2, 0.02, 0, 0},
 		"dense":    {func(scenes.Unit) layer.Forward { return scenes.FullyConnected(scenes.Hidden, classes) }, 2500, 64, 1e-3, 0.2, 0.5, 0, 0},
 	}
 }
