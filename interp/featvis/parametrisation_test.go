@@ -253,6 +253,16 @@ func TestLawSpectrumOf(t *testing.T) {
 	if d := interptest.Distance(s.Magnitude, want); !(d < 1e-12) {
 		t.Errorf("%g from the definition", d)
 	}
+	planes := [3][]float64{plane(x, 0, 0, inverse), plane(x, 0, 1, inverse), plane(x, 0, 2, inverse)}
+	for i, v := range x.Pix[:x.Size()] { // the root times the planes, through a sigmoid, is the image
+		z := 0.0
+		for k := range 3 {
+			z += imageNet.Root[i%3][k] * planes[k][i/3]
+		}
+		if got, want := 1/(1+math.Exp(-z)), min(max(v, .01), .99); math.Abs(got-want) > 1e-12 {
+			t.Errorf("number %d: %g, want %g", i, got, want)
+		}
+	}
 	same, err := s.at(3, 5, 6)
 	if err != nil || interptest.Distance(same, s.Magnitude) > 1e-12 {
 		t.Errorf("at its own size a spectrum is another: %v", err)
