@@ -2,12 +2,14 @@ package dream_test
 
 import (
 	"errors"
+	"fmt"
 	"image"
 	_ "image/jpeg"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/image/draw"
@@ -90,5 +92,28 @@ func TestOracleDream(t *testing.T) {
 	}
 	if times := slices.Max(after) / slices.Max(before); !(times > 1.5) {
 		t.Errorf("the energy rises %g times", times)
+	}
+}
+
+// BenchmarkMegapixel is a whole dream of a megapixel with the published numbers. It reports the most
+// memory that the process ever had, where the system tells.
+func BenchmarkMegapixel(b *testing.B) {
+	m, x := sky(b, 1152, 864)
+	for b.Loop() {
+		for _, err := range (dream.Dream{}).Frames(b.Context(), m, objective.Energy("inception_4c/output"), x) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(status)) {
+		var kilobytes float64
+		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kilobytes); err == nil {
+			b.ReportMetric(kilobytes/1024, "peak-MiB")
+		}
 	}
 }

@@ -83,13 +83,3 @@ func tapAt(at float64, length int) tap {
 	a := int(at)
 	return tap{a, min(a+1, length-1), at - float64(a)}
 }
-
-// plus returns x + sign·y.
-func plus(x, y interp.Images, sign float64) interp.Images {
-	out := x
-	out.Pix = make([]float64, len(x.Pix))
-	for i, v := range x.Pix {
-		out.Pix[i] = v + sign*y.Pix[i]
-	}
-	return out
-}

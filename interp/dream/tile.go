@@ -12,10 +12,11 @@ import (
 const align = 32
 
 // gradient returns the gradient of o at images shifted by the given rows and columns, around their
-// borders, brought back to where the pixels come from, and the score of each image. Where the images are
-// larger than the model's budget allows, they are looked at tile by tile.
+// borders, brought back to where the pixels come from, and the score of each image. Images are looked at
+// tile by tile where the whole would take more than a quarter of the model's budget; the rest is for the
+// images themselves, and for compiling a program for every octave.
 func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, shift [][2]int) (g, score []float64, err error) {
-	h, w := tileSize(x.H, x.W, m.Batch(interp.Images{H: 1, W: 1, C: x.C}))
+	h, w := tileSize(x.H, x.W, m.Batch(interp.Images{H: 1, W: 1, C: x.C})/4)
 	tile := x
 	var rows, columns []strip
 	tile.H, rows = strips(x.H, h, d.Overlap)
@@ -51,7 +52,7 @@ func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective
 // tileSize returns the height and width of tiles of at most about so many pixels, each at most the
 // image's.
 func tileSize(h, w, pixels int) (int, int) {
-	th := min(h, max(int(math.Sqrt(float64(pixels))), pixels/w))
+	th := min(h, max(1, int(math.Sqrt(float64(pixels))), pixels/w))
 	return th, min(w, max(1, pixels/th))
 }
 

@@ -111,12 +111,8 @@ func TestDreamEnd(t *testing.T) {
 			t.Errorf("pictures of %v", size)
 		}
 		for i, done := range []uint64{40, 99, 1, 3} {
-			frame := interp.Images{}
-			if done >= 40 {
-				_, frame = noise(done, 2, 60, 80, 3)
-			} else {
-				_, frame = noise(done, 2, 15, 20, 3)
-			}
+			size := []int{80, 80, 20, 20}[i]
+			_, frame := noise(done, 2, size*3/4, size, 3)
 			m, _ := frame.Image(n)
 			if d := difference(pictures[i], fitted(m, f.size)); d != 0 {
 				t.Errorf("picture %d of animation %d differs by %d", i, n, d)
