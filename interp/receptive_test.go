@@ -136,6 +136,15 @@ var networks = []struct {
 	{"a stride that leaves pixels unseen", []part{
 		conv(layer.Square(3, 3, 0)), conv(layer.Square(3, 1, 1)),
 	}, [2]int{9, 9}, [2]int{3, 3}, [2]int{-3, -3}},
+	// Here they hide where the field ends: three units in a row seem to end at the same pixel.
+	{"a stride that hides the border", []part{
+		conv(layer.Square(3, 3, 0)), conv(layer.Window{Size: [2]int{6, 6}, Pad: [2][2]int{{0, 5}, {0, 5}}}),
+	}, [2]int{18, 18}, [2]int{3, 3}, [2]int{0, 0}},
+	// The outermost tap of every unit of a small image is on padding, the next one well inside.
+	{"gaps that hide the border", []part{
+		conv(layer.Square(3, 1, 1)),
+		conv(layer.Window{Size: [2]int{4, 4}, Dilation: [2]int{7, 7}, Pad: [2][2]int{{21, 0}, {0, 21}}}),
+	}, [2]int{24, 24}, [2]int{1, 1}, [2]int{-22, -1}},
 }
 
 func TestLawReceptiveFieldByReach(t *testing.T) {

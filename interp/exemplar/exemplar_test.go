@@ -385,27 +385,15 @@ func TestRunRefuses(t *testing.T) {
 	broken.broken = all
 	empty := src
 	empty.N = 0
-	nan := src
-	weights := m.Weights()["/conv1/biases"].Values()
-	weights[2] = math.NaN()
-	bad, err := interp.NewWeight(weights, len(weights))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sick, err := m.With(interp.Weights{"/conv1/biases": bad})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for what, run := range map[string]func() error{
-		"noise has no images":            func() error { _, err := Scan{}.Run(ctx, m, empty); return err },
-		"near it: mixed":                 func() error { _, err := Scan{Layers: []string{"mixd"}}.Run(ctx, m, src); return err },
-		"no layers":                      func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
-		"no shard 2 of 2":                func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
-		"K -1":                           func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
-		"smaller takes 10×12×3":          func() error { _, err := Scan{}.Run(ctx, other, src); return err },
-		"none of 8 images":               func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
-		`unit 2 of layer "conv1" is not`: func() error { _, err := Scan{Layers: layers}.Run(ctx, sick, nan); return err },
-		"no such file":                   func() error { _, err := Scan{Layers: layers, Path: "nowhere/index"}.Run(ctx, m, src); return err },
+		"noise has no images":   func() error { _, err := Scan{}.Run(ctx, m, empty); return err },
+		"near it: mixed":        func() error { _, err := Scan{Layers: []string{"mixd"}}.Run(ctx, m, src); return err },
+		"no layers":             func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
+		"no shard 2 of 2":       func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
+		"K -1":                  func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
+		"smaller takes 10×12×3": func() error { _, err := Scan{}.Run(ctx, other, src); return err },
+		"none of 8 images":      func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
+		"no such file":          func() error { _, err := Scan{Layers: layers, Path: "nowhere/index"}.Run(ctx, m, src); return err },
 	} {
 		if err := run(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
@@ -422,6 +410,30 @@ func TestRunRefuses(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// A response that is not a number is an error, which names the unit, on every backend.
+func TestNaN(t *testing.T) {
+	m := interptest.Branchy()
+	weights := m.Weights()["/conv1/biases"].Values()
+	weights[2] = math.NaN()
+	bad, err := interp.NewWeight(weights, len(weights))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = m.With(interp.Weights{"/conv1/biases": bad}); err != nil {
+		t.Fatal(err)
+	}
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		path := filepath.Join(t.TempDir(), "index")
+		_, err := Scan{Layers: layers, Path: path}.Run(ctx, m.On(e.Backend), data(m, 8))
+		if err == nil || !strings.Contains(err.Error(), `unit 2 of layer "conv1" is not finite at image noise/0.png`) {
+			t.Error(err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("an index of nothing: %v", err)
+		}
+	})
 }
 
 // What stands in the file already: an index of something else is refused and left, and so is a damaged one.
@@ -504,9 +516,18 @@ func TestIndexForgets(t *testing.T) {
 }
 
 func TestLawPatches(t *testing.T) {
-	m := interptest.Branchy().Float64()
+	wide := interptest.Model("wide", func(s *model.Scope, x *Node) *Node {
+		x = layer.ReLU(layer.Conv(s.In("first"), x, 3, layer.Square(9, 1, 4)))
+		x = layer.At("conv1", layer.ReLU(layer.Conv(s.In("conv1"), x, 3, layer.Square(7, 2, 3))))
+		return layer.At("head", layer.GlobalMean(x))
+	}, [3]int{12, 12, 3}, 3, 1)
+	testPatches(t, interptest.Branchy().Float64(), layers)
+	testPatches(t, wide.Float64(), []string{"conv1", "head"})
+}
+
+func testPatches(t *testing.T, m *interp.Model, layers []string) {
 	src := data(m, 25)
-	ix := scan(t, Scan{K: 6, Batch: 8}, m, src)
+	ix := scan(t, Scan{K: 6, Batch: 8, Layers: layers}, m, src)
 	for _, name := range layers {
 		const unit = 1
 		best, err := ix.Top(name, unit)
@@ -577,6 +598,34 @@ func TestLawPatches(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// A unit of a narrow branch sees less than its layer does.
+func TestPatchesOfBranches(t *testing.T) {
+	m := interptest.Branchy()
+	src := data(m, 8)
+	ix := scan(t, Scan{}, m, src)
+	before, err := m.ReceptiveField(ctx, "pool1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for unit, wider := range []bool{false, false, false, true, true, true, true} {
+		best, err := ix.Top("mixed", unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Cut(ctx, m, src, "mixed", unit, best)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := before.Size
+		if wider { // by a window of 3×3
+			want[0], want[1] = want[0]+2*before.Jump[0], want[1]+2*before.Jump[1]
+		}
+		if p.Field.Size != want {
+			t.Errorf("unit %d: %s, want %v", unit, p.Field, want)
 		}
 	}
 }
