@@ -17,6 +17,7 @@ import (
 	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp"
@@ -432,6 +433,37 @@ func TestNaN(t *testing.T) {
 		}
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("an index of nothing: %v", err)
+		}
+	})
+}
+
+// Of equal maxima the first position counts, and a single NaN is not passed over.
+func TestLargest(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		nan := float32(math.NaN())
+		for _, c := range []struct {
+			x, value []float32
+			at       []int32
+		}{
+			{[]float32{5, 1, 7, nan, 7, 3, -1, 2}, []float32{7, float32(math.Inf(1))}, []int32{1, 1}},
+			{[]float32{-3, 0, -2, 0, -2, 0, -9, 0}, []float32{-2, 0}, []int32{1, 0}},
+			{[]float32{nan, 1, 0, 1, 0, 9, 0, nan}, []float32{float32(math.Inf(1)), float32(math.Inf(1))}, []int32{0, 3}},
+		} {
+			out := MustExecOnceN(e.Backend, func(x *Node) []*Node {
+				value, at := largest(x)
+				return []*Node{value, at}
+			}, tensors.FromFlatDataAndDimensions(c.x, 1, 2, 2, 2))
+			value, err := tensors.CopyFlatData[float32](out[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := tensors.CopyFlatData[int32](out[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(value, c.value) || !slices.Equal(at, c.at) {
+				t.Errorf("%v: %v at %v, want %v at %v", c.x, value, at, c.value, c.at)
+			}
 		}
 	})
 }
