@@ -178,7 +178,7 @@ var dreams = map[string]func() error{
 	"dream": func() error {
 		slow := func(yield func(dream.Frame, error) bool) {
 			for f, err := range dreaming(1, 20, 30, 1, 3, 4, 0) {
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond)
 				if !yield(f, err) {
 					return
 				}
@@ -207,12 +207,18 @@ func TestDreamInNotebook(t *testing.T) {
 	}
 	last := map[string]string{} // by output
 	var order []string
+	kept := 0 // of the pictures shown meanwhile, which are what an interrupt leaves
 	for _, d := range shown {
 		if last[d.DisplayID] == "" {
 			order = append(order, d.DisplayID)
 		}
 		last[d.DisplayID] = d.Data["text/html"].(string)
-		read(t, last[d.DisplayID])
+		if got := read(t, last[d.DisplayID]); got.count["progress"] == 0 && got.count["table"] == 2 && strings.Contains(got.text, "octave 1") {
+			kept = max(kept, len(got.pictures))
+		}
+	}
+	if kept < 1+2 { // the dream so far, and two octaves
+		t.Errorf("%d pictures are shown meanwhile", kept)
 	}
 	if len(order) != 2 || len(shown) < 2+3 {
 		t.Fatalf("%d outputs, %d updates", len(order), len(shown))
