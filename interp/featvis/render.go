@@ -141,7 +141,11 @@ func (r Render) Frames(ctx context.Context, m *interp.Model, o interp.Objective)
 			yield(Frame{}, err)
 			return
 		}
-		defer w.finalize()
+		defer func() {
+			if ctx.Err() == nil { // else the device may still be at a step that nobody waits for
+				w.finalize()
+			}
+		}()
 		for step := 0; ; step++ {
 			if step == w.Steps || slices.Contains(w.At, step) {
 				f, err := w.frame(ctx, step)
@@ -313,10 +317,10 @@ func (w *work) step(ctx context.Context, step int) error {
 		own := []*tensors.Tensor{w.model.Floats([]float64{rate, sign, w.Diversity.weight()}, 3), w.model.Floats(maps, w.size, 12)}
 		args := slices.Concat(p.state, own, w.fixed, p.args)
 		out, err := w.model.Run(ctx, s, args...)
-		finalize(own)
 		if err != nil {
 			return err
 		}
+		finalize(own)
 		score, err := interp.Numbers(out[3])
 		if err != nil {
 			finalize(out)
