@@ -189,9 +189,12 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) 
 	batches := make(chan pictures, 1)
 	go func() {
 		defer close(batches)
+		x := interp.Images{N: ix.head.Batch}
+		x.H, x.W, x.C = m.Input()
+		x.Pix = make([]float64, x.N*x.Size())
 		for _, r := range missing {
 			select {
-			case batches <- load(ctx, m, src, r, ix.head.Batch):
+			case batches <- load(ctx, m, src, r, x):
 			case <-ctx.Done():
 				return
 			}
@@ -238,13 +241,12 @@ type pictures struct {
 	fatal  error
 }
 
-// load reads a batch on all cores. Images that cannot be read, and those behind the last, are black.
-func load(ctx context.Context, m *interp.Model, src Source, r Range, size int) pictures {
+// load reads a batch on all cores, by way of x. Images that cannot be read, and those behind the last, are
+// black: what is computed of a batch depends on nothing but the batch.
+func load(ctx context.Context, m *interp.Model, src Source, r Range, x interp.Images) pictures {
 	n := r.End - r.First
 	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n)}
-	x := interp.Images{N: size}
-	x.H, x.W, x.C = m.Input()
-	x.Pix = make([]float64, size*x.Size())
+	clear(x.Pix)
 	fatal := make([]error, n)
 	var next atomic.Int64
 	var wait sync.WaitGroup

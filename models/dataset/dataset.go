@@ -221,6 +221,10 @@ func Fit(m image.Image, height, width, short int) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(out, out.Bounds(), image.NewUniform(color.Black), image.Point{}, draw.Src)
 	x, y := (w-width)/2, (h-height)/2
+	if w == b.Dx() && h == b.Dy() { // nothing to scale, which would take as long as decoding
+		draw.Draw(out, out.Bounds(), m, b.Min.Add(image.Pt(x, y)), draw.Over)
+		return out
+	}
 	draw.BiLinear.Scale(out, image.Rect(-x, -y, w-x, h-y), m, b, draw.Over, nil)
 	return out
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/image/draw"
 
 	"lucigo/interp"
 )
@@ -268,6 +271,31 @@ func TestCIFAR(t *testing.T) {
 	for what, files := range map[string][]string{"no files": nil, "9222 bytes": {hundred}, "none.bin": {ten[0], filepath.Join(dir, "none.bin")}} {
 		if _, err := OpenCIFAR10(files...); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// What needs no scaling is cut out as it is, and as scaling by one would.
+func TestFitWithoutScaling(t *testing.T) {
+	whole := gradient(40, 30)
+	decoded, err := Decode("jpeg", encode(t, "jpg", whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, photograph := Fit(whole, 20, 24, 30), Fit(decoded, 20, 24, 30)
+	scaled := image.NewRGBA(image.Rect(0, 0, 24, 20))
+	draw.BiLinear.Scale(scaled, image.Rect(-8, -5, 32, 25), decoded, decoded.Bounds(), draw.Over, nil)
+	for y := range 20 {
+		for x := range 24 {
+			if want := whole.RGBAAt(x+8, y+5); got.RGBAAt(x, y) != want {
+				t.Fatalf("(%d, %d): %v, want %v", x, y, got.RGBAAt(x, y), want)
+			}
+			a, b := photograph.RGBAAt(x, y), scaled.RGBAAt(x, y)
+			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B)} {
+				if d < -1 || d > 1 {
+					t.Fatalf("(%d, %d): %v, scaled by one %v", x, y, a, b)
+				}
+			}
 		}
 	}
 }
