@@ -752,3 +752,43 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Selectivity is in standard deviations of the sample, whatever a unit's scale; a unit that responds alike to
+// all images is left out, and of equal ones the first comes first.
+func TestLawSelective(t *testing.T) {
+	const images, k = 40, 2
+	ix := newIndex(head{Model: "m", Images: images, K: k, Sample: images, Layers: []Layer{{"l", 1, 1, 5}}})
+	for i := range images {
+		unit := func(is bool) float64 {
+			if is {
+				return 1
+			}
+			return 0
+		}
+		v := []float64{
+			unit(i%2 == 0),     // half of them: (1 − ½)/½ = 1
+			5,                  // all alike
+			unit(i%10 == 3),    // a tenth: (1 − .1)/.3 = 3
+			-7 * unit(i%2 > 0), // half of them, less than the others
+			unit(i%10 == 4) * 1e4,
+		}
+		ix.put(int64(i), ident{}, random.Hash(uint64(i)), v, make([]int32, len(v)))
+	}
+	for n, want := range [][]int{nil, {2}, {2, 4}, {2, 4, 0}, {2, 4, 0, 3}} {
+		got, err := ix.Selective("l", n)
+		if n == 0 {
+			if err == nil {
+				t.Errorf("no units: %v", got)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d units: %v, %v, not %v", n, got, err, want)
+		}
+	}
+	for _, layer := range []string{"l", "k"} {
+		if got, err := ix.Selective(layer, 5); err == nil {
+			t.Errorf("five units of %s: %v", layer, got)
+		}
+	}
+}

@@ -1,12 +1,15 @@
 package exemplar
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"gonum.org/v1/gonum/stat"
 
 	"lucigo/interp/near"
 )
@@ -148,6 +151,52 @@ func (ix *Index) Percentiles(layer string, unit int, percentiles ...float64) ([]
 		out = append(out, all[int(math.Round(p/100*float64(len(all)-1)))])
 	}
 	return out, nil
+}
+
+// Selective returns n units of a layer, the most selective first: those for which the mean of Top lies the
+// most standard deviations of Random above its mean; of equal ones the smaller number. Units that respond
+// alike to every image are left out.
+func (ix *Index) Selective(layer string, n int) ([]int, error) {
+	l, _, err := ix.find(layer, 0)
+	if err != nil {
+		return nil, err
+	}
+	type ranked struct {
+		unit  int
+		above float64
+	}
+	var units []ranked
+	for u := range l.Units {
+		top, err := ix.Top(layer, u)
+		if err != nil {
+			return nil, err
+		}
+		random, err := ix.Random(layer, u)
+		if err != nil {
+			return nil, err
+		}
+		mean, sd := stat.PopMeanStdDev(values(random), nil)
+		if above := (stat.Mean(values(top), nil) - mean) / sd; above > 0 {
+			units = append(units, ranked{u, above})
+		}
+	}
+	if n < 1 || n > len(units) {
+		return nil, fmt.Errorf("%d units of layer %q: of its %d, %d respond to some images more than to others", n, layer, l.Units, len(units))
+	}
+	slices.SortStableFunc(units, func(a, b ranked) int { return cmp.Compare(b.above, a.above) })
+	var out []int
+	for _, r := range units[:n] {
+		out = append(out, r.unit)
+	}
+	return out, nil
+}
+
+func values(examples []Example) []float64 {
+	var out []float64
+	for _, e := range examples {
+		out = append(out, e.Value)
+	}
+	return out
 }
 
 // find returns a layer, and the number of one of its units among all.

@@ -13,6 +13,7 @@ import (
 	"lucigo/models/dataset"
 	"lucigo/models/googlenet"
 	"lucigo/models/imagenet"
+	"lucigo/models/inception5h"
 	"lucigo/models/scenes"
 )
 
@@ -30,16 +31,26 @@ type Subject struct {
 	Masks [][]float64
 }
 
-// networks are the networks by name, and whether they were trained on scenes.
+// pictures is what a network was trained on.
+type pictures int
+
+const (
+	photographs pictures = iota // logits in an order of their own
+	imageNet                    // photographs, logits in the order of package imagenet
+	drawn                       // scenes
+)
+
+// networks are the networks by name.
 var networks = map[string]struct {
-	open   func(ctx context.Context) (*interp.Model, error)
-	scenes bool
+	open    func(ctx context.Context) (*interp.Model, error)
+	trained pictures
 }{
-	"scenes":         {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, true},
-	"scenes-robust":  {func(context.Context) (*interp.Model, error) { return scenes.Robust() }, true},
-	"scenes-allconv": {func(context.Context) (*interp.Model, error) { return scenes.AllConv() }, true},
-	"scenes-dense":   {func(context.Context) (*interp.Model, error) { return scenes.Dense() }, true},
-	"googlenet":      {googlenet.Model, false},
+	"scenes":         {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, drawn},
+	"scenes-robust":  {func(context.Context) (*interp.Model, error) { return scenes.Robust() }, drawn},
+	"scenes-allconv": {func(context.Context) (*interp.Model, error) { return scenes.AllConv() }, drawn},
+	"scenes-dense":   {func(context.Context) (*interp.Model, error) { return scenes.Dense() }, drawn},
+	"googlenet":      {googlenet.Model, imageNet},
+	"inception5h":    {inception5h.Model, photographs},
 }
 
 // Networks returns the names that Network takes.
@@ -68,11 +79,11 @@ func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
 	case n < 1:
 		return s, fmt.Errorf("%d images", n)
 	case folder != "":
-		err = s.photographs(ctx, folder, n)
-	case networks[name].scenes:
+		err = s.read(ctx, folder, n, networks[name].trained == imageNet)
+	case networks[name].trained == drawn:
 		err = s.draw(n)
 	default:
-		err = fmt.Errorf("%s looks at photographs: give a folder of them, as in -p images=FOLDER", name)
+		err = noFolder(name)
 	}
 	if err != nil {
 		return s, err
@@ -95,15 +106,25 @@ func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
 	return s, nil
 }
 
-// photographs takes the first n photographs of a folder.
-func (s *Subject) photographs(ctx context.Context, folder string, n int) error {
+func noFolder(name string) error {
+	return fmt.Errorf("%s looks at photographs: give a folder of them, as in -p images=FOLDER", name)
+}
+
+// short is the shorter side of photographs of which an image of size×size is cut: 256 for 224.
+func short(size int) int { return size * 8 / 7 }
+
+// read takes the first n photographs of a folder. Named is whether file names may tell their classes.
+func (s *Subject) read(ctx context.Context, folder string, n int, named bool) error {
 	h, w, _ := s.Model.Input()
-	f := dataset.Folder{Dir: folder, Height: h, Width: w, Short: h * 8 / 7} // 256 for 224
+	f := dataset.Folder{Dir: folder, Height: h, Width: w, Short: short(h)}
 	for p, err := range f.Batches(ctx, n) {
 		if err != nil {
 			return err
 		}
 		s.Images = p.Images
+		if !named {
+			return nil
+		}
 		classes := make([]int, p.N)
 		for i, file := range p.Files {
 			c, err := imagenet.ClassOf(file)

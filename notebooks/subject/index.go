@@ -1,0 +1,73 @@
+package subject
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/exemplar"
+	"lucigo/models/dataset"
+	"lucigo/models/scenes"
+	"lucigo/notebooks/show"
+)
+
+// Data opens a network by its name, and the images to which its units may be asked to respond: all
+// photographs of a folder, or, if folder is empty, n scenes that no network was trained on.
+func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemplar.Source, error) {
+	m, err := Network(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, w, _ := m.Input()
+	switch {
+	case folder != "":
+		src, err := dataset.Folder{Dir: folder, Height: h, Width: w, Short: short(h)}.Numbered()
+		return m, src, err
+	case n < 1:
+		return nil, nil, fmt.Errorf("%d images", n)
+	case networks[name].trained != drawn:
+		return nil, nil, noFolder(name)
+	case h != w:
+		return nil, nil, fmt.Errorf("scenes are square, and %s takes images of %d×%d", m, h, w)
+	}
+	return m, scenes.Stream{Seed: unseen, N: n, Size: h}, nil
+}
+
+// Index returns which images of a data set excite each unit of some layers most. The data set is scanned
+// once, under a line that says how far it is; the index is kept in the folder exemplar of LUCIGO_CACHE, and
+// later calls read it from there, or scan on where one was broken off.
+func Index(ctx context.Context, m *interp.Model, src exemplar.Source, layers ...string) (*exemplar.Index, error) {
+	cache, err := engine.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	print, err := m.Fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	of := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %q", print, src, src.Len(), layers))
+	path := filepath.Join(cache, "exemplar", fmt.Sprintf("%x.index", of[:16]))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("no place for the index: %w; set LUCIGO_CACHE to a directory of your own", err)
+	}
+	line := show.Progress{Title: fmt.Sprintf("what %s responds to", m.Name()), Total: src.Len()}
+	var shown error
+	ix, err := exemplar.Scan{Layers: layers, Path: path, Progress: func(p exemplar.Progress) {
+		shown = errors.Join(shown, line.Set(p.Done, note(p)))
+	}}.Run(ctx, m, src)
+	return ix, errors.Join(err, shown, line.Close())
+}
+
+func note(p exemplar.Progress) string {
+	s := fmt.Sprintf("%.0f a second, %v left", p.Rate, p.Left.Round(time.Second))
+	if p.Unreadable > 0 {
+		s += fmt.Sprintf(", %d unreadable", p.Unreadable)
+	}
+	return s
+}

@@ -1,0 +1,81 @@
+package subject_test
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lucigo/notebooks/subject"
+)
+
+// What was scanned once is read again; another data set has an index of its own.
+func TestIndexIsKept(t *testing.T) {
+	ctx := context.Background()
+	if _, err := subject.Open(ctx, "scenes", "", 1); err != nil { // the backend, from where it is
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	t.Setenv("LUCIGO_CACHE", cache)
+	index := func(n int) string {
+		m, src, err := subject.Data(ctx, "scenes", "", n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ix, err := subject.Index(ctx, m, src, "logits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		best, err := ix.Top("logits", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done, total := ix.Scanned(); done != n || total != n {
+			t.Errorf("%d of %d images, of %d", done, total, n)
+		}
+		return best[0].Name
+	}
+	files := func() map[string]time.Time {
+		all := map[string]time.Time{}
+		paths, err := filepath.Glob(filepath.Join(cache, "exemplar", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[path] = info.ModTime()
+		}
+		return all
+	}
+	first, kept := index(40), files()
+	if again := index(40); first != again || !maps.Equal(files(), kept) || len(kept) != 1 {
+		t.Errorf("first %s, %v, and then %s, %v", first, kept, again, files())
+	}
+	if index(64); len(files()) != 2 {
+		t.Errorf("indexes %v of two data sets", files())
+	}
+}
+
+func TestData(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name, folder string
+		n            int
+		want         string
+	}{
+		{"scene", "", 4, "near it"},
+		{"scenes", "", 0, "0 images"},
+		{"scenes", t.TempDir(), 4, "photograph"},
+	} {
+		_, _, err := subject.Data(ctx, c.name, c.folder, c.n)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
