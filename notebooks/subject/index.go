@@ -17,10 +17,14 @@ import (
 	"lucigo/notebooks/show"
 )
 
-// Data opens a network by its name, and the images to which its units may be asked to respond: all
+// Data opens a network by its name or file, and the images to which its units may be asked to respond: all
 // photographs of a folder, or, if folder is empty, n scenes that no network was trained on.
 func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemplar.Source, error) {
-	m, err := Network(ctx, name)
+	net, err := find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := net.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,7 +35,7 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemp
 		return m, src, err
 	case n < 1:
 		return nil, nil, fmt.Errorf("%d images", n)
-	case networks[name].trained != drawn:
+	case net.trained != drawn:
 		return nil, nil, noFolder(name)
 	case h != w:
 		return nil, nil, fmt.Errorf("scenes are square, and %s takes images of %d×%d", m, h, w)

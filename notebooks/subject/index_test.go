@@ -71,6 +71,8 @@ func TestData(t *testing.T) {
 	}{
 		{"scene", "", 4, "near it"},
 		{"scenes", "", 0, "0 images"},
+		{"absent.caffemodel", "", 4, "absent.caffemodel"},
+		{"absent.pb", "", 4, "absent.pb"},
 		{"scenes", t.TempDir(), 4, "photograph"},
 	} {
 		_, _, err := subject.Data(ctx, c.name, c.folder, c.n)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"lucigo/interp"
@@ -40,11 +41,13 @@ const (
 	drawn                       // scenes
 )
 
-// networks are the networks by name.
-var networks = map[string]struct {
+// network is one that a notebook can look at.
+type network struct {
 	open    func(ctx context.Context) (*interp.Model, error)
 	trained pictures
-}{
+}
+
+var networks = map[string]network{
 	"scenes":         {func(context.Context) (*interp.Model, error) { return scenes.Standard() }, drawn},
 	"scenes-robust":  {func(context.Context) (*interp.Model, error) { return scenes.Robust() }, drawn},
 	"scenes-allconv": {func(context.Context) (*interp.Model, error) { return scenes.AllConv() }, drawn},
@@ -53,24 +56,51 @@ var networks = map[string]struct {
 	"inception5h":    {inception5h.Model, photographs},
 }
 
+// files are networks in files, by the ends of their names.
+var files = map[string]struct {
+	open    func(path string) (*interp.Model, error)
+	trained pictures
+}{
+	".safetensors": {googlenet.Open, imageNet},
+	".caffemodel":  {googlenet.OpenCaffe, imageNet},
+	".pb":          {inception5h.Open, photographs},
+	".zip":         {inception5h.Open, photographs},
+}
+
 // Networks returns the names that Network takes.
 func Networks() []string { return slices.Sorted(maps.Keys(networks)) }
 
-// Network opens a network by its name.
+// Network opens a network by its name, or by a file of its weights: .safetensors and .caffemodel are BVLC
+// GoogLeNet's, .pb and .zip are inception5h's.
 func Network(ctx context.Context, name string) (*interp.Model, error) {
-	n, ok := networks[name]
-	if !ok {
-		return nil, near.Error("network", name, Networks())
+	n, err := find(name)
+	if err != nil {
+		return nil, err
 	}
 	return n.open(ctx)
 }
 
-// Open opens a network by its name, and n images: the first photographs of a folder, or, if folder is
+func find(name string) (network, error) {
+	if f, ok := files[filepath.Ext(name)]; ok {
+		return network{func(context.Context) (*interp.Model, error) { return f.open(name) }, f.trained}, nil
+	}
+	n, ok := networks[name]
+	if !ok {
+		return n, near.Error("network", name, Networks())
+	}
+	return n, nil
+}
+
+// Open opens a network by its name or file, and n images: the first photographs of a folder, or, if folder is
 // empty, scenes that no network was trained on. The images are asked about what they show, where that is
 // known: of scenes always, of photographs by file names such as n02391049_zebra.jpg, and otherwise about
 // what the network says of them.
 func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
-	m, err := Network(ctx, name)
+	net, err := find(name)
+	if err != nil {
+		return Subject{}, err
+	}
+	m, err := net.open(ctx)
 	if err != nil {
 		return Subject{}, err
 	}
@@ -79,8 +109,8 @@ func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
 	case n < 1:
 		return s, fmt.Errorf("%d images", n)
 	case folder != "":
-		err = s.read(ctx, folder, n, networks[name].trained == imageNet)
-	case networks[name].trained == drawn:
+		err = s.read(ctx, folder, n, net.trained == imageNet)
+	case net.trained == drawn:
 		err = s.draw(n)
 	default:
 		err = noFolder(name)
