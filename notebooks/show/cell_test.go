@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 		},
 	}
 	maps.Copy(parts, dreams)
+	maps.Copy(parts, progressions)
 	celltest.Main(m, parts)
 }
 

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type Progress struct {
 	done        int
 	note        string
 	stale       bool // done and note are newer than what is shown
+	problem     error
 }
 
 // Set says that so many steps are done, with a word on how it goes, which may be "". Its error says that
@@ -39,14 +41,26 @@ func (p *Progress) Set(done int, note string) error {
 	return p.show()
 }
 
+// Step is Set without a word, for work that also says how many steps there are, as featvis.Render.Progress
+// does. Its errors are Close's.
+func (p *Progress) Step(done, of int) {
+	p.mu.Lock()
+	p.Total = of
+	p.mu.Unlock()
+	err := p.Set(done, "")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problem = cmp.Or(p.problem, err)
+}
+
 // Close shows the last state where it is not yet shown.
 func (p *Progress) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.stale {
-		return nil
+		return p.problem
 	}
-	return p.show()
+	return cmp.Or(p.problem, p.show())
 }
 
 // begin starts the clock. A notebook shows the line at once.

@@ -5,45 +5,8 @@ import (
 	"testing"
 
 	"lucigo/interp"
-	"lucigo/interp/featvis"
 	"lucigo/interp/interptest"
 )
-
-func TestProgression(t *testing.T) {
-	x := interptest.ImagesOf(2, 6, 5, 3, 1)
-	frames := []featvis.Frame{
-		{Step: 0, Images: x, Score: []float64{.125, -1}},
-		{Step: 48, Images: x, Score: []float64{12345, 2}},
-		{Step: 2048, Images: x, Score: []float64{3, 4}},
-	}
-	html, err := Progression{Title: "a <b>", Rows: []string{"unit 11", nasty}, Frames: frames}.HTML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := read(t, html)
-	if len(got.pictures) != 6 || got.count["tr"] != 3 {
-		t.Errorf("%d pictures in %d rows", len(got.pictures), got.count["tr"])
-	}
-	for _, want := range []string{"a <b>", "step 0", "step 48", "step 2048", "unit 11", "0.125"} {
-		if !strings.Contains(got.text, want) {
-			t.Errorf("no %q in %q", want, got.text)
-		}
-	}
-	if alt := got.pictures[1].alt; !strings.HasPrefix(alt, "unit 11, step 48") {
-		t.Errorf("second picture is of %q", alt)
-	}
-	short := frames[1]
-	short.Images = x.Slice(0, 1)
-	for _, bad := range []Progression{
-		{}, {Frames: frames, Rows: []string{"one"}}, {Frames: []featvis.Frame{frames[0], short}},
-		{Frames: []featvis.Frame{{Images: interp.Images{N: 1, H: 2, W: 2, C: 3}}}},
-		{Frames: []featvis.Frame{{Images: interptest.ImagesOf(1, 2, 2, 2, 1), Score: []float64{1}}}},
-	} {
-		if err := bad.Show(); err == nil {
-			t.Errorf("%d frames, rows %q: no error", len(bad.Frames), bad.Rows)
-		}
-	}
-}
 
 func TestSpectrum(t *testing.T) {
 	examples := func(n int, values ...float64) Examples { return Examples{interptest.ImagesOf(n, 4, 4, 3, 1), values} }
