@@ -55,6 +55,40 @@ func (w *jupyterStackTraceMapperWriter) flush() {
 	}
 `},
 
+	// An interrupt while a cell compiles must end the compiler, and the cell must not run. (One that comes while it
+	// runs ends the program; that is GoNB's own doing.)
+	{"internal/dispatcher/dispatcher.go", "\t\t\tmsg.Kernel().CallInterruptSubscribers()\n",
+		"\t\t\tmsg.Kernel().Interrupted.Store(true)\n\t\t\tmsg.Kernel().CallInterruptSubscribers()\n"},
+	{"internal/goexec/execcode.go", "\toutput, err := cmd.CombinedOutput()\n",
+		"\toutput, err := outputUntilInterrupt(msg.Kernel(), cmd)\n" +
+			"\tif msg.Kernel().Interrupted.Load() {\n\t\treturn errors.New(\"interrupted while compiling\")\n\t}\n"},
+	{"internal/goexec/interrupt.go", "", `package goexec
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+
+	"github.com/janpfeifer/gonb/internal/kernel"
+)
+
+// outputUntilInterrupt is cmd.CombinedOutput, which an interrupt of the kernel ends, or keeps from starting.
+func outputUntilInterrupt(k *kernel.Kernel, cmd *exec.Cmd) ([]byte, error) {
+	if k.Interrupted.Load() {
+		return nil, nil
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	id := k.SubscribeInterrupt(func(kernel.SubscriptionId) { cmd.Process.Signal(os.Interrupt) })
+	defer k.UnsubscribeInterrupt(id)
+	err := cmd.Wait()
+	return out.Bytes(), err
+}
+`},
+
 	// stop_on_error: after a cell that fails, the requests already waiting must be answered "aborted", not run. So "Run
 	// All" stops at the first failing cell, and at an interrupt.
 	{"internal/dispatcher/dispatcher.go",

@@ -3,7 +3,9 @@ package headless
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -242,6 +244,33 @@ func TestInterrupt(t *testing.T) {
 	cancel2()
 	if _, err := Run(done, codeCells("x"), Options{Kernel: k}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before the start: %v", err)
+	}
+}
+
+// TestInterruptCompiling: a limit that ends while the cell compiles keeps it from running, and the next one runs.
+func TestInterruptCompiling(t *testing.T) {
+	for name, source := range map[string]string{"program": "%%\nfmt.Println(\"ran\")", "test": "%test\nfunc TestA(t *testing.T) {\n\tfmt.Println(\"ran\")\n}"} {
+		k, err := jupyter.Start(t.Context(), command(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Stop()
+		execute := func(r jupyter.Request) (jupyter.Reply, string, error) {
+			var all strings.Builder
+			r.OnMessage = func(typ string, content json.RawMessage) error {
+				fmt.Fprintf(&all, "%s %s\n", typ, content)
+				return nil
+			}
+			reply, err := k.Execute(t.Context(), r)
+			return reply, all.String(), err
+		}
+		reply, all, err := execute(jupyter.Request{Code: source, Limit: time.Millisecond})
+		if !errors.Is(err, jupyter.ErrLimit) || reply.Status != "error" || strings.Contains(all, "stream") || !strings.Contains(all, "interrupted while compiling") {
+			t.Errorf("%s: %+v, %v:\n%s", name, reply, err, all)
+		}
+		if reply, all, err := execute(jupyter.Request{Code: source}); err != nil || reply.Status != "ok" || !strings.Contains(all, "ran") {
+			t.Errorf("%s, afterwards: %+v, %v:\n%s", name, reply, err, all)
+		}
 	}
 }
 

@@ -9,10 +9,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -166,7 +168,10 @@ func seed(root, name, dir string) error {
 func link(realGo string, args []string) (int, error) {
 	withFlags := func(flags string) []string { return slices.Concat(args[:1], []string{"-ldflags=" + flags}, args[1:]) }
 	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		cmd := exec.Command(realGo, withFlags("-w -linkmode=internal")...)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		cmd := exec.CommandContext(ctx, realGo, withFlags("-w -linkmode=internal")...)
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It stops behind the package that it compiles.
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err == nil || errors.As(err, &exit) && !linkFailed(string(out)) {

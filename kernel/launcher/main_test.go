@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/modfile"
 )
@@ -163,5 +165,38 @@ func TestStandIn(t *testing.T) {
 	cmd.Env = append(os.Environ(), "LUCIGO_GO=")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "LUCIGO_GO") {
 		t.Errorf("outside of a kernel: %v, %s", err, out)
+	}
+}
+
+// TestStandInInterrupted: an interrupt of the stand-in reaches the go command that compiles a cell.
+func TestStandInInterrupted(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("elsewhere the stand-in becomes the go command")
+	}
+	dir := t.TempDir()
+	script, started := filepath.Join(dir, "go"), filepath.Join(dir, "started")
+	write(t, script, "#!/bin/sh\ntrap 'exit 5' INT\n: > '"+started+"'\nfor i in $(seq 500); do sleep 0.05; done\n")
+	if err := os.Chmod(script, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Args = []string{"go", "build", "-o", "x"}
+	cmd.Env = append(os.Environ(), "LUCIGO_GO="+script)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for ctx.Err() == nil {
+		if _, err := os.Stat(started); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 5 {
+		t.Errorf("interrupted: %v, want exit status 5, the go command's own", cmd.ProcessState)
 	}
 }
