@@ -1,11 +1,13 @@
 // Package measure has numbers that say something of a saliency map: where its mass lies, how ragged it
-// is, and how much two maps agree.
+// is, and how much two maps agree; of a filter: how oriented and how colourful it is; and of the images that
+// excite a unit: how much they have in common.
 //
-// Every function takes plain numbers, one a pixel, row by row, such as interp.Maps.Magnitude and
+// Functions of maps take plain numbers, one a pixel, row by row, such as interp.Maps.Magnitude and
 // interp.Maps.Mean return.
 package measure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -27,6 +29,24 @@ func Mass(m []float64, mask []float64) (float64, error) {
 		}
 	}
 	return inside / all, nil
+}
+
+// Strongest is the mask of the given share of a map's pixels, in [0, 1], that have the largest magnitudes:
+// 1 there and 0 elsewhere. A part of a pixel counts as one; of equal pixels the first are taken.
+func Strongest(m []float64, share float64) ([]float64, error) {
+	if !(share >= 0 && share <= 1) {
+		return nil, fmt.Errorf("a share of %g is not between 0 and 1", share)
+	}
+	order := make([]int, len(m))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(math.Abs(m[j]), math.Abs(m[i])) })
+	mask := make([]float64, len(m))
+	for _, i := range order[:int(math.Ceil(share*float64(len(m))))] {
+		mask[i] = 1
+	}
+	return mask, nil
 }
 
 // Variation is the local variation of a map of the given width: the mean difference between neighbours,
