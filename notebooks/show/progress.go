@@ -33,6 +33,10 @@ type Progress struct {
 func (p *Progress) Set(done int, note string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.set(done, note)
+}
+
+func (p *Progress) set(done int, note string) error {
 	p.begin()
 	p.done, p.note, p.stale = done, note, true
 	if now := time.Now(); now.Before(p.next) && (done != p.Total || p.Total == 0) {
@@ -41,16 +45,15 @@ func (p *Progress) Set(done int, note string) error {
 	return p.show()
 }
 
-// Step is Set without a word, for work that also says how many steps there are, as featvis.Render.Progress
-// does. Its errors are Close's.
-func (p *Progress) Step(done, of int) {
-	p.mu.Lock()
-	p.Total = of
-	p.mu.Unlock()
-	err := p.Set(done, "")
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.problem = cmp.Or(p.problem, err)
+// Part returns what counts the steps of part i of n parts of equal length, 0 for the first, with a word on
+// it, as featvis.Render.Progress does. Errors are Close's.
+func (p *Progress) Part(i, n int, note string) func(done, of int) {
+	return func(done, of int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.Total = n * of
+		p.problem = cmp.Or(p.problem, p.set(i*of+done, note))
+	}
 }
 
 // Close shows the last state where it is not yet shown.

@@ -16,7 +16,7 @@ import (
 // each image's score underneath.
 //
 //	line := show.Progress{Title: "optimised"}
-//	r := featvis.Render{Progress: line.Step}
+//	r := featvis.Render{Progress: line.Part(0, 1, "")}
 //	frames := must.M1(show.Progression{Rows: units, Frames: r.Frames(ctx, m, o)}.Show())
 //	must.M(line.Close())
 type Progression struct {

@@ -135,12 +135,12 @@ func TestProgressionErrors(t *testing.T) {
 var progressions = map[string]func() error{
 	"progression": func() error {
 		line := Progress{Title: "optimised"}
-		line.Step(0, 2048)
+		line.Part(0, 2, "first")(0, 1024)
 		got, err := Progression{Title: "S9", Keep: []int{0, 4}, Frames: optimising(2, 60*time.Millisecond, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 2048)}.Show()
 		if err == nil && len(got) != 15 {
 			err = fmt.Errorf("%d frames", len(got))
 		}
-		line.Step(2048, 2048)
+		line.Part(1, 2, "second")(1000, 1024)
 		return errors.Join(err, line.Close())
 	},
 	"progression that ends early": func() error {
@@ -162,7 +162,7 @@ func TestProgressionInNotebook(t *testing.T) {
 		t.Fatalf("%v, printed %q", err, printed)
 	}
 	line, last := shown[0].DisplayID, shown[len(shown)-1]
-	if html := fmt.Sprint(last.Data["text/html"]); last.DisplayID != line || !strings.Contains(html, "optimised: 2048 of 2048") {
+	if html := fmt.Sprint(last.Data["text/html"]); last.DisplayID != line || !strings.Contains(html, "optimised: 2024 of 2048 · second") {
 		t.Errorf("the line ends as %s", html)
 	}
 	var columns []string
