@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -72,23 +73,27 @@ func (p Patches) window(field image.Rectangle) image.Rectangle {
 func (p Patches) Images() interp.Images {
 	x := interp.Images{N: p.Whole.N, C: p.Whole.C, Key: p.Whole.Key}
 	x.H, x.W = p.windows[0].Dy(), p.windows[0].Dx()
-	x.Pix = p.cut(p.Whole.Pix, .5)
+	x.Pix = p.cut(p.Whole.Pix, p.Whole.C, .5)
 	return x
 }
 
+// seen is the part of image n that the unit sees.
+func (p Patches) seen(n int) image.Rectangle {
+	e := p.Examples[n]
+	return p.Field.Rect(e.Row, e.Column).Intersect(image.Rect(0, 0, p.Whole.W, p.Whole.H))
+}
+
 // cut cuts the windows out of as many images, or maps of images; grey is what stands outside.
-func (p Patches) cut(pix []float64, grey float64) []float64 {
+func (p Patches) cut(pix []float64, channels int, grey float64) []float64 {
 	var out []float64
-	size := p.Whole.Size()
 	for n, window := range p.windows {
-		e := p.Examples[n]
-		seen := p.Field.Rect(e.Row, e.Column).Intersect(image.Rect(0, 0, p.Whole.W, p.Whole.H))
+		seen := p.seen(n)
 		for y := window.Min.Y; y < window.Max.Y; y++ {
 			for x := window.Min.X; x < window.Max.X; x++ {
-				for c := range p.Whole.C {
+				for c := range channels {
 					v := grey
 					if (image.Point{X: x, Y: y}).In(seen) {
-						v = pix[n*size+(y*p.Whole.W+x)*p.Whole.C+c]
+						v = pix[((n*p.Whole.H+y)*p.Whole.W+x)*channels+c]
 					}
 					out = append(out, v)
 				}
@@ -96,6 +101,50 @@ func (p Patches) cut(pix []float64, grey float64) []float64 {
 		}
 	}
 	return out
+}
+
+// Crop returns maps of the whole images cut as the patches are, with 0 outside.
+func (p Patches) Crop(m interp.Maps) (interp.Maps, error) {
+	if m.N != p.Whole.N || m.H != p.Whole.H || m.W != p.Whole.W || m.C < 1 || len(m.Pix) != m.N*m.H*m.W*m.C {
+		return m, fmt.Errorf("%d maps of %d×%d×%d with %d numbers are none of %d images of %d×%d", m.N, m.H, m.W, m.C, len(m.Pix), p.Whole.N, p.Whole.H, p.Whole.W)
+	}
+	m.Pix = p.cut(m.Pix, m.C, 0)
+	m.H, m.W = p.windows[0].Dy(), p.windows[0].Dx()
+	return m, nil
+}
+
+// Cover returns the whole images with parts of the patches made middle grey: those pixels at which a mask, one
+// for each patch and as large, is above a half.
+func (p Patches) Cover(masks [][]float64) (interp.Images, error) {
+	x := p.Whole
+	x.Pix = slices.Clone(x.Pix)
+	if len(masks) != x.N {
+		return x, fmt.Errorf("%d masks for %d patches", len(masks), x.N)
+	}
+	for n, mask := range masks {
+		window, seen := p.windows[n], p.seen(n)
+		if len(mask) != window.Dx()*window.Dy() {
+			return x, fmt.Errorf("mask %d has %d pixels, and the patch %d×%d", n, len(mask), window.Dy(), window.Dx())
+		}
+		for i, v := range mask {
+			at := window.Min.Add(image.Pt(i%window.Dx(), i/window.Dx()))
+			if v <= .5 || !at.In(seen) {
+				continue
+			}
+			for c := range x.C {
+				x.Pix[((n*x.H+at.Y)*x.W+at.X)*x.C+c] = .5
+			}
+		}
+	}
+	return x, nil
+}
+
+// Responses returns what the unit, at the place of each example, says of other images in their stead.
+func (p Patches) Responses(ctx context.Context, m *interp.Model, x interp.Images) ([]float64, error) {
+	if x.N != len(p.Examples) {
+		return nil, fmt.Errorf("%d images in the stead of %d", x.N, len(p.Examples))
+	}
+	return m.Score(ctx, responses(p.Field.Layer, p.unit, p.Examples), x)
 }
 
 // Project returns the gradient of each single response at its image, cut as the patches are, with 0
@@ -106,9 +155,7 @@ func (p Patches) Project(ctx context.Context, m *interp.Model, rule layer.Rule) 
 	if err != nil {
 		return maps, err
 	}
-	maps.Pix = p.cut(maps.Pix, 0)
-	maps.H, maps.W = p.windows[0].Dy(), p.windows[0].Dx()
-	return maps, nil
+	return p.Crop(maps)
 }
 
 // responses is the objective of a unit at another position of each image.

@@ -170,6 +170,12 @@ func TestStrongest(t *testing.T) {
 			}
 		}
 	}
+	flat, _ := Strongest(make([]float64, 100), .5)
+	for i, v := range flat {
+		if (v == 1) != (i < 50) {
+			t.Fatalf("of a flat map pixel %d is %g", i, v)
+		}
+	}
 	for _, share := range []float64{-.1, 1.1, math.NaN()} {
 		if _, err := Strongest(m, share); err == nil {
 			t.Errorf("a share of %g was taken", share)
