@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	xdraw "golang.org/x/image/draw"
 
@@ -19,8 +20,13 @@ type Patches struct {
 	Title  string
 	Units  []Unit
 	Method any // of the projections, printed by fmt; nil where there are none
-	Across int // units in a row; 0 means 3
-	Size   int // of a unit's patches together, as in Figure
+
+	// Strips lays out each unit's patches in a row of its own, under a row of their projections, as
+	// Springenberg et al., arXiv:1412.6806, print them; otherwise they are squares side by side.
+	Strips bool
+
+	Across int // units in a row; 0 means 3, and 1 of strips
+	Size   int // of a unit's patches together, as in Figure; of strips 0 means 864
 }
 
 // Unit is a unit of a network with its best patches, up to nine or so, the best first.
@@ -49,7 +55,8 @@ func (p Patches) HTML() (string, error) {
 }
 
 // Figure returns the patches as a figure: for each unit a square of patches, row by row, and one of their
-// projections. Projections are drawn in colour around middle grey, each on a scale of its own.
+// projections, or a strip of both. Projections are drawn in colour around middle grey, each on a scale of
+// its own.
 func (p Patches) Figure() (Figure, error) {
 	if len(p.Units) == 0 {
 		return Figure{}, fmt.Errorf("patches of no units")
@@ -57,12 +64,22 @@ func (p Patches) Figure() (Figure, error) {
 	if p.Across < 0 {
 		return Figure{}, fmt.Errorf("patches: %d units in a row", p.Across)
 	}
-	units := p.Across
+	projected := p.Units[0].Projections.N > 0
+	units, kinds, size := p.Across, []string{"patches"}, p.Size
+	switch {
+	case p.Strips && size == 0:
+		size = 864 // nine of 96
+	case !p.Strips && projected:
+		kinds = append(kinds, fmt.Sprint(p.Method))
+	}
 	if units == 0 {
 		units = min(3, len(p.Units))
+		if p.Strips {
+			units = 1
+		}
 	}
-	f := Figure{Title: p.Title, Size: p.Size}
-	projected := p.Units[0].Projections.N > 0
+	f := Figure{Title: p.Title, Size: size, Cells: [][]Cell{make([]Cell, units*len(kinds))}}
+	size = f.size()
 	var cells []Cell
 	for _, u := range p.Units {
 		if err := u.check(projected); err != nil {
@@ -72,24 +89,27 @@ func (p Patches) Figure() (Figure, error) {
 		if err != nil {
 			return f, fmt.Errorf("patches of %q: %w", u.Name, err)
 		}
-		cells = append(cells, Cell{Picture: square(patches), Caption: u.Name, Note: u.note("patches")})
+		if p.Strips {
+			what := "patches"
+			if projected {
+				what = fmt.Sprint(p.Method) + " above patches"
+			}
+			strip := tiled(append(projections, patches...), len(patches), size)
+			cells = append(cells, Cell{Picture: strip, Caption: u.Name, Note: u.note(what)})
+			continue
+		}
+		across := int(math.Ceil(math.Sqrt(float64(len(patches)))))
+		cells = append(cells, Cell{Picture: tiled(patches, across, size), Caption: u.Name, Note: u.note("patches")})
 		if projected {
-			cells = append(cells, Cell{Picture: square(projections), Note: u.note(fmt.Sprint(p.Method))})
+			cells = append(cells, Cell{Picture: tiled(projections, across, size), Caption: u.responses(), Note: u.note(kinds[1])})
 		}
 	}
-	a := 1
-	if projected {
-		a = 2
-	}
-	f.Cells = rows(cells, a*units)
-	for range units {
-		f.Columns = append(f.Columns, "patches")
-		if projected {
-			f.Columns = append(f.Columns, fmt.Sprint(p.Method))
-		}
+	f.Cells = rows(cells, units*len(kinds))
+	if !p.Strips {
+		f.Columns = slices.Repeat(kinds, units)
 	}
 	if projected {
-		l := Style{Palette: Grey, Signed: true}.Legend(a * units)
+		l := Style{Palette: Grey, Signed: true}.Legend(units * len(kinds))
 		l.Note = "projections, in colour: 0 in the middle; each from minus to plus percentile 99 of its magnitudes"
 		f.Legends = []Legend{l}
 	}
@@ -131,25 +151,37 @@ func (u Unit) tiles() (patches, projections []image.Image, err error) {
 	return patches, projections, nil
 }
 
-// note tells the responses, where they are known.
-func (u Unit) note(what string) string {
-	if s := u.Projections.Score; len(s) > 0 {
-		return fmt.Sprintf("%s of %s, responses %s to %s", what, u.Name, number.Text(s[0], 3), number.Text(s[len(s)-1], 3))
+// responses tells the range of the responses, where they are known.
+func (u Unit) responses() string {
+	s := u.Projections.Score
+	if len(s) == 0 {
+		return ""
 	}
-	return what + " of " + u.Name
+	return fmt.Sprintf("responses %s to %s", number.Text(s[0], 3), number.Text(s[len(s)-1], 3))
 }
 
-// square lays pictures of one size out in a square, row by row, with a gap between them. Large ones are
-// reduced, small ones enlarged by a whole factor, so that the gap stays narrow.
-func square(tiles []image.Image) image.Image {
-	const most, gap = 112, 2
-	across := int(math.Ceil(math.Sqrt(float64(len(tiles)))))
+// note says what a picture shows.
+func (u Unit) note(what string) string {
+	what += " of " + u.Name
+	if s := u.responses(); s != "" {
+		what += ", " + s
+	}
+	return what
+}
+
+// tiled lays pictures of one size out in rows, with a gap between them, at least width pixels across, so
+// that all such pictures are displayed in one width. Small ones are enlarged by a whole factor, and large
+// ones reduced to what a screen of high resolution can tell.
+func tiled(tiles []image.Image, across, width int) image.Image {
+	const gap = 2
 	down := (len(tiles) + across - 1) / across
 	w, h := tiles[0].Bounds().Dx(), tiles[0].Bounds().Dy()
-	if longer := max(w, h); longer > most {
-		w, h = max(1, w*most/longer), max(1, h*most/longer)
+	side := max(1, (width+gap+across-1)/across-gap)
+	if most := side * 3 / 2; w > most {
+		w, h = most, max(1, h*most/w)
 	} else {
-		w, h = w*max(1, 48/longer), h*max(1, 48/longer)
+		by := (side + w - 1) / w
+		w, h = w*by, h*by
 	}
 	out := image.NewRGBA(image.Rect(0, 0, across*(w+gap)-gap, down*(h+gap)-gap))
 	xdraw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, xdraw.Src)

@@ -110,6 +110,65 @@ func unit(seed uint64, n, h, w, c int) Unit {
 	return Unit{Name: nasty, Patches: x, Projections: m}
 }
 
+// check compares the tiles of a picture with the patches of a unit, or with its projections.
+func check(t *testing.T, picture image.Image, from image.Point, across, by int, u Unit, projections bool) {
+	t.Helper()
+	const gap = 2
+	x := u.Patches
+	for n := range x.N {
+		left, top := from.X+n%across*(x.W*by+gap), from.Y+n/across*(x.H*by+gap)
+		for i := range x.H * x.W {
+			for channel := range 3 {
+				j := i*x.C + channel*x.C/3
+				want := math.Round(255 * x.Pix[n*x.Size()+j])
+				if projections {
+					v := u.Projections.Map(n)
+					want = 127 + math.Round(127*min(max(v[j]/Style{}.largest(v), -1), 1))
+				}
+				got := at(picture, left+i%x.W*by+by/2, top+i/x.W*by+by-1)[channel]
+				if math.Abs(float64(got)-want) > 1 {
+					t.Fatalf("tile %d, projections %t, pixel %d: %d, want %g", n, projections, i, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Strips have a projection above each patch, and as many rows as units.
+func TestPatchesInStrips(t *testing.T) {
+	u := unit(8, 9, 16, 16, 3)
+	p := Patches{Units: []Unit{u, unit(9, 9, 64, 64, 3), unit(7, 4, 8, 8, 3)}, Method: method{3}, Strips: true}
+	f, err := p.Figure()
+	if err != nil || len(f.Cells) != 3 || len(f.Cells[0]) != 1 || f.Columns != nil {
+		t.Fatalf("%d rows, %v, %v", len(f.Cells), f.Columns, err)
+	}
+	const by, gap = 6, 2 // nine of 95 pixels make 864
+	picture := f.Cells[0][0].Picture
+	if size := picture.Bounds().Size(); size != image.Pt(9*16*by+8*gap, 2*16*by+gap) {
+		t.Fatalf("a strip of %v", size)
+	}
+	check(t, picture, image.Point{}, 9, by, u, true)
+	check(t, picture, image.Pt(0, 16*by+gap), 9, by, u, false)
+	html, err := p.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, html)
+	for _, picture := range page.pictures[:3] {
+		if picture.width != "864" || !strings.Contains(picture.alt, "SmoothGrad(N=3) above patches") {
+			t.Errorf("a strip %s wide: %s", picture.width, picture.alt)
+		}
+	}
+	p = Patches{Units: []Unit{{Name: "7", Patches: u.Patches}, {Name: "8", Patches: u.Patches}}, Strips: true, Across: 2, Size: 300}
+	f, err = p.Figure()
+	if err != nil || len(f.Cells[0]) != 2 || f.Cells[0][1].Note != "patches of 8" || f.Legends != nil {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if size := f.Cells[0][0].Picture.Bounds().Size(); size != image.Pt(9*16*2+8*gap, 16*2) { // not less than 300
+		t.Errorf("a strip of %v", size)
+	}
+}
+
 func TestPatches(t *testing.T) {
 	for _, c := range []int{1, 3} {
 		u := unit(3, 9, 7, 5, c)
@@ -121,35 +180,21 @@ func TestPatches(t *testing.T) {
 		if len(f.Cells) != 2 || len(f.Cells[0]) != 6 || f.Columns[1] != "SmoothGrad(N=3)" || f.Cells[1][3].Picture != nil {
 			t.Fatalf("%d rows of %d, %v", len(f.Cells), len(f.Cells[0]), f.Columns)
 		}
-		const by, gap = 6, 2 // 48 pixels hold 7 six times
+		// A figure of six columns has pictures 152 wide: 50 for each of three tiles, 5 pixels ten times.
+		const by, gap = 10, 2
 		for which, picture := range []image.Image{f.Cells[0][0].Picture, f.Cells[0][1].Picture} {
 			if size := picture.Bounds().Size(); size != image.Pt(3*5*by+2*gap, 3*7*by+2*gap) {
 				t.Fatalf("a square of %v", size)
 			}
-			for n := range 9 {
-				left, top := n%3*(5*by+gap), n/3*(7*by+gap)
-				for row := range 7 {
-					for column := range 5 {
-						for channel := range 3 {
-							i := (row*5+column)*c + channel*c/3
-							want := math.Round(255 * u.Patches.Pix[n*u.Patches.Size()+i])
-							if which == 1 {
-								largest := Style{}.largest(u.Projections.Map(n))
-								want = 127 + math.Round(127*min(max(u.Projections.Map(n)[i]/largest, -1), 1))
-							}
-							got := at(picture, left+column*by+by/2, top+row*by+by-1)[channel]
-							if math.Abs(float64(got)-want) > 1 {
-								t.Fatalf("picture %d, patch %d (%d, %d): %d, want %g", which, n, row, column, got, want)
-							}
-						}
-					}
-				}
-			}
+			check(t, picture, image.Point{}, 3, by, u, which == 1)
 			if at(picture, 5*by, 3) != [3]int{255, 255, 255} {
 				t.Error("no gap")
 			}
 		}
-		if size := f.Cells[0][4].Picture.Bounds().Size(); size != image.Pt(2*74+gap, 2*112+gap) {
+		if f.Cells[0][0].Caption != nasty || f.Cells[0][1].Caption != "responses 9 to 1" {
+			t.Errorf("under them %q and %q", f.Cells[0][0].Caption, f.Cells[0][1].Caption)
+		}
+		if size := f.Cells[0][4].Picture.Bounds().Size(); size != image.Pt(2*112+gap, 2*168+gap) { // half as much again as 75
 			t.Errorf("large patches in a square of %v", size)
 		}
 		html, err := p.HTML()
