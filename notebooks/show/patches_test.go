@@ -172,7 +172,7 @@ func TestPatchesInStrips(t *testing.T) {
 func TestPatches(t *testing.T) {
 	for _, c := range []int{1, 3} {
 		u := unit(3, 9, 7, 5, c)
-		p := Patches{Title: "best", Units: []Unit{u, unit(4, 9, 20, 20, c), unit(5, 4, 300, 200, c), unit(6, 1, 1, 1, c)}, Method: method{3}}
+		p := Patches{Title: "best", Units: []Unit{u, unit(4, 9, 7, 7, c), unit(5, 4, 300, 200, c), unit(6, 1, 1, 1, c)}, Method: method{3}}
 		f, err := p.Figure()
 		if err != nil {
 			t.Fatal(err)
@@ -203,6 +203,12 @@ func TestPatches(t *testing.T) {
 		}
 		if page := read(t, html); len(page.pictures) != 9 || !strings.Contains(page.text, `<script>alert("1")</script>`) || !strings.Contains(page.pictures[0].alt, "responses 9 to 1") {
 			t.Errorf("%d pictures: %s", len(page.pictures), page.pictures[0].alt)
+		} else {
+			for _, picture := range page.pictures[:8] {
+				if picture.width != "152" {
+					t.Errorf("a square is shown %s wide: %s", picture.width, picture.alt)
+				}
+			}
 		}
 	}
 	alone := Unit{Name: "7", Patches: interp.Images{N: 1, H: 2, W: 2, C: 1, Pix: make([]float64, 4)}}
