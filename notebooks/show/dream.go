@@ -49,7 +49,7 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 	if err != nil {
 		return nil, err
 	}
-	line := Progress{Title: d.Title}
+	line := Progress{Title: "dream"} // d.Title stands above the picture
 	id := ""
 	if cell.InNotebook() {
 		id = cell.ID()

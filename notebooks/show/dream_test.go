@@ -241,7 +241,7 @@ func TestDreamInNotebook(t *testing.T) {
 	if len(order) != 2 || len(shown) < 2+3 {
 		t.Fatalf("%d outputs, %d updates", len(order), len(shown))
 	}
-	if line := read(t, last[order[0]]); !strings.Contains(line.text, "a dream: 12 of 12 · octave 3 of 3 · ") || line.count["progress"] != 1 {
+	if line := read(t, last[order[0]]); !strings.Contains(line.text, "dream: 12 of 12 · octave 3 of 3 · ") || line.count["progress"] != 1 {
 		t.Errorf("the line ends as %q", line.text)
 	}
 	if got := read(t, last[order[1]]); len(got.pictures) != 3+1 || !strings.Contains(got.text, "octave 3") {
@@ -259,7 +259,7 @@ func TestDreamEndsEarly(t *testing.T) {
 	if len(got.pictures) != 1+1 || !strings.Contains(got.text, "octave 1") {
 		t.Errorf("%d pictures stay", len(got.pictures))
 	}
-	if line := fmt.Sprint(shown[len(shown)-2].Data["text/html"]); !strings.Contains(line, "a dream: 6 of 12 · octave 2 of 3") {
+	if line := fmt.Sprint(shown[len(shown)-2].Data["text/html"]); !strings.Contains(line, "dream: 6 of 12 · octave 2 of 3") {
 		t.Errorf("the line ends as %q", line)
 	}
 }
@@ -274,7 +274,7 @@ func ExampleDream() {
 	ends, err := Dream{Title: "a dream", Frames: frames}.Show()
 	fmt.Println(len(ends), err)
 	// Output:
-	// a dream: 1 of 1 · octave 1 of 1 · 0.0 s
+	// dream: 1 of 1 · octave 1 of 1 · 0.0 s
 	// a dream
 	// octave 1 1×2
 	// [picture] score 2 → 3
