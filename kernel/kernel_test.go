@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -212,6 +216,69 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestMain lets the test program be the command.
+func TestMain(m *testing.M) {
+	if os.Getenv("LUCIGO_TEST_COMMAND") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// testStops stops the command in mid-cell, in every way that a terminal does: it must be gone soon, with its kernel,
+// and leave the outputs so far.
+func testStops(t *testing.T) {
+	notebook := filepath.Join(t.TempDir(), "endless.ipynb")
+	flag := filepath.Join(t.TempDir(), "flag")
+	writeNotebook(t, notebook, code("%%\nfmt.Println(\"begin\")\ntime.Sleep(200*time.Millisecond)\nmust.M(os.WriteFile("+
+		strconv.Quote(flag)+", fmt.Appendln(nil, os.Getppid(), os.Getpid()), 0o666))\nfor {\n}"))
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		out := t.TempDir()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0], "run", notebook, "--out", out)
+		cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
+		r, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil { // Nobody reads what it prints.
+			t.Fatal(err)
+		}
+		var kernel, cell int
+		for ctx.Err() == nil {
+			b, _ := os.ReadFile(flag)
+			if _, err := fmt.Sscanln(string(b), &kernel, &cell); err == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if err := os.Remove(flag); err != nil {
+			t.Fatalf("%v: the cell does not begin: %v", sig, err)
+		}
+		begin := time.Now()
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if took := time.Since(begin); cmd.ProcessState.ExitCode() != exitInterrupted || took > 3*time.Second {
+			t.Errorf("%v: %v after %v", sig, cmd.ProcessState, took)
+		}
+		for name, pid := range map[string]int{"kernel": kernel, "cell": cell} {
+			if p, err := os.FindProcess(pid); err == nil && p.Signal(syscall.Signal(0)) == nil {
+				t.Errorf("%v: the %s, process %d, lives on", sig, name, pid)
+				p.Kill()
+			}
+		}
+		if b, err := os.ReadFile(filepath.Join(out, "endless.ipynb")); err != nil || !strings.Contains(string(b), `"begin\n"`) {
+			t.Errorf("%v: %v, in the executed notebook there is no output:\n%.3000s", sig, err, b)
+		}
+	}
+}
+
 // TestRunCommand runs notebooks from the command line's words to the files, on a machine where nothing is built yet.
 func TestRunCommand(t *testing.T) {
 	if testing.Short() {
@@ -256,4 +323,6 @@ func TestRunCommand(t *testing.T) {
 	if err := r.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+	t.Run("stops", testStops)
+	t.Run("lab", testLab)
 }

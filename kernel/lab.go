@@ -49,8 +49,9 @@ func (l *labCommand) Run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, program(env, "jupyter-lab"), args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(s.env, "JUPYTER_PREFER_ENV_PATH=1")
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // It ends its kernels.
-	cmd.WaitDelay = 5 * time.Second
+	ownGroup(cmd)                                                            // Ctrl-C is for this program: two signals at once keep Jupyter from ending its kernels.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // It ends them.
+	cmd.WaitDelay = 10 * time.Second                                         // It gives a kernel five.
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return nil // Ctrl-C is how one leaves it.

@@ -28,7 +28,12 @@ type commands struct {
 const exitInterrupted = 128 + int(syscall.SIGINT)
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // It is under nohup.
+		signals = append(signals, syscall.SIGHUP) // The terminal was closed.
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // Whoever reads our output may leave (| head): a write fails then, and that is all.
 	var c commands
 	k := kong.Parse(&c, kong.Name("go run ./kernel"), kong.ShortUsageOnError(),
 		kong.Description("Sets up, runs and examines the project's notebooks."),

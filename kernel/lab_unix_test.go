@@ -1,0 +1,65 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// testLab runs the lab command with a script in Jupyter's place, and types Ctrl-C: Jupyter gets one signal.
+func testLab(t *testing.T) {
+	env, err := labDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	jupyter := program(env, "jupyter-lab")
+	if err := os.MkdirAll(filepath.Dir(jupyter), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "log")
+	script := `#!/bin/sh
+log='` + log + `'
+trap 'echo interrupted >> "$log"' INT
+trap 'sleep 0.2; echo "terminated" >> "$log"; exit 0' TERM
+echo "$@" >> "$log"
+for i in $(seq 500); do sleep 0.05; done
+`
+	if err := os.WriteFile(jupyter, []byte(script), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "lab", "--no-browser", "--port", "1234")
+	cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
+	ownGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := func() string {
+		b, _ := os.ReadFile(log)
+		return string(b)
+	}
+	for !strings.Contains(read(), "\n") && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+	first, rest, _ := strings.Cut(read(), "\n")
+	if !strings.Contains(first, "--port 1234") || !strings.Contains(first, "--no-browser") || rest != "terminated\n" {
+		t.Errorf("Jupyter is started with %q, and gets %q", first, rest)
+	}
+	if _, err := os.Stat(filepath.Join(env, "share", "jupyter", "kernels", "lucigo", "kernel.json")); err != nil {
+		t.Error(err)
+	}
+}
