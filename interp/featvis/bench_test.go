@@ -35,7 +35,7 @@ func BenchmarkGoogLeNet(b *testing.B) {
 	}
 	defer w.finalize()
 	images := m.Tensor(interptest.Images(m, 1, 1))
-	a, _ := compose(Standard(), 0, 0, 0)
+	a, _ := w.view(0, 0, 0)
 	inverse := a.Inverse()
 	maps, back := m.Floats(a[:], 1, 6), m.Floats(inverse[:], 1, 6)
 	sumOf := func(y, x *Node) []*Node { return []*Node{Gradient(ReduceAllSum(Square(y)), x)[0]} }
@@ -65,7 +65,7 @@ func BenchmarkGoogLeNet(b *testing.B) {
 		return append(sumOf(y, a[0]), ReduceAllSum(y))
 	}, append([]*tensors.Tensor{w.parts[0].state[0]}, w.fixed...)...)
 	step("warp", nil, func(_ *interp.Net, a []*Node) []*Node {
-		y := warp(a[0], a[1], a[2], w.reach)
+		y := warp(a[0], a[1], a[2], w.Window, w.reach)
 		return append(sumOf(y, a[0]), ReduceAllSum(y))
 	}, images, maps, back)
 	step("update", nil, func(_ *interp.Net, a []*Node) []*Node {

@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"fmt"
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -44,12 +45,16 @@ func draw(t *testing.T, m *interp.Model, c Canvas, numbers, weights Array) (imag
 	return out[0], out[1]
 }
 
-// warped returns warp, and the derivative of Σ warp·weights.
-func warped(t *testing.T, m *interp.Model, x, maps, inverse, weights Array, reach int) (y, derivative []float64) {
+// warped returns warp, or straight where reach is 0, and the derivative of Σ warp·weights.
+func warped(t *testing.T, m *interp.Model, x, maps, inverse, weights Array, window [2]int, reach int) (y, derivative []float64) {
 	t.Helper()
-	key := map[int]string{3: "warp 3", 4: "warp 4", 5: "warp 5", 6: "warp 6"}[reach]
-	out := compute(t, m, key, func(a []*Node) []*Node {
-		y := warp(a[0], a[1], a[2], reach)
+	out := compute(t, m, fmt.Sprintf("warp %d %d", reach, window), func(a []*Node) []*Node {
+		var y *Node
+		if reach == 0 {
+			y = straight(a[0], a[1], window)
+		} else {
+			y = warp(a[0], a[1], a[2], window, reach)
+		}
 		return []*Node{y, Gradient(ReduceAllSum(Mul(y, a[3])), a[0])[0]}
 	}, x, maps, inverse, weights)
 	return out[0], out[1]
@@ -78,6 +83,24 @@ func dead() *interp.Model {
 	return m
 }
 
+// open is a small network that takes images of any size.
+func open() *interp.Model {
+	return interptest.Model("open", func(s *model.Scope, x *Node) *Node {
+		x = layer.At("mixed", layer.ReLU(layer.Conv(s.In("mixed"), AddScalar(MulScalar(x, 4), -2), 6, layer.Square(3, 2, 1))))
+		return layer.Dense(s.In("logits"), ReduceMean(x, 1, 2), 3)
+	}, [3]int{12, 12, 3}, 3, 1)
+}
+
+// weighted is the sum of what the network sees, each number with its weight.
+func weighted(weights []float64) interp.Objective {
+	return interp.NewObjective("weighted", "weighted", []interp.Arg{interp.Floats(weights)}, func(p *layer.Pass, a []*Node) *Node {
+		if p.Images.Shape().Size() != p.Images.Shape().Dim(0)*len(weights) {
+			return sum(p.Images) // a frame's images, of which nothing is asked
+		}
+		return sum(Mul(p.Images, BroadcastToShape(Reshape(a[0], append([]int{1}, p.Images.Shape().Dimensions[1:]...)...), p.Images.Shape())))
+	})
+}
+
 // parabola is an objective whose best image is known: −Σ(x − level)².
 func parabola(level float64) interp.Objective {
 	return interp.NewObjective("parabola", "parabola", []interp.Arg{interp.Float(level)}, func(p *layer.Pass, a []*Node) *Node {
@@ -88,6 +111,6 @@ func parabola(level float64) interp.Objective {
 // alikeObjective is Diversity's term, as if it were a score.
 func alikeObjective(d Diversity) interp.Objective {
 	return interp.NewObjective("alike", "alike "+d.Layer, nil, func(p *layer.Pass, _ []*Node) *Node {
-		return BroadcastToDims(Reshape(d.alike(p), 1), p.Images.Shape().Dim(0))
+		return d.alike(p, p.Images.Shape().Dim(0))
 	})
 }

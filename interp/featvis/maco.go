@@ -3,6 +3,7 @@ package featvis
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -12,8 +13,8 @@ import (
 // MaCo optimises only the phases of an image's spectrum, whose magnitudes stay those of photographs:
 // Fel et al., "Unlocking feature visualization for deeper networks with magnitude constrained
 // optimization", arXiv:2306.06805. The image has mean 0 and standard deviation 1 before Colours and a
-// sigmoid make it colours. (The paper shows the network random crops and noise; here that is the
-// transformations' business.)
+// sigmoid make it colours. The paper's authors show the network 32 windows of an image at every step,
+// with noise: see Crop, Render.Looks and Render.Noise.
 type MaCo struct {
 	Magnitude Spectrum // zero: 1/max(f, 1/longest side) in every channel
 	Colours   Colours
@@ -29,7 +30,8 @@ func (p MaCo) String() string {
 }
 
 // Canvas implements Parametrisation: the array is the phases, [c, h, ⌊w/2⌋+1], uniform over the circle at
-// the start.
+// the start. Magnitudes are kept, up to a common factor and but for the mean and the frequencies (at most
+// three) that are their own mirror images: of those a real image has the cosine.
 func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 	if err := positive(h, w, c); err != nil {
 		return Canvas{}, err
@@ -39,6 +41,12 @@ func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 		return Canvas{}, err
 	}
 	half := w/2 + 1
+	both := slices.Clone(magnitude) // mirror images are equal in a real image: where both are given, take their mean
+	for i := range magnitude {
+		if row, column := i/half%h, i%half; column == (w-column)%w {
+			magnitude[i] = (both[i] + both[i+((h-row)%h-row)*half]) / 2
+		}
+	}
 	across, down := inverseDFT(h, w)
 	return Canvas{
 		Form: "MaCo",
@@ -48,8 +56,9 @@ func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 				dst[i] = math.Pi * (2*s.Uniform(i) - 1)
 			}
 		},
-		Fixed: []Array{{Dims: []int{1, c, h, half}, Data: magnitude}, across, down, p.Colours.matrix(c)},
+		Fixed: []Array{{Dims: []int{1, c, h, half}, Data: magnitude}, across, down, p.Colours.matrix(c), mirror(h)},
 		Draw: func(phase *Node, fixed []*Node) *Node {
+			phase = hermitian(phase, fixed[4], w)
 			s := Concatenate([]*Node{Mul(Cos(phase), fixed[0]), Mul(Sin(phase), fixed[0])}, 3)
 			x := transform(s, fixed[1], fixed[2])
 			x = Sub(x, ReduceAndKeep(x, ReduceMean, 1, 2, 3))
@@ -58,4 +67,43 @@ func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 			return Sigmoid(colour(x, fixed[3]))
 		},
 	}, nil
+}
+
+// mirror is the matrix that keeps the first half of a column of phases, and makes of the rest the first
+// half's negatives, from the last to the second.
+func mirror(h int) Array {
+	m := Array{Dims: []int{h, h}, Data: make([]float64, h*h)}
+	for row := range h {
+		if row <= h/2 {
+			m.Data[row*h+row] = 1
+		} else {
+			m.Data[row*h+h-row] = -1
+		}
+	}
+	return m
+}
+
+// hermitian mirrors the phases, [N, C, h, ⌊w/2⌋+1], of the columns that hold the mirror images of their
+// own frequencies: the first, and of an even number w the last.
+func hermitian(phase, mirror *Node, w int) *Node {
+	half := phase.Shape().Dim(3)
+	columns := []*Node{}
+	put := func(from, to int, mirrored bool) {
+		if from >= to {
+			return
+		}
+		c := SliceAxis(phase, 3, AxisRange(from, to))
+		if mirrored {
+			c = Einsum("hk,nckw->nchw", mirror, c)
+		}
+		columns = append(columns, c)
+	}
+	last := half
+	if w%2 == 0 {
+		last--
+	}
+	put(0, 1, true)
+	put(1, last, false)
+	put(max(last, 1), half, true)
+	return Concatenate(columns, 3)
 }

@@ -85,28 +85,30 @@ func Blend(a, b interp.Objective, n int) interp.Objective {
 	return before.Mul(a).Plus(behind.Mul(b))
 }
 
-// Diversity asks the images of a batch to excite a part of the network in different ways. For each image
-// it subtracts from the score Weight/N times the sum, over the other images, of the cosine between
-// their Gram matrices at Layer: the products of all pairs of channels, summed over positions. The zero
-// value asks for nothing.
+// Diversity asks the images of a batch to excite a part of the network in different ways. From each image's
+// score it subtracts Weight times the size of that score, which is held fixed, times the mean of the
+// cosines between the image's Gram matrix at Layer and those of the others: the products of all pairs of
+// channels, summed over positions (and looks). A Weight of 1 gives a hundredth of the score for images
+// that are alike by a hundredth less, whatever the scale of the score. The zero value asks for nothing.
 type Diversity struct {
 	Layer  string
-	Weight float64 // 0: 100
+	Weight float64 // 0: 1
 }
 
 // String returns the name of the term, with its parameters.
 func (d Diversity) String() string { return fmt.Sprintf("diversity(%s, %g)", d.Layer, d.weight()) }
 
-func (d Diversity) weight() float64 { return or(d.Weight, 100) }
+func (d Diversity) weight() float64 { return or(d.Weight, 1) }
 
-// alike returns the sum over all pairs of images of the cosines, divided by N.
-func (d Diversity) alike(p *layer.Pass) *Node {
+// alike returns each of n images' mean cosine with the others, [n].
+func (d Diversity) alike(p *layer.Pass, n int) *Node {
 	h := p.Layer(d.Layer)
-	n, c := h.Shape().Dim(0), h.Shape().Dim(-1)
+	c := h.Shape().Dim(-1)
 	h = Reshape(h, n, -1, c)
 	gram := Reshape(Einsum("npc,npd->ncd", h, h), n, c*c)
 	norm := Sqrt(AddScalar(ReduceAndKeep(Square(gram), ReduceSum, 1), 1e-10))
 	gram = Div(gram, norm)
-	cosines := Einsum("ik,jk->ij", gram, gram)
-	return DivScalar(Sub(ReduceAllSum(cosines), ReduceAllSum(Square(gram))), float64(n))
+	cosines := ReduceSum(Einsum("ik,jk->ij", gram, gram), 1)
+	own := ReduceSum(Square(gram), 1)
+	return DivScalar(Sub(cosines, own), float64(max(n-1, 1)))
 }

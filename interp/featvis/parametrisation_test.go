@@ -186,52 +186,131 @@ func naiveDFT(x []float64, h, w int) []float64 {
 	return out
 }
 
-// MaCo's images have the magnitudes asked for, whatever the phases: up to a common factor, and but for
-// frequency 0 and those that are their own mirror images, of which a real image has the real part only.
-func TestLawMaCoKeepsMagnitudes(t *testing.T) {
-	const h, w = 7, 8
-	half := w/2 + 1
-	s := Spectrum{Name: "a test", C: 3, H: h, W: w, Magnitude: make([]float64, 3*h*half)}
+// MaCo's images are the inverse transforms of the magnitudes with the phases, summed over the whole
+// spectrum as it is defined, where the frequencies that are not held are mirror images of those that are.
+func TestLawMaCoBySlowDefinition(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Linear().On(e.Backend).Float64()
+		for _, size := range [][2]int{{5, 7}, {6, 4}, {4, 9}, {3, 1}, {4, 2}} {
+			h, w := size[0], size[1]
+			s := magnitudesOf(3, h, w)
+			p := MaCo{Magnitude: s}
+			if p.String() != "MaCo(magnitude of a test)" {
+				t.Errorf("%q", p)
+			}
+			c, err := p.Canvas(h, w, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			phases := startOf(c, 1)
+			got, _ := draw(t, m, c, phases, weightsFor(1, h, w, 3))
+			half := w/2 + 1
+			z := make([]float64, 3*h*w)
+			var mean, square float64
+			for i := range z {
+				channel, y, x := i/(h*w), i/w%h, i%w
+				for row := range h {
+					for column := range w {
+						r, k, sign := row, column, 1.0
+						if own := column == (w-column)%w; column >= half || own && row > h/2 {
+							r, k, sign = (h-row)%h, (w-column)%w, -1
+						}
+						at := (channel*h+r)*half + k
+						z[i] += symmetric(s, channel, r, k) * math.Cos(sign*phases.Data[at]+2*math.Pi*(float64(row*y)/float64(h)+float64(column*x)/float64(w)))
+					}
+				}
+				mean += z[i] / float64(len(z))
+			}
+			for i := range z {
+				z[i] -= mean
+				square += z[i] * z[i] / float64(len(z))
+			}
+			want := make([]float64, len(got))
+			for i := range want {
+				v := 0.0
+				for k := range 3 {
+					v += imageNet.Root[i%3][k] * z[k*h*w+i/3] / math.Sqrt(square)
+				}
+				want[i] = 1 / (1 + math.Exp(-v))
+			}
+			if d := interptest.Distance(got, want); !(d < 1e-9) {
+				t.Errorf("%d×%d: %g from the definition", h, w, d)
+			}
+		}
+	})
+}
+
+// magnitudesOf returns a spectrum without any order.
+func magnitudesOf(c, h, w int) Spectrum {
+	s := Spectrum{Name: "a test", C: c, H: h, W: w, Magnitude: make([]float64, c*h*(w/2+1))}
 	for i := range s.Magnitude {
-		s.Magnitude[i] = random.New(4, 4, 4).Uniform(i)
+		s.Magnitude[i] = .1 + random.New(4, 4, 4).Uniform(i)
 	}
-	p := MaCo{Magnitude: s}
-	if p.String() != "MaCo(magnitude of a test)" {
-		t.Errorf("%q", p)
-	}
-	c, err := p.Canvas(h, w, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := interptest.Linear().Float64()
-	pix, _ := draw(t, m, c, startOf(c, 1), weightsFor(1, h, w, 3))
-	x := interp.Images{N: 1, H: h, W: w, C: 3, Pix: pix}
+	return s
+}
+
+// keeps checks that an image has the magnitudes of a spectrum of its size, up to a factor and but for the
+// mean and the frequencies that are their own mirror images.
+func keeps(t *testing.T, x interp.Images, s Spectrum, magnitudes func(plane []float64, h, w int) []float64) {
+	t.Helper()
 	inverse, err := Colours{}.inverse()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var factor, mean, square float64
+	half := s.W/2 + 1
+	var factor, mean, square, worst float64
+	where := 0
 	for channel := range 3 {
 		z := plane(x, 0, channel, inverse)
 		for _, v := range z {
 			mean += v / float64(3*len(z))
 			square += v * v / float64(3*len(z))
 		}
-		for i, v := range naiveDFT(z, h, w) {
-			if k := i % half; k == 0 || 2*k == w {
+		got := magnitudes(z, s.H, s.W)
+		if factor == 0 {
+			factor = got[half+1] / symmetric(s, channel, 1, 1)
+		}
+		for i, v := range got {
+			row, column := i/half, i%half
+			if row == (s.H-row)%s.H && column == (s.W-column)%s.W {
 				continue
 			}
-			f := v / s.Magnitude[channel*h*half+i]
-			if factor == 0 {
-				factor = f
-			}
-			if math.Abs(f/factor-1) > 1e-9 {
-				t.Errorf("channel %d, frequency %d: %g of its magnitude, and the first %g", channel, i, f, factor)
+			if off := math.Abs(v/factor/symmetric(s, channel, row, column) - 1); off > worst {
+				worst, where = off, i
 			}
 		}
 	}
+	if !(worst < 1e-5) {
+		t.Errorf("magnitude (%d, %d) is off by %g of itself", where/half, where%half, worst)
+	}
 	if math.Abs(mean) > 1e-9 || math.Abs(square-1) > 1e-6 {
 		t.Errorf("mean %g, mean square %g", mean, square)
+	}
+}
+
+// symmetric returns a magnitude of a real image: that of its mirror image too, or, where both are given,
+// their mean.
+func symmetric(s Spectrum, channel, row, column int) float64 {
+	at := func(row int) float64 { return s.Magnitude[(channel*s.H+row)*(s.W/2+1)+column] }
+	if column == (s.W-column)%s.W {
+		return (at(row) + at((s.H-row)%s.H)) / 2
+	}
+	return at(row)
+}
+
+// Whatever the phases, and after steps that change them.
+func TestLawMaCoKeepsMagnitudes(t *testing.T) {
+	m := dead().Float64()
+	for _, size := range [][2]int{{7, 8}, {6, 5}} {
+		s := magnitudesOf(3, size[0], size[1])
+		r := Render{Image: MaCo{Magnitude: s}, Height: size[0], Width: size[1], Steps: 3, At: []int{0}, Rate: .3}
+		fs := frames(t, r, m, parabola(.7))
+		if slices.Equal(fs[0].Images.Pix, fs[1].Images.Pix) {
+			t.Error("the phases do not change")
+		}
+		for _, f := range fs {
+			keeps(t, f.Images, s, naiveDFT)
+		}
 	}
 }
 
@@ -380,6 +459,63 @@ func TestOracleMaCoSpectrum(t *testing.T) {
 	if slope < 1 || slope > 2 || slices.Max(energy[:]) > 3*slices.Min(energy[:]) {
 		t.Errorf("slope 1/f^%.2f, energy of the channels %.3g", slope, energy)
 	}
+}
+
+// An image of the spectrum that comes with the MaCo paper, at its own size, has its magnitudes.
+func TestOracleMaCoKeepsMagnitudes(t *testing.T) {
+	file, err := os.Open(filepath.Join(root(t), "../shared/data/oracles/xplique_maco/spectrum_decorrelated.npy"))
+	if err != nil {
+		t.Skipf("no oracle: %v", err)
+	}
+	defer file.Close()
+	s, err := ReadSpectrum("MaCo's", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Render{Image: MaCo{Magnitude: s}, Height: s.H, Width: s.W, Steps: 2, Views: None, WarmUp: -1, Rate: .3}
+	f, err := r.Final(ctx, dead().Float64(), parabola(.7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeps(t, f.Images, s, func(plane []float64, h, w int) []float64 {
+		rows := make([][]complex128, h)
+		for y := range rows {
+			for _, v := range plane[y*w:][:w] {
+				rows[y] = append(rows[y], complex(v, 0))
+			}
+			rows[y] = fft(rows[y])
+		}
+		out := make([]float64, h*(w/2+1))
+		for k := range w/2 + 1 {
+			var column []complex128
+			for y := range h {
+				column = append(column, rows[y][k])
+			}
+			for row, v := range fft(column) {
+				out[row*(w/2+1)+k] = cmplx.Abs(v)
+			}
+		}
+		return out
+	})
+}
+
+// fft is Cooley and Tukey's, of a power of two.
+func fft(x []complex128) []complex128 {
+	n := len(x)
+	if n == 1 {
+		return x
+	}
+	var even, odd []complex128
+	for i := 0; i < n; i += 2 {
+		even, odd = append(even, x[i]), append(odd, x[i+1])
+	}
+	even, odd = fft(even), fft(odd)
+	out := make([]complex128, n)
+	for k := range n / 2 {
+		turned := cmplx.Rect(1, -2*math.Pi*float64(k)/float64(n)) * odd[k]
+		out[k], out[k+n/2] = even[k]+turned, even[k]-turned
+	}
+	return out
 }
 
 // root returns the repository's root.

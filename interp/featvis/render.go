@@ -26,6 +26,19 @@ type Render struct {
 	// Height and Width are those of the images, 0: the network's input.
 	Height, Width int
 
+	// Window is the height and width of what the network sees of an image; zeros: the image's own. Views
+	// keep the image's middle in the window's: a larger window shows grey around the image, a smaller one
+	// only its middle, unless a Crop fits it in.
+	Window [2]int
+
+	// Looks is how often the network looks at each image in every step, through views of their own. The
+	// mean of the scores is climbed. 0: once.
+	Looks int
+
+	// Noise is the standard deviation of the normal noise that is added to what the network sees, in
+	// units of the image, whose range is 1; 0: none.
+	Noise float64
+
 	// N is the number of images; 0: as many as the objective has numbers for, or else 1.
 	N int
 
@@ -72,6 +85,7 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 		r.Views = Standard()
 	}
 	r.Height, r.Width, r.Rate = or(r.Height, h), or(r.Width, w), or(r.Rate, .05)
+	r.Window, r.Looks = or(r.Window, [2]int{r.Height, r.Width}), or(r.Looks, 1)
 	r.Steps, r.WarmUp = or(r.Steps, 2048), or(r.WarmUp, 16)
 	r.N = or(r.N, max(o.Images(), 1))
 	if r.Keys == nil {
@@ -87,6 +101,8 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 		return r, fmt.Errorf("objective %s is of each image's class, and an image made from noise has none: name it, as in objective.LogitOf(class)", o)
 	case r.N < 1 || r.Steps < 1 || !(r.Rate > 0) || math.IsInf(r.Rate, 0):
 		return r, fmt.Errorf("a rendering of %d images in %d steps at rate %g", r.N, r.Steps, r.Rate)
+	case r.Window[0] < 1 || r.Window[1] < 1 || r.Looks < 1 || !(r.Noise >= 0) || math.IsInf(r.Noise, 0):
+		return r, fmt.Errorf("%d looks through a window of %d×%d, with noise of %g", r.Looks, r.Window[0], r.Window[1], r.Noise)
 	case len(r.Keys) != r.N:
 		return r, fmt.Errorf("%d keys for %d images", len(r.Keys), r.N)
 	case slices.ContainsFunc(r.At, func(step int) bool { return step < 0 }):
@@ -110,6 +126,15 @@ func (r Render) String() string {
 	}
 	if r.Height != 0 || r.Width != 0 {
 		s = append(s, fmt.Sprintf("%d×%d", r.Height, r.Width))
+	}
+	if r.Window != [2]int{} {
+		s = append(s, fmt.Sprintf("window %d×%d", r.Window[0], r.Window[1]))
+	}
+	if r.Looks > 1 {
+		s = append(s, fmt.Sprintf("%d looks a step", r.Looks))
+	}
+	if r.Noise != 0 {
+		s = append(s, fmt.Sprintf("noise %g", r.Noise))
 	}
 	if r.Diversity.Layer != "" {
 		s = append(s, r.Diversity.String())
@@ -174,8 +199,9 @@ type work struct {
 	objective interp.Objective
 	canvas    Canvas
 	channels  int
-	size      int // images in a part
-	reach     int
+	size      int  // images in a part
+	upright   bool // no view turns the image
+	reach     int  // of the views, if some do
 	fixed     []*tensors.Tensor
 	parts     []part
 }
@@ -204,21 +230,10 @@ func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
 	if w.canvas, err = r.Image.Canvas(r.Height, r.Width, channels); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Image, err)
 	}
-	w.reach = 3 // the standard transformations'; a program for less would gain little
-	for step := range r.Steps {
-		for _, key := range r.Keys {
-			a, err := compose(r.Views, r.Seed, key, step)
-			if err != nil {
-				return nil, err
-			}
-			w.reach = max(w.reach, a.reach())
-		}
+	if err := w.survey(); err != nil {
+		return nil, err
 	}
-	const most = 8
-	if w.reach > most {
-		return nil, fmt.Errorf("%s: views that enlarge the image so that a pixel touches %d×%d others; at most %d×%[4]d", names(r.Views), w.reach, w.reach, most)
-	}
-	batch := m.Batch(interp.Images{N: r.N, H: r.Height, W: r.Width, C: channels})
+	batch := max(1, m.Batch(interp.Images{N: r.N, H: r.Window[0], W: r.Window[1], C: channels})/r.Looks)
 	if r.Diversity.Layer != "" {
 		batch = r.N // all of them must meet
 	}
@@ -237,6 +252,70 @@ func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
 		w.parts = append(w.parts, p)
 	}
 	return w, nil
+}
+
+// survey finds what the views of all looks ask of the program.
+func (w *work) survey() error {
+	w.upright, w.reach = true, 3 // the standard transformations'; a program for less would gain little
+	for step := range w.Steps {
+		for _, key := range w.Keys {
+			for look := range w.Looks {
+				a, err := w.view(key, step, look)
+				if err != nil {
+					return err
+				}
+				w.upright, w.reach = w.upright && a.upright(), max(w.reach, a.reach())
+			}
+		}
+	}
+	const most = 8
+	if !w.upright && w.reach > most {
+		return fmt.Errorf("%s: views that turn the image, and enlarge it so that a pixel touches %d×%[2]d others; at most %[3]d×%[3]d: leave out what turns or what enlarges",
+			names(w.Views), w.reach, most)
+	}
+	return nil
+}
+
+// view returns the map of one look at the image of a key.
+func (w *work) view(key uint64, step, look int) (Affine, error) {
+	at := Look{Height: w.Height, Width: w.Width, WindowH: w.Window[0], WindowW: w.Window[1]}
+	if w.Steps > 1 {
+		at.Done = float64(step) / float64(w.Steps-1)
+	}
+	return compose(w.Views, w.Seed, key, uint64(step*w.Looks+look), at)
+}
+
+// looks returns what the network is to see of a part at a step: the maps with their inverses, and, if
+// there is any, the noise.
+func (w *work) looks(p part, step int) ([]*tensors.Tensor, error) {
+	var maps []float64
+	each := w.Window[0] * w.Window[1] * w.channels
+	var noise []float64
+	if w.Noise > 0 {
+		noise = make([]float64, w.size*w.Looks*each)
+	}
+	for i := range w.size {
+		for look := range w.Looks {
+			a, err := w.view(w.key(p, i), step, look)
+			if err != nil {
+				return nil, err
+			}
+			inverse := a.Inverse()
+			maps = append(append(maps, a[:]...), inverse[:]...)
+			if w.Noise > 0 {
+				own := noise[(i*w.Looks+look)*each:][:each]
+				random.New(w.Seed, w.key(p, i), random.Hash(uint64(step*w.Looks+look), 0)).Normals(own)
+				for k := range own {
+					own[k] *= w.Noise
+				}
+			}
+		}
+	}
+	ts := []*tensors.Tensor{w.model.Floats(maps, w.size*w.Looks, 12)}
+	if w.Noise > 0 {
+		ts = append(ts, w.model.Floats(noise, w.size*w.Looks, w.Window[0], w.Window[1], w.channels))
+	}
+	return ts, nil
 }
 
 // key returns the key of image i of a part.
@@ -296,70 +375,77 @@ func (w *work) frame(ctx context.Context, step int) (Frame, error) {
 
 // step makes one step for all parts.
 func (w *work) step(ctx context.Context, step int) error {
-	s := w.program(step)
+	for i := range w.parts {
+		if _, err := w.climb(ctx, &w.parts[i], step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// climb makes one step for a part, and returns the scores of what the network saw.
+func (w *work) climb(ctx context.Context, p *part, step int) ([]float64, error) {
 	t := float64(step + 1)
 	rate := w.Rate * math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
 	sign := 1.0
 	if w.Minimise {
 		sign = -1
 	}
-	for i := range w.parts {
-		p := &w.parts[i]
-		maps := make([]float64, 0, w.size*12)
-		for image := range w.size {
-			a, err := compose(w.Views, w.Seed, w.key(*p, image), step)
-			if err != nil {
-				return err
-			}
-			inverse := a.Inverse()
-			maps = append(append(maps, a[:]...), inverse[:]...)
-		}
-		own := []*tensors.Tensor{w.model.Floats([]float64{rate, sign, w.Diversity.weight()}, 3), w.model.Floats(maps, w.size, 12)}
-		args := slices.Concat(p.state, own, w.fixed, p.args)
-		out, err := w.model.Run(ctx, s, args...)
-		if err != nil {
-			return err
-		}
-		finalize(own)
-		score, err := interp.Numbers(out[3])
-		if err != nil {
-			finalize(out)
-			return err
-		}
-		if i := slices.IndexFunc(score, func(v float64) bool { return math.IsNaN(v - v) }); i >= 0 {
-			finalize(out)
-			if _, err := w.frame(ctx, step); err != nil { // it knows why
-				return err
-			}
-			return fmt.Errorf("%s: step %d: the score of image %d as the network sees it is %g", w.objective, step, p.first+i, score[i])
-		}
-		finalize(append(p.state, out[3]))
-		p.state = out[:3]
+	looks, err := w.looks(*p, step)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	own := append([]*tensors.Tensor{w.model.Floats([]float64{rate, sign, w.Diversity.weight()}, 3)}, looks...)
+	out, err := w.model.Run(ctx, w.program(step), slices.Concat(p.state, own, w.fixed, p.args)...)
+	if err != nil {
+		return nil, err // and leave own: the device may still be at the step
+	}
+	finalize(own)
+	score, err := interp.Numbers(out[3])
+	if err != nil {
+		finalize(out)
+		return nil, err
+	}
+	if i := slices.IndexFunc(score, func(v float64) bool { return math.IsNaN(v - v) }); i >= 0 {
+		finalize(out)
+		if _, err := w.frame(ctx, step); err != nil { // it knows why
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s: step %d: the score of image %d as the network sees it is %g", w.objective, step, p.first+i, score[i])
+	}
+	finalize(append(p.state, out[3]))
+	p.state = out[:3]
+	return score, nil
 }
 
 // program is a step's graph: from the state to the next state, and the score of what the network saw.
 func (w *work) program(step int) interp.Step {
-	s := interp.Step{Key: fmt.Sprintf("climb %s from %s, %d views, reach %d, diversity of %q", w.objective.Form(), w.canvas.Form, len(w.Views), w.reach, w.Diversity.Layer)}
+	views := fmt.Sprintf("reach %d", w.reach)
+	if w.upright {
+		views = "upright"
+	}
+	s := interp.Step{Key: fmt.Sprintf("climb %s from %s, %d views, %s, window %d, %d looks, noise %t, diversity of %q",
+		w.objective.Form(), w.canvas.Form, len(w.Views), views, w.Window, w.Looks, w.Noise > 0, w.Diversity.Layer)}
 	if w.Minimise || step < w.WarmUp {
 		s.Rule = redirect{layer.Exact, w.Minimise}
 	}
 	s.Build = func(net *interp.Net, a []*Node) []*Node {
 		numbers, first, second := a[0], a[1], a[2]
 		scalar := func(i int) *Node { return Reshape(SliceAxis(a[3], 0, AxisElem(i))) }
-		maps := func(from int) *Node { return SliceAxis(a[4], 1, AxisRange(from, from+6)) }
-		fixed, args := a[5:5+len(w.fixed)], a[5+len(w.fixed):]
-
-		seen := w.canvas.Draw(numbers, fixed)
-		if len(w.Views) > 0 {
-			seen = warp(seen, maps(0), maps(6), w.reach)
+		maps, rest := a[4], a[5:]
+		var noise *Node
+		if w.Noise > 0 {
+			noise, rest = rest[0], rest[1:]
 		}
-		pass := net.Pass(seen, nil)
-		score := w.objective.Score(pass, args)
+		fixed, args := rest[:len(w.fixed)], rest[len(w.fixed):]
+
+		pass := net.Pass(w.seen(w.canvas.Draw(numbers, fixed), maps, noise), nil)
+		score := w.objective.Score(pass, w.each(args))
+		score = ReduceMean(Reshape(score, w.size, w.Looks), 1)
 		climb := Mul(ReduceAllSum(score), scalar(1))
 		if w.Diversity.Layer != "" {
-			climb = Sub(climb, Mul(w.Diversity.alike(pass), scalar(2)))
+			alike := Mul(StopGradient(Abs(score)), w.Diversity.alike(pass, w.size))
+			climb = Sub(climb, Mul(ReduceAllSum(alike), scalar(2)))
 		}
 		g := Gradient(climb, numbers)[0]
 		first = Add(MulScalar(first, beta1), MulScalar(g, 1-beta1))
@@ -369,4 +455,42 @@ func (w *work) program(step int) interp.Step {
 		return []*Node{numbers, first, second, score}
 	}
 	return s
+}
+
+// seen returns what the network sees, all looks at the first image first.
+func (w *work) seen(images, maps, noise *Node) *Node {
+	images = repeated(images, w.Looks)
+	side := func(i int) *Node { return SliceAxis(maps, 1, AxisRange(i, i+6)) }
+	switch {
+	case len(w.Views) == 0 && w.Window == [2]int{w.Height, w.Width}: // as they are
+	case w.upright:
+		images = straight(images, side(0), w.Window)
+	default:
+		images = warp(images, side(0), side(6), w.Window, w.reach)
+	}
+	if noise != nil {
+		images = Add(images, noise)
+	}
+	return images
+}
+
+// each returns an objective's arguments for all looks: vectors of whole numbers are one for each image.
+func (w *work) each(args []*Node) []*Node {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if a.Rank() == 1 && a.DType().IsInt() {
+			args[i] = repeated(a, w.Looks)
+		}
+	}
+	return args
+}
+
+// repeated repeats each entry of x, [N, …], n times.
+func repeated(x *Node, n int) *Node {
+	if n == 1 {
+		return x
+	}
+	dims := x.Shape().Dimensions
+	x = BroadcastToDims(ExpandAxes(x, 1), slices.Concat(dims[:1], []int{n}, dims[1:])...)
+	return Reshape(x, slices.Concat([]int{dims[0] * n}, dims[1:])...)
 }

@@ -8,13 +8,20 @@ import (
 	"lucigo/interp/random"
 )
 
-// Transformation changes at random, from step to step and from image to image, where the network looks
-// at the image. All of a step's are composed into one map, and the image is sampled once.
+// Transformation changes at random, from look to look, where the network looks at the image. All of a
+// look's are composed into one map, and the image is sampled once.
 type Transformation interface {
 	fmt.Stringer
 
-	// Draw draws one map from a stream that is used for nothing else.
-	Draw(s random.Stream) Affine
+	// Draw draws the map of a look from a stream that is used for nothing else.
+	Draw(s random.Stream, at Look) Affine
+}
+
+// Look is one look of the network at an image.
+type Look struct {
+	Height, Width    int     // of the image
+	WindowH, WindowW int     // of what the network sees
+	Done             float64 // how much of the optimisation is done: 0 at the first step, 1 at the last
 }
 
 // Affine is a map from places of what the network sees to places of the image, both in pixels right of
@@ -48,7 +55,7 @@ type Jitter struct {
 func (j Jitter) String() string { return fmt.Sprintf("jitter %d", or(j.Pixels, 8)) }
 
 // Draw implements Transformation.
-func (j Jitter) Draw(s random.Stream) Affine {
+func (j Jitter) Draw(s random.Stream, _ Look) Affine {
 	d := or(j.Pixels, 8)
 	if d < 0 {
 		return Affine{math.NaN()}
@@ -71,7 +78,7 @@ func (s Scale) String() string {
 }
 
 // Draw implements Transformation.
-func (s Scale) Draw(r random.Stream) Affine {
+func (s Scale) Draw(r random.Stream, _ Look) Affine {
 	s = s.defaults()
 	by := s.Low + (s.High-s.Low)*r.Uniform(0)
 	if !(s.Low > 0) || s.High < s.Low {
@@ -90,12 +97,55 @@ type Rotate struct {
 func (t Rotate) String() string { return fmt.Sprintf("rotate ±%g°", or(t.Degrees, 10)) }
 
 // Draw implements Transformation.
-func (t Rotate) Draw(s random.Stream) Affine { return turn(or(t.Degrees, 10) * (2*s.Uniform(0) - 1)) }
+func (t Rotate) Draw(s random.Stream, _ Look) Affine {
+	return turn(or(t.Degrees, 10) * (2*s.Uniform(0) - 1))
+}
 
 // turn returns the map of a picture that is turned clockwise: what is seen at v was at v turned back.
 func turn(degrees float64) Affine {
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
 	return Affine{cos, sin, 0, -sin, cos, 0}
+}
+
+// Crop enlarges a window of random size and place until it fills what the network sees, as the MaCo
+// paper's authors do (arXiv:2306.06805; the numbers are those of their implementation, Xplique). The
+// window's sides are a part of the image's that is normal about a mean, which goes evenly from First at
+// the first step to Last at the last, but not below 0.05 or above 1. Its middle is normal about the
+// image's. What lies beyond the image is grey.
+type Crop struct {
+	First, Last float64 // both 0: 0.5 and 0.05
+	SD          float64 // standard deviation of the part; 0: 0.05
+	Off         float64 // that of the middle's place, across and down, as a part of the sides; 0: 0.15
+}
+
+func (c Crop) defaults() Crop {
+	if c.First == 0 && c.Last == 0 {
+		c.First, c.Last = .5, .05
+	}
+	c.SD, c.Off = or(c.SD, .05), or(c.Off, .15)
+	return c
+}
+
+// String returns the transformation's name and parameters.
+func (c Crop) String() string {
+	c = c.defaults()
+	return fmt.Sprintf("crops of %g–%g ± %g at ±%g", c.First, c.Last, c.SD, c.Off)
+}
+
+// Draw implements Transformation.
+func (c Crop) Draw(s random.Stream, at Look) Affine {
+	c = c.defaults()
+	if !(c.First > 0 && c.Last > 0 && c.SD >= 0 && c.Off >= 0) {
+		return Affine{math.NaN()}
+	}
+	var normal [3]float64
+	s.Normals(normal[:])
+	part := min(max(c.First+(c.Last-c.First)*at.Done+c.SD*normal[0], .05), 1)
+	h, w := float64(at.Height), float64(at.Width)
+	return Affine{
+		part * w / float64(at.WindowW), 0, c.Off * w * normal[1],
+		0, part * h / float64(at.WindowH), c.Off * h * normal[2],
+	}
 }
 
 // Standard returns the article's transformations: jitter by 8 pixels, scale by 0.9 to 1.1, rotation by up
@@ -109,11 +159,12 @@ func Standard() []Transformation {
 // None is no transformation: the network sees the image as it is.
 var None = []Transformation{}
 
-// compose draws the map of a step for one image: ts are applied to the image in order.
-func compose(ts []Transformation, seed, key uint64, step int) (Affine, error) {
+// compose draws the map of a look: ts are applied to the image in order. Sample tells the looks of an
+// image apart.
+func compose(ts []Transformation, seed, key, sample uint64, at Look) (Affine, error) {
 	m := Affine{1, 0, 0, 0, 1, 0}
 	for i, t := range ts {
-		a := t.Draw(random.New(seed, key, random.Hash(uint64(step), uint64(i)+1)))
+		a := t.Draw(random.New(seed, key, random.Hash(sample, uint64(i)+1)), at)
 		m = m.After(a)
 		for _, v := range append(a[:], a.Inverse()[0]) {
 			if math.IsNaN(v - v) {
@@ -123,6 +174,9 @@ func compose(ts []Transformation, seed, key uint64, step int) (Affine, error) {
 	}
 	return m, nil
 }
+
+// upright reports whether rows stay rows and columns columns.
+func (a Affine) upright() bool { return a[1] == 0 && a[3] == 0 }
 
 // reach is how many pixels, along an axis, of what the network sees can be touched by one pixel of the
 // image.
