@@ -15,12 +15,12 @@ import (
 // Patches are the parts of images that a unit saw when it gave the responses of some examples: its
 // receptive field at the position of each.
 type Patches struct {
-	Unit     string // names it
+	Unit     string // its name: that of the layer and the channel
+	Channel  int    // of the layer
 	Examples []Example
 	Whole    interp.Images // the images of the examples
 	Field    interp.ReceptiveField
 
-	unit    int
 	windows []image.Rectangle // what Images shows of each image: one size, parts may lie outside
 }
 
@@ -28,7 +28,7 @@ type Patches struct {
 // exact one of that unit, which in a layer of several branches may be less than the layer's. An image that
 // is not the one that was scanned is an error.
 func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit int, examples []Example) (Patches, error) {
-	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Examples: examples, unit: unit}
+	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Channel: unit, Examples: examples}
 	var batches []interp.Images
 	for _, e := range examples {
 		if e.Image < 0 || e.Image >= src.Len() {
@@ -144,14 +144,14 @@ func (p Patches) Responses(ctx context.Context, m *interp.Model, x interp.Images
 	if x.N != len(p.Examples) {
 		return nil, fmt.Errorf("%d images in the stead of %d", x.N, len(p.Examples))
 	}
-	return m.Score(ctx, responses(p.Field.Layer, p.unit, p.Examples), x)
+	return m.Score(ctx, responses(p.Field.Layer, p.Channel, p.Examples), x)
 }
 
 // Project returns the gradient of each single response at its image, cut as the patches are, with 0
 // outside: under layer.Deconv the projection of Zeiler and Fergus, arXiv:1311.2901, under layer.Guided that
 // of Springenberg et al., arXiv:1412.6806; nil is layer.Exact. Score holds the responses.
 func (p Patches) Project(ctx context.Context, m *interp.Model, rule layer.Rule) (interp.Maps, error) {
-	maps, err := m.Gradient(ctx, responses(p.Field.Layer, p.unit, p.Examples), rule, p.Whole)
+	maps, err := m.Gradient(ctx, responses(p.Field.Layer, p.Channel, p.Examples), rule, p.Whole)
 	if err != nil {
 		return maps, err
 	}

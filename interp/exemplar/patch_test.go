@@ -31,6 +31,9 @@ func TestLawCover(t *testing.T) {
 	m := interptest.Branchy().Float64()
 	for _, layer := range []string{"conv1", "head"} {
 		p := best(t, m, layer)
+		if p.Channel != 1 || p.Unit != layer+" 1" {
+			t.Errorf("unit %d is called %q", p.Channel, p.Unit)
+		}
 		patches := p.Images()
 		var masks, all [][]float64
 		for n := range patches.N {

@@ -111,6 +111,9 @@ func (p Patches) Figure() (Figure, error) {
 	if projected {
 		l := Style{Palette: Grey, Signed: true}.Legend(units * len(kinds))
 		l.Note = "projections, in colour: 0 in the middle; each from minus to plus percentile 99 of its magnitudes"
+		if !p.Strips && p.Units[0].responses() != "" {
+			l.Note += "; underneath, the responses"
+		}
 		f.Legends = []Legend{l}
 	}
 	return f, nil
@@ -157,14 +160,14 @@ func (u Unit) responses() string {
 	if len(s) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("responses %s to %s", number.Text(s[0], 3), number.Text(s[len(s)-1], 3))
+	return fmt.Sprintf("%s to %s", number.Text(s[0], 3), number.Text(s[len(s)-1], 3))
 }
 
 // note says what a picture shows.
 func (u Unit) note(what string) string {
 	what += " of " + u.Name
 	if s := u.responses(); s != "" {
-		what += ", " + s
+		what += ", responses " + s
 	}
 	return what
 }

@@ -191,7 +191,7 @@ func TestPatches(t *testing.T) {
 				t.Error("no gap")
 			}
 		}
-		if f.Cells[0][0].Caption != nasty || f.Cells[0][1].Caption != "responses 9 to 1" {
+		if f.Cells[0][0].Caption != nasty || f.Cells[0][1].Caption != "9 to 1" || !strings.Contains(f.Legends[0].Note, "responses") {
 			t.Errorf("under them %q and %q", f.Cells[0][0].Caption, f.Cells[0][1].Caption)
 		}
 		if size := f.Cells[0][4].Picture.Bounds().Size(); size != image.Pt(2*112+gap, 2*168+gap) { // half as much again as 75
