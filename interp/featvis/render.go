@@ -73,7 +73,7 @@ type Render struct {
 type Frame struct {
 	Step   int           // steps done
 	Images interp.Images // as they are, not as the network last saw them
-	Score  []float64     // the objective of each image
+	Score  []float64     // the objective of each image, seen whole: made smaller if the window is smaller, and with grey around it if the window is larger
 }
 
 func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
@@ -350,28 +350,46 @@ func finalize(ts []*tensors.Tensor) {
 	}
 }
 
-// frame draws the images and scores them.
+// frame draws the images and scores them, seen whole.
 func (w *work) frame(ctx context.Context, step int) (Frame, error) {
 	f := Frame{Step: step, Images: interp.Images{N: w.N, H: w.Height, W: w.Width, C: w.channels, Key: slices.Clone(w.Keys)}}
-	s := interp.Step{Key: "draw " + w.canvas.Form, Build: func(_ *interp.Net, a []*Node) []*Node {
-		return []*Node{w.canvas.Draw(a[0], a[1:])}
+	seen := f.Images
+	seen.H, seen.W = w.Window[0], w.Window[1]
+	s := interp.Step{Key: fmt.Sprintf("draw %s through %d", w.canvas.Form, w.Window), Build: func(_ *interp.Net, a []*Node) []*Node {
+		images := w.canvas.Draw(a[0], a[2:])
+		if w.plain() {
+			return []*Node{images}
+		}
+		return []*Node{images, straight(images, a[1], w.Window)}
 	}}
+	scale := max(1, float64(w.Height)/float64(w.Window[0]), float64(w.Width)/float64(w.Window[1]))
+	whole := w.model.Floats(slices.Repeat([]float64{scale, 0, 0, 0, scale, 0}, w.size), w.size, 6)
 	for _, p := range w.parts {
-		out, err := w.model.Run(ctx, s, append([]*tensors.Tensor{p.state[0]}, w.fixed...)...)
+		out, err := w.model.Run(ctx, s, append([]*tensors.Tensor{p.state[0], whole}, w.fixed...)...)
 		if err != nil {
-			return Frame{}, err
+			return Frame{}, err // and leave whole: the device may still be at the step
 		}
-		pix, err := interp.Numbers(out[0])
+		for i, x := range []*interp.Images{&f.Images, &seen}[:len(out)] {
+			pix, err := interp.Numbers(out[i])
+			if err != nil {
+				finalize(out)
+				return Frame{}, err
+			}
+			x.Pix = append(x.Pix, pix[:(p.last-p.first)*x.Size()]...)
+		}
 		finalize(out)
-		if err != nil {
-			return Frame{}, err
-		}
-		f.Images.Pix = append(f.Images.Pix, pix[:(p.last-p.first)*f.Images.Size()]...)
+	}
+	whole.FinalizeAll()
+	if w.plain() {
+		seen = f.Images
 	}
 	var err error
-	f.Score, err = w.model.Score(ctx, w.objective, f.Images)
+	f.Score, err = w.model.Score(ctx, w.objective, seen)
 	return f, err
 }
+
+// plain is whether the network sees images of their own size.
+func (w *work) plain() bool { return w.Window == [2]int{w.Height, w.Width} }
 
 // step makes one step for all parts.
 func (w *work) step(ctx context.Context, step int) error {
@@ -462,7 +480,7 @@ func (w *work) seen(images, maps, noise *Node) *Node {
 	images = repeated(images, w.Looks)
 	side := func(i int) *Node { return SliceAxis(maps, 1, AxisRange(i, i+6)) }
 	switch {
-	case len(w.Views) == 0 && w.Window == [2]int{w.Height, w.Width}: // as they are
+	case len(w.Views) == 0 && w.plain(): // as they are
 	case w.upright:
 		images = straight(images, side(0), w.Window)
 	default:

@@ -123,10 +123,36 @@ func TestLawEveryRender(t *testing.T) {
 		m := open().On(e.Backend).Float64()
 		for i, r := range renders {
 			if inGo := e.Kind() == engine.Go; inGo || i == 0 {
-				laws(t, m, r, objective.LogitOf(1), inGo)
+				laws(t, m, r, objective.Channels("logits", 1, 2), inGo)
 			}
 		}
 	})
+}
+
+// A frame's score is of the image in the window: as it is, with grey around it, or made smaller to fit.
+func TestFrameScoreIsOfTheWholeImage(t *testing.T) {
+	m := interptest.Smooth().Float64() // whose dense layer takes images of one size
+	o := objective.LogitOf(1)
+	h, w, _ := m.Input()
+	for _, c := range []struct {
+		height, width int
+		scale         float64
+	}{{h, w, 1}, {h - 3, w - 2, 1}, {2 * h, 2 * w, 2}, {h, 3 * w, 3}} {
+		r := Render{Height: c.height, Width: c.width, Window: [2]int{h, w}, Views: None, Steps: 1, Image: Fourier{SD: 1}, N: 2}
+		f, err := r.Final(ctx, m, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Images.H != c.height || f.Images.W != c.width {
+			t.Fatalf("images of %d×%d, want %d×%d", f.Images.H, f.Images.W, c.height, c.width)
+		}
+		fit := slices.Repeat([]Affine{{c.scale, 0, 0, 0, c.scale, 0}}, 2)
+		seen := interp.Images{N: 2, H: h, W: w, C: 3, Pix: slowWarp(f.Images.Pix, 2, c.height, c.width, 3, fit, [2]int{h, w})}
+		want, err := m.Score(ctx, o, seen)
+		if err != nil || interptest.Distance(f.Score, want) > 1e-10 {
+			t.Errorf("%d×%d: scores %v, want %v, %v", c.height, c.width, f.Score, want, err)
+		}
+	}
 }
 
 // The score that is climbed is that of what the network sees: the images through the maps, as they are
