@@ -3,7 +3,6 @@ package featvis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -613,12 +612,4 @@ func TestRenderErrors(t *testing.T) {
 	if _, err := (Render{Steps: 2}).Final(ctx, bad, objective.LogitOf(0)); err == nil || !strings.Contains(err.Error(), "conv1") {
 		t.Errorf("with a weight that is NaN: %v", err)
 	}
-}
-
-func ExampleRender() {
-	fmt.Println(Render{})
-	fmt.Println(Render{Image: MaCo{}, Views: None, Steps: 256, WarmUp: -1, Diversity: Diversity{Layer: "mixed4a"}, Seed: 7})
-	// Output:
-	// Fourier(decay=1, σ=0.01), jitter 8, scale 0.9–1.1, rotate ±10°, jitter 4, Adam 0.05, 2048 steps, warm-up 16
-	// MaCo(magnitude of 1/f), no transformations, Adam 0.05, 256 steps, diversity(mixed4a, 1), seed 7
 }
