@@ -437,22 +437,28 @@ func TestNaN(t *testing.T) {
 	})
 }
 
-// Of equal maxima the first position counts, and a single NaN is not passed over.
-func TestLargest(t *testing.T) {
+// Of equal maxima the first position counts, whatever the number of positions, and a single NaN is not
+// passed over.
+func TestLawLargest(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
-		nan := float32(math.NaN())
-		for _, c := range []struct {
-			x, value []float32
-			at       []int32
-		}{
-			{[]float32{5, 1, 7, nan, 7, 3, -1, 2}, []float32{7, float32(math.Inf(1))}, []int32{1, 1}},
-			{[]float32{-3, 0, -2, 0, -2, 0, -9, 0}, []float32{-2, 0}, []int32{1, 0}},
-			{[]float32{nan, 1, 0, 1, 0, 9, 0, nan}, []float32{float32(math.Inf(1)), float32(math.Inf(1))}, []int32{0, 3}},
-		} {
+		for _, size := range [][2]int{{1, 1}, {1, 2}, {3, 5}, {4, 4}, {1, 17}, {7, 7}, {11, 13}, {1, 97}} {
+			const n, c = 3, 5
+			positions := size[0] * size[1]
+			x := make([]float32, n*positions*c)
+			for i := range x {
+				x[i] = float32(random.New(7, uint64(positions), 0).Intn(i, 4) - 2) // many are equal
+			}
+			nan := map[[2]int]int{} // images and channels, and where they are not numbers
+			if positions == 97 {
+				nan = map[[2]int]int{{0, 1}: 2, {1, 2}: 50, {2, 3}: 96}
+			}
+			for at, p := range nan {
+				x[(at[0]*positions+p)*c+at[1]] = float32(math.NaN())
+			}
 			out := MustExecOnceN(e.Backend, func(x *Node) []*Node {
 				value, at := largest(x)
 				return []*Node{value, at}
-			}, tensors.FromFlatDataAndDimensions(c.x, 1, 2, 2, 2))
+			}, tensors.FromFlatDataAndDimensions(x, n, size[0], size[1], c))
 			value, err := tensors.CopyFlatData[float32](out[0])
 			if err != nil {
 				t.Fatal(err)
@@ -461,8 +467,21 @@ func TestLargest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(value, c.value) || !slices.Equal(at, c.at) {
-				t.Errorf("%v: %v at %v, want %v at %v", c.x, value, at, c.value, c.at)
+			for i := range n {
+				for k := range c {
+					want, place := float32(math.Inf(-1)), 0
+					for p := range positions {
+						if v := x[(i*positions+p)*c+k]; v > want {
+							want, place = v, p
+						}
+					}
+					if p, ok := nan[[2]int{i, k}]; ok {
+						want, place = float32(math.Inf(1)), p
+					}
+					if value[i*c+k] != want || int(at[i*c+k]) != place {
+						t.Errorf("%v image %d, channel %d: %g at %d, want %g at %d", size, i, k, value[i*c+k], at[i*c+k], want, place)
+					}
+				}
 			}
 		}
 	})

@@ -189,12 +189,9 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) 
 	batches := make(chan pictures, 1)
 	go func() {
 		defer close(batches)
-		x := interp.Images{N: ix.head.Batch}
-		x.H, x.W, x.C = m.Input()
-		x.Pix = make([]float64, x.N*x.Size())
 		for _, r := range missing {
 			select {
-			case batches <- load(ctx, m, src, r, x):
+			case batches <- load(ctx, m, src, r, ix.head.Batch):
 			case <-ctx.Done():
 				return
 			}
@@ -241,41 +238,50 @@ type pictures struct {
 	fatal  error
 }
 
-// load reads a batch on all cores, by way of x. Images that cannot be read, and those behind the last, are
-// black: what is computed of a batch depends on nothing but the batch.
-func load(ctx context.Context, m *interp.Model, src Source, r Range, x interp.Images) pictures {
+// load reads a batch on all cores. Images that cannot be read, and those behind the last, are black: what is
+// computed of a batch depends on nothing but the batch.
+func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) pictures {
 	n := r.End - r.First
-	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n)}
-	clear(x.Pix)
+	h, w, c := m.Input()
+	precision := m.Floats([]float64{0}).DType()
+	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n),
+		tensor: tensors.FromShape(shapes.Make(precision, batch, h, w, c))}
 	fatal := make([]error, n)
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				p.idents[i].name = short(src.Name(r.First + i))
-				one, err := src.Image(ctx, r.First+i)
-				if err == nil {
-					err = one.Check()
+	err := p.tensor.MutableFlatData(func(pix any) {
+		for range min(n, runtime.GOMAXPROCS(0)) {
+			wait.Go(func() {
+				for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+					p.idents[i].name = short(src.Name(r.First + i))
+					one, err := src.Image(ctx, r.First+i)
+					if err == nil {
+						err = one.Check()
+					}
+					if err != nil {
+						p.errs[i] = err
+						continue
+					}
+					if one.N != 1 || one.H != h || one.W != w || one.C != c {
+						fatal[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it",
+							r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
+						continue
+					}
+					p.idents[i].key = one.Keyed().Key[0]
+					switch all := pix.(type) {
+					case []float32:
+						for j, v := range one.Pix {
+							all[i*one.Size()+j] = float32(v)
+						}
+					case []float64:
+						copy(all[i*one.Size():], one.Pix)
+					}
 				}
-				if err != nil {
-					p.errs[i] = err
-					continue
-				}
-				if one.N != 1 || one.H != x.H || one.W != x.W || one.C != x.C {
-					fatal[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it",
-						r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), x.H, x.W, x.C)
-					continue
-				}
-				p.idents[i].key = one.Keyed().Key[0]
-				copy(x.Pix[i*x.Size():], one.Pix)
-			}
-		})
-	}
-	wait.Wait()
-	if p.fatal = errors.Join(append(fatal, ctx.Err())...); p.fatal == nil {
-		p.tensor = m.Tensor(x)
-	}
+			})
+		}
+		wait.Wait()
+	})
+	p.fatal = errors.Join(append(fatal, err, ctx.Err())...)
 	return p
 }
 
@@ -338,15 +344,30 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 
 // largest returns, of a layer [N, H, W, C] or [N, C], the largest value of each channel over all positions,
 // [N, C], and the first position of it. NaN comes out as +Inf.
+//
+// The positions are cut into runs of one length, of which two may overlap, and the runs compared element by
+// element: XLA makes one loop of that, which reads x once. Its reductions read and write x five times; they
+// are left what remains, a sixteenth.
 func largest(x *Node) (value, at *Node) {
+	const runs = 16
 	n, c := x.Shape().Dim(0), x.Shape().Dim(-1)
 	x = Reshape(x, n, -1, c)
 	positions := x.Shape().Dim(1)
-	x = Where(NotEqual(x, x), BroadcastToShape(Infinity(x.Graph(), x.DType(), 1), x.Shape()), x)
-	value = ReduceMax(x, 1)
-	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, x.Shape().Dimensions...), 1)
-	behind := BroadcastToShape(Scalar(x.Graph(), dtypes.Int32, positions-1), place.Shape())
-	return value, ReduceMin(Where(Equal(x, Reshape(value, n, 1, c)), place, behind), 1)
+	length := (positions + runs - 1) / runs
+	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, length, c), 1)
+	all := func(v *Node) *Node { return BroadcastToShape(v, place.Shape()) }
+	from := func(start int) *Node { return all(Scalar(x.Graph(), dtypes.Int32, start)) }
+
+	v, start := Slice(x, AxisRange(), AxisRange(0, length)), from(0)
+	for i := length; i < positions; i += length {
+		first := min(i, positions-length)
+		run := Slice(x, AxisRange(), AxisRange(first, first+length))
+		larger := Or(GreaterThan(run, v), NotEqual(run, run)) // Max may pass over NaN
+		v, start = Where(larger, run, v), Where(larger, from(first), start)
+	}
+	v = Where(NotEqual(v, v), all(Infinity(x.Graph(), x.DType(), 1)), v)
+	value = ReduceMax(v, 1)
+	return value, ReduceMin(Where(Equal(v, Reshape(value, n, 1, c)), Add(start, place), from(positions)), 1)
 }
 
 // finite returns an error if a response is not a number. It turns −0 into 0.

@@ -231,14 +231,21 @@ func Fit(m image.Image, height, width, short int) *image.RGBA {
 
 func round(v float64) int { return int(v + .5) }
 
+// fraction are the values of a byte in [0, 1]: to look them up is faster than to divide.
+var fraction = func() (v [256]float64) {
+	for i := range v {
+		v[i] = float64(i) / 255
+	}
+	return v
+}()
+
 // cut writes the pixels of m, in [0, 1].
 func cut(pix []float64, m *image.RGBA) {
-	i := 0
 	for y := range m.Rect.Dy() {
 		row := m.Pix[y*m.Stride:][:4*m.Rect.Dx()]
-		for x := 0; x < len(row); x += 4 {
-			pix[i], pix[i+1], pix[i+2] = float64(row[x])/255, float64(row[x+1])/255, float64(row[x+2])/255
-			i += 3
+		for len(row) >= 4 && len(pix) >= 3 {
+			pix[0], pix[1], pix[2] = fraction[row[0]], fraction[row[1]], fraction[row[2]]
+			row, pix = row[4:], pix[3:]
 		}
 	}
 }
