@@ -14,7 +14,8 @@ import (
 // Fel et al., "Unlocking feature visualization for deeper networks with magnitude constrained
 // optimization", arXiv:2306.06805. The image has mean 0 and standard deviation 1 before Colours and a
 // sigmoid make it colours. The paper's authors show the network 32 windows of an image at every step,
-// with noise: see Crop, Render.Looks and Render.Noise.
+// with noise: see Crop, Render.Looks and Render.Noise. Phases are angles, so a Render.Rate is in radians a
+// step; in a few hundred steps 0.2 gets further than 0.05.
 type MaCo struct {
 	Magnitude Spectrum // zero: 1/max(f, 1/longest side) in every channel
 	Colours   Colours
