@@ -285,8 +285,8 @@ func (f Figure) foot(b *strings.Builder) error {
 			if err != nil {
 				return fmt.Errorf("a legend: %w", err)
 			}
-			const space = "&#160;"        // keeps the ends on the bar's line
-			percent := max(60/l.Span, 15) // of the columns, so that it shrinks with them
+			const space = "&#160;"                             // keeps the ends on the bar's line
+			percent := max(min(60, 14000/f.size())/l.Span, 15) // of the columns, so that it shrinks with them
 			fmt.Fprintf(b, `%s%s<img src="%s" width="%d%%" height="%d" alt="%s"/>%[2]s%[7]s<br/>`, text(l.Low), space, src,
 				percent, l.Bar.Bounds().Dy(), cell.Escape("colours from "+l.Low+" to "+l.High), text(l.High))
 		}

@@ -159,6 +159,9 @@ func TestPatchesInStrips(t *testing.T) {
 			t.Errorf("a strip %s wide: %s", picture.width, picture.alt)
 		}
 	}
+	if bar := page.pictures[3]; bar.width != "16%" { // 138 pixels, as under other figures
+		t.Errorf("the legend's bar is %s wide", bar.width)
+	}
 	p = Patches{Units: []Unit{{Name: "7", Patches: u.Patches}, {Name: "8", Patches: u.Patches}}, Strips: true, Across: 2, Size: 300}
 	f, err = p.Figure()
 	if err != nil || len(f.Cells[0]) != 2 || f.Cells[0][1].Note != "patches of 8" || f.Legends != nil {
