@@ -90,7 +90,7 @@ func (f Figure) HTML() (string, error) {
 			fmt.Fprintf(&b, `<th align="left" valign="bottom" style="text-align:left">%s</th>`, text(f.Corner))
 		}
 		for _, name := range f.Columns {
-			fmt.Fprintf(&b, `<th scope="col"%s valign="bottom">%s</th>`, place, heading(name))
+			fmt.Fprintf(&b, `<th scope="col"%svertical-align:bottom" valign="bottom">%s</th>`, place, heading(name))
 		}
 		b.WriteString(`</tr></thead>`)
 	}
@@ -101,7 +101,7 @@ func (f Figure) HTML() (string, error) {
 			fmt.Fprintf(&b, `<th scope="row" align="left" style="text-align:left">%s</th>`, heading(f.Rows[i]))
 		}
 		for j, c := range row {
-			fmt.Fprintf(&b, `<td%s valign="top">`, place)
+			fmt.Fprintf(&b, `<td%svertical-align:top" valign="top">`, place)
 			if c.Picture != nil {
 				if err := f.picture(&b, c, f.place(i, j)); err != nil {
 					return "", err
@@ -232,16 +232,17 @@ func (f Figure) place(i, j int) string {
 	return row + ", " + column
 }
 
-// alignment sets numbers to the right, and pictures in the middle of columns of one width.
+// alignment sets numbers to the right, and pictures in the middle of columns of one width: attributes of a
+// cell, of which the style is left open. (Jupyter's style sheets overrule valign, but not a style.)
 func (f Figure) alignment() string {
 	for _, row := range f.Cells {
 		for _, c := range row {
 			if c.Picture != nil {
-				return fmt.Sprintf(` width="%d" align="center" style="text-align:center"`, f.size()+2*padding)
+				return fmt.Sprintf(` width="%d" align="center" style="text-align:center;`, f.size()+2*padding)
 			}
 		}
 	}
-	return ` align="right" style="text-align:right"`
+	return ` align="right" style="text-align:right;`
 }
 
 func (f Figure) size() int {
