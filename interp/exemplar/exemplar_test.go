@@ -265,7 +265,7 @@ func TestMergeRefuses(t *testing.T) {
 	m := interptest.Branchy()
 	a := scan(t, Scan{K: 2, Batch: 4, Shards: 2}, m, data(m, 16))
 	for what, s := range map[string]Scan{
-		"another K":            {K: 3, Batch: 4, Shard: 1, Shards: 2},
+		"another K: 2, not 3":  {K: 3, Batch: 4, Shard: 1, Shards: 2},
 		"another Batch":        {K: 2, Batch: 2, Shard: 1, Shards: 2},
 		"another layers":       {K: 2, Batch: 4, Shard: 1, Shards: 2, Layers: layers[:2]},
 		"images 0 to 7 are in": {K: 2, Batch: 4, Shard: 0, Shards: 2},
@@ -367,7 +367,7 @@ func TestCancel(t *testing.T) {
 	defer stop()
 	start := time.Now()
 	_, err := plan.Run(short, m, src)
-	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 1600*time.Millisecond {
+	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 1600*time.Millisecond || !strings.Contains(err.Error(), "of 4000 images") {
 		t.Errorf("%v after %v", err, took)
 	}
 }
@@ -392,11 +392,16 @@ func TestRunRefuses(t *testing.T) {
 		"no layers":             func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
 		"no shard 2 of 2":       func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
 		"K -1":                  func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
+		"K 1099511627776":       func() error { _, err := Scan{K: 1 << 40}.Run(ctx, m, src); return err },
+		"Sample 1099511627776":  func() error { _, err := Scan{Sample: 1 << 40}.Run(ctx, m, src); return err },
+		"a Batch of 1099511627": func() error { _, err := Scan{Batch: 1 << 40}.Run(ctx, m, src); return err },
+		`"mixed" twice`:         func() error { _, err := Scan{Layers: []string{"mixed", "mixed"}}.Run(ctx, m, src); return err },
 		"smaller takes 10×12×3": func() error { _, err := Scan{}.Run(ctx, other, src); return err },
 		"none of 8 images":      func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
 		"no such file":          func() error { _, err := Scan{Layers: layers, Path: "nowhere/index"}.Run(ctx, m, src); return err },
+		"a folder or a device":  func() error { _, err := Scan{Layers: layers, Path: t.TempDir()}.Run(ctx, m, src); return err },
 	} {
-		if err := run(); err == nil || !strings.Contains(err.Error(), what) {
+		if err := run(); err == nil || !strings.Contains(err.Error(), what) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -526,10 +531,12 @@ func TestRunMeetsAnotherIndex(t *testing.T) {
 		t.Errorf("the index has changed, %v", err)
 	}
 	for what, b := range map[string][]byte{
-		"checksum":            append(bytes.Clone(before[:len(before)-1]), before[len(before)-1]^1),
-		"no index":            []byte("hello"),
-		"version 9":           bytes.Replace(before, []byte("version 1"), []byte("version 9"), 1),
-		"remove the file and": before[:len(before)/2],
+		"checksum":                         append(bytes.Clone(before[:len(before)-1]), before[len(before)-1]^1),
+		"no index":                         []byte("hello"),
+		`of another version: "version 9"`:  bytes.Replace(before, []byte("version 1"), []byte("version 9"), 1),
+		`of another version: "version 10"`: bytes.Replace(before, []byte("version 1"), []byte("version 10"), 1),
+		"name another file":                nil,
+		"remove the file and":              before[:len(before)/2],
 	} {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
@@ -538,8 +545,26 @@ func TestRunMeetsAnotherIndex(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "none"), m); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), m); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "makes it") {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+// Whatever bit of a file is another, and wherever it ends, it is refused.
+func TestLawDamage(t *testing.T) {
+	b := file(t, made(2, 3, 8, Layer{"a", 2, 3, 2}, Layer{"b", 1, 1, 3}))
+	if _, err := parse(b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		if _, err := parse(b[:i]); err == nil {
+			t.Errorf("cut off at byte %d of %d, it is read", i, len(b))
+		}
+		b[i] ^= 1 << (i % 8)
+		if _, err := parse(b); err == nil {
+			t.Errorf("with another bit in byte %d, it is read", i)
+		}
+		b[i] ^= 1 << (i % 8)
 	}
 }
 
@@ -696,8 +721,11 @@ func TestCutRefuses(t *testing.T) {
 	for what, cut := range map[string]func() (Patches, error){
 		"not the image that was scanned": func() (Patches, error) { return Cut(ctx, m, changed, "mixed", 0, best) },
 		"could be read when":             func() (Patches, error) { return Cut(ctx, m, broken, "mixed", 0, best) },
-		"channels 0 to 6":                func() (Patches, error) { return Cut(ctx, m, src, "mixed", 7, best) },
-		"no images to join":              func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, nil) },
+		"units 0 to 6, and no unit 7":    func() (Patches, error) { return Cut(ctx, m, src, "mixed", 7, best) },
+		"units 0 to 4, and no unit 5":    func() (Patches, error) { return Cut(ctx, m, src, "head", 5, best) },
+		"near it: mixed":                 func() (Patches, error) { return Cut(ctx, m, src, "mixd", 0, best) },
+		"no examples of mixed 0":         func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, nil) },
+		"example of another layer?":      func() (Patches, error) { return Cut(ctx, m, src, "head", 0, []Example{{Row: 1}}) },
 		"images 0 to 7":                  func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, []Example{{Image: 8}}) },
 	} {
 		if _, err := cut(); err == nil || !strings.Contains(err.Error(), what) {

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"lucigo/interp"
@@ -41,11 +43,19 @@ const (
 	maxName  = 1 << 12  // bytes of an image's name
 )
 
-var errDamaged = errors.New("the index is damaged")
+var (
+	errForeign  = errors.New("no index of exemplars")
+	errVersion  = errors.New("an index of another version")
+	errDamaged  = errors.New("the index is damaged")
+	errNotSaved = errors.New("the index was not written")
+)
 
 // Open reads an index that a scan with m has written.
 func Open(path string, m *interp.Model) (*Index, error) {
 	ix, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: a scan whose Path it is makes it", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,9 +72,9 @@ func Open(path string, m *interp.Model) (*Index, error) {
 
 // Save writes the index to a file, all of it or, if that fails, nothing: what stood there before is left.
 func (ix *Index) Save(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
+	f, err := create(path)
 	if err != nil {
-		return fmt.Errorf("%s: the index cannot be written here: make the folder, or name another: %w", path, err)
+		return err
 	}
 	err = ix.write(f)
 	if err == nil {
@@ -78,8 +88,8 @@ func (ix *Index) Save(path string) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("%s: the index was not written, and what stood there is as it was: %w; "+
-			"make room or choose another place, and scan again: it goes on from there", path, err)
+		return fmt.Errorf("%s: %w, and what stood there is as it was: %w; "+
+			"make room or choose another place, and scan again: it goes on from there", path, errNotSaved, err)
 	}
 	return nil
 }
@@ -87,15 +97,27 @@ func (ix *Index) Save(path string) error {
 // temporary is the pattern of the files beside path that are renamed to it.
 func temporary(path string) string { return "." + filepath.Base(path) + ".*.part" }
 
+// create creates a file that is renamed to path.
+func create(path string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
+	if err != nil {
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			err = e.Err // without the name, which is nobody's
+		}
+		return nil, fmt.Errorf("%s: %w: no file can be made in this folder: %w; name a place where one can", path, errNotSaved, err)
+	}
+	return f, nil
+}
+
 // writable returns an error if Save could not write to path at all, so that a scan need not end to find it
 // out. It removes temporary files that killed scans have left.
 func writable(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
+	f, err := create(path)
 	if err == nil {
 		err = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: the index cannot be written here: make the folder, or name another: %w", path, err)
+		return err
 	}
 	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path))) // a name with wildcards sweeps nothing
 	for _, name := range left {
@@ -108,12 +130,22 @@ func writable(path string) error {
 
 // read reads a file that Save has written.
 func read(path string) (*Index, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w, but a folder or a device; name a file", path, errForeign)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	ix, err := parse(b)
-	if err != nil {
+	switch {
+	case errors.Is(err, errForeign):
+		return nil, fmt.Errorf("%s: %w; name another file", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w; remove the file and scan again", path, err)
 	}
 	return ix, nil
@@ -121,12 +153,14 @@ func read(path string) (*Index, error) {
 
 func parse(b []byte) (*Index, error) {
 	const sum = sha256.Size
-	known := magic[:len("lucigo exemplars, ")]
+	known := magic[:strings.Index(magic, "version")]
+	rest, ours := bytes.CutPrefix(b, []byte(known))
+	version, _, ended := bytes.Cut(rest, []byte("\n"))
 	switch {
-	case len(b) < len(magic) || string(b[:len(known)]) != known:
-		return nil, errors.New("no index of exemplars")
-	case string(b[:len(magic)]) != magic:
-		return nil, fmt.Errorf("an index of %q, and this program reads %q", b[len(known):len(magic)-1], magic[len(known):len(magic)-1])
+	case !ours || !ended:
+		return nil, errForeign
+	case known+string(version)+"\n" != magic:
+		return nil, fmt.Errorf("%w: %.20q, and this program reads %q", errVersion, version, magic[len(known):len(magic)-1])
 	case len(b) < len(magic)+sum || sha256.Sum256(b[:len(b)-sum]) != [sum]byte(b[len(b)-sum:]):
 		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}

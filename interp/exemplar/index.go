@@ -181,7 +181,7 @@ func (ix *Index) Selective(layer string, n int) ([]int, error) {
 		}
 	}
 	if n < 1 || n > len(units) {
-		return nil, fmt.Errorf("%d units of layer %q: of its %d, %d respond to some images more than to others", n, layer, l.Units, len(units))
+		return nil, fmt.Errorf("layer %q has no %d units to choose: of its %d, %d respond to some images more than to others", layer, n, l.Units, len(units))
 	}
 	slices.SortStableFunc(units, func(a, b ranked) int { return cmp.Compare(b.above, a.above) })
 	var out []int
@@ -201,19 +201,27 @@ func values(examples []Example) []float64 {
 
 // find returns a layer, and the number of one of its units among all.
 func (ix *Index) find(layer string, unit int) (Layer, int, error) {
+	l, u, err := find(ix.head.Layers, layer, unit)
+	if err != nil {
+		err = fmt.Errorf("the index of %s: %w", ix.head.Model, err)
+	}
+	return l, u, err
+}
+
+func find(all []Layer, name string, unit int) (Layer, int, error) {
 	first := 0
 	var names []string
-	for _, l := range ix.head.Layers {
-		if l.Name == layer {
+	for _, l := range all {
+		if l.Name == name {
 			if unit < 0 || unit >= l.Units {
-				return l, 0, fmt.Errorf("layer %q has units 0 to %d, and no unit %d", layer, l.Units-1, unit)
+				return l, 0, fmt.Errorf("layer %q has units 0 to %d, and no unit %d", name, l.Units-1, unit)
 			}
 			return l, first + unit, nil
 		}
 		first += l.Units
 		names = append(names, l.Name)
 	}
-	return Layer{}, 0, fmt.Errorf("the index of %s: %w", ix.head.Model, near.Error("layer", layer, names))
+	return Layer{}, 0, near.Error("layer", name, names)
 }
 
 func (ix *Index) example(e entry, l Layer) Example {
@@ -297,7 +305,7 @@ func (h head) same(other head) error {
 		{"Batch", h.Batch, other.Batch},
 	} {
 		if c.a != c.b {
-			return fmt.Errorf("another %s: %.200v, not %.200v", c.what, c.a, c.b)
+			return fmt.Errorf("another %s: %.200s, not %.200s", c.what, fmt.Sprint(c.a), fmt.Sprint(c.b))
 		}
 	}
 	return nil

@@ -170,8 +170,8 @@ func TestDiskFull(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, has := range []string{path, "file too large", "what stood there is as it was", "make room"} {
-		if !strings.Contains(string(out), has) {
-			t.Errorf("no %q in %s", has, out)
+		if strings.Count(string(out), has) != 1 {
+			t.Errorf("not %q once in %s", has, out)
 		}
 	}
 	if got := scannedOf(path); got != 200 {

@@ -29,6 +29,12 @@ type Patches struct {
 // is not the one that was scanned is an error.
 func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit int, examples []Example) (Patches, error) {
 	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Channel: unit, Examples: examples}
+	if len(examples) == 0 {
+		return p, fmt.Errorf("no examples of %s to cut out", p.Unit)
+	}
+	if err := responded(m, layer, unit, examples); err != nil {
+		return p, err
+	}
 	var batches []interp.Images
 	for _, e := range examples {
 		if e.Image < 0 || e.Image >= src.Len() {
@@ -57,6 +63,24 @@ func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit in
 	return p, nil
 }
 
+// responded returns an error if a model has no such unit, or the unit no such positions.
+func responded(m *interp.Model, name string, unit int, examples []Example) error {
+	all, err := layersIn(m)
+	if err != nil {
+		return err
+	}
+	l, _, err := find(all, name, unit)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.Name(), err)
+	}
+	for _, e := range examples {
+		if e.Row < 0 || e.Row >= l.Rows || e.Column < 0 || e.Column >= l.Columns {
+			return fmt.Errorf("layer %q has %d×%d positions, and none at row %d, column %d: an example of another layer?", name, l.Rows, l.Columns, e.Row, e.Column)
+		}
+	}
+	return nil
+}
+
 // window is the receptive field, or, along an axis where that is larger than the image, all of the image.
 func (p Patches) window(field image.Rectangle) image.Rectangle {
 	if field.Dx() > p.Whole.W {
@@ -72,6 +96,9 @@ func (p Patches) window(field image.Rectangle) image.Rectangle {
 // image, the image. Pixels outside the image or outside the field are middle grey, 0.5.
 func (p Patches) Images() interp.Images {
 	x := interp.Images{N: p.Whole.N, C: p.Whole.C, Key: p.Whole.Key}
+	if x.N == 0 {
+		return x
+	}
 	x.H, x.W = p.windows[0].Dy(), p.windows[0].Dx()
 	x.Pix = p.cut(p.Whole.Pix, p.Whole.C, .5)
 	return x

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +21,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp"
-	"lucigo/interp/near"
 	"lucigo/interp/random"
 )
 
@@ -69,7 +70,7 @@ func (p Progress) String() string {
 // another model, data set or scan there is an error, and is left.
 //
 // When ctx ends, and after any other error that comes up on the way, Run writes what it has to s.Path, and
-// returns it with the error.
+// returns it with the error. The same scan, run again, goes on from there.
 func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, error) {
 	h, err := s.head(m, src)
 	if err != nil {
@@ -93,10 +94,14 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, err
 	}
 	before, _ := ix.Scanned()
 	err = s.scan(ctx, m, src, ix)
-	if after, _ := ix.Scanned(); s.Path != "" && after != before {
+	done, total := ix.Scanned()
+	if err != nil {
+		err = fmt.Errorf("the scan stopped with %d of %d images: %w", done, total, err)
+	}
+	if s.Path != "" && done != before && !errors.Is(err, errNotSaved) {
 		err = errors.Join(err, ix.Save(s.Path))
 	}
-	if done, total := ix.Scanned(); err == nil && done == total && ix.head.Unreadable == total {
+	if err == nil && done == total && ix.head.Unreadable == total {
 		err = fmt.Errorf("none of %d images of %s can be read: the first, %s", done, src, ix.head.Skipped[0].Cause)
 	}
 	return ix, err
@@ -106,7 +111,7 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, err
 func (s Scan) head(m *interp.Model, src Source) (head, error) {
 	shards := max(s.Shards, 1)
 	switch {
-	case s.K < 0 || s.Sample < 0 || s.Batch < 0 || max(s.K, s.Sample, s.Batch) > math.MaxInt32 || s.Every < 0:
+	case min(s.K, s.Sample, s.Batch) < 0 || s.Every < 0:
 		return head{}, fmt.Errorf("a scan with K %d, Sample %d, Batch %d and Every %v", s.K, s.Sample, s.Batch, s.Every)
 	case s.Shard < 0 || s.Shard >= shards:
 		return head{}, fmt.Errorf("no shard %d of %d: they are 0 to %d", s.Shard, shards, shards-1)
@@ -127,35 +132,53 @@ func (s Scan) head(m *interp.Model, src Source) (head, error) {
 	if h.Fingerprint, err = m.Fingerprint(); err != nil {
 		return h, err
 	}
-	all, err := m.Layers()
+	all, err := layersIn(m)
 	if err != nil {
 		return h, err
 	}
-	var names []string
-	known := map[string]Layer{}
+	asked := s.Layers
+	if asked == nil {
+		for _, l := range all {
+			asked = append(asked, l.Name)
+		}
+	}
+	units := 0
+	for _, name := range asked {
+		l, _, err := find(all, name, 0)
+		if err != nil {
+			return h, fmt.Errorf("%s: %w", m.Name(), err)
+		}
+		if slices.Contains(h.Layers, l) {
+			return h, fmt.Errorf("%s: a scan that asks for layer %q twice", m.Name(), name)
+		}
+		h.Layers = append(h.Layers, l)
+		units += l.Units
+	}
+	const entries, numbers = 1 << 26, 1 << 28 // that an index and a batch may have
+	height, width, channels := m.Input()
+	switch {
+	case len(h.Layers) == 0:
+		return h, fmt.Errorf("%s: a scan of no layers", m.Name())
+	case max(h.K, h.Sample) > entries/units:
+		return h, fmt.Errorf("an index of K %d and Sample %d for %d units: each may be %d at most", h.K, h.Sample, units, entries/units)
+	case h.Batch > numbers/(height*width*channels):
+		return h, fmt.Errorf("a Batch of %d images of %d×%d×%d: it may be %d at most", h.Batch, height, width, channels, numbers/(height*width*channels))
+	}
+	return h, nil
+}
+
+// layersIn returns a model's layers.
+func layersIn(m *interp.Model) ([]Layer, error) {
+	all, err := m.Layers()
+	var out []Layer
 	for _, l := range all {
-		names = append(names, l.Name)
 		to := Layer{Name: l.Name, Rows: 1, Columns: 1, Units: l.Shape[len(l.Shape)-1]}
 		if len(l.Shape) == 3 {
 			to.Rows, to.Columns = l.Shape[0], l.Shape[1]
 		}
-		known[l.Name] = to
+		out = append(out, to)
 	}
-	asked := s.Layers
-	if asked == nil {
-		asked = names
-	}
-	for _, name := range asked {
-		l, ok := known[name]
-		if !ok {
-			return h, fmt.Errorf("%s: %w", m.Name(), near.Error("layer", name, names))
-		}
-		h.Layers = append(h.Layers, l)
-	}
-	if len(h.Layers) == 0 {
-		return h, fmt.Errorf("%s: a scan of no layers", m.Name())
-	}
-	return h, nil
+	return out, err
 }
 
 // batch is about two million numbers, at most 128 images.
@@ -168,28 +191,34 @@ func batch(m *interp.Model) int {
 	return n
 }
 
-// todo returns the batches of the scan's part that the index lacks.
-func (s Scan) todo(h head) (missing []Range, part Range) {
-	batches := (h.Images + h.Batch - 1) / h.Batch
-	shards := max(s.Shards, 1)
-	first, end := batches*s.Shard/shards, batches*(s.Shard+1)/shards
-	for b := first; b < end; b++ {
-		if r := (Range{b * h.Batch, min((b+1)*h.Batch, h.Images)}); !h.has(int64(r.First)) {
-			missing = append(missing, r)
+// part returns the scan's part of the images, in whole batches.
+func (s Scan) part(h head) Range {
+	batches, shards := (h.Images+h.Batch-1)/h.Batch, max(s.Shards, 1)
+	at := func(shard int) int { return min(batches*shard/shards*h.Batch, h.Images) }
+	return Range{at(s.Shard), at(s.Shard + 1)}
+}
+
+// missing goes through the batches of a part that an index lacks.
+func (h head) missing(part Range) iter.Seq[Range] {
+	return func(yield func(Range) bool) {
+		for i := part.First; i < part.End; i += h.Batch {
+			if !h.has(int64(i)) && !yield(Range{i, min(i+h.Batch, part.End)}) {
+				return
+			}
 		}
 	}
-	return missing, Range{min(first*h.Batch, h.Images), min(end*h.Batch, h.Images)}
 }
 
 // scan reads batches ahead while the device works on one.
 func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) error {
-	missing, part := s.todo(ix.head)
+	part := s.part(ix.head)
+	missing := ix.head.missing(part)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan pictures, 1)
 	go func() {
 		defer close(batches)
-		for _, r := range missing {
+		for r := range missing {
 			select {
 			case batches <- load(ctx, m, src, r, ix.head.Batch):
 			case <-ctx.Done():
@@ -198,7 +227,7 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) 
 		}
 	}()
 	all := 0
-	for _, r := range missing {
+	for r := range missing {
 		all += r.End - r.First
 	}
 	start, saved, left := time.Now(), time.Now(), all
@@ -246,7 +275,7 @@ func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) 
 	precision := m.Floats([]float64{0}).DType()
 	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n),
 		tensor: tensors.FromShape(shapes.Make(precision, batch, h, w, c))}
-	fatal := make([]error, n)
+	wrong := make([]error, n)
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	err := p.tensor.MutableFlatData(func(pix any) {
@@ -263,7 +292,7 @@ func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) 
 						continue
 					}
 					if one.N != 1 || one.H != h || one.W != w || one.C != c {
-						fatal[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it",
+						wrong[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
 							r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
 						continue
 					}
@@ -281,7 +310,10 @@ func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) 
 		}
 		wait.Wait()
 	})
-	p.fatal = errors.Join(append(fatal, err, ctx.Err())...)
+	p.fatal = errors.Join(err, ctx.Err())
+	for _, err := range wrong { // the first says it
+		p.fatal = cmp.Or(p.fatal, err)
+	}
 	return p
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -35,7 +36,8 @@ const (
 )
 
 // Folder is a directory of photographs: JPEG, PNG, GIF (the first frame) and WebP files, by their
-// extension, in the directory and all below it, in the order of their paths. Other files are passed over.
+// extension, in the directory and all below it, in the order of their paths. Other files are passed over;
+// links to directories are not followed below Dir.
 type Folder struct {
 	Dir string
 
@@ -64,7 +66,7 @@ func (f Folder) Load(ctx context.Context) (Photos, error) {
 	if err != nil {
 		return Photos{}, err
 	}
-	return f.read(ctx, files)
+	return f.read(ctx, files, files)
 }
 
 // Batches reads the folder n photographs at a time; the last batch may be smaller. It ends behind the
@@ -81,7 +83,7 @@ func (f Folder) Batches(ctx context.Context, n int) iter.Seq2[Photos, error] {
 			return
 		}
 		for part := range slices.Chunk(files, n) {
-			p, err := f.read(ctx, part)
+			p, err := f.read(ctx, part, part)
 			if err != nil {
 				yield(Photos{}, err)
 				return
@@ -98,7 +100,21 @@ var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp"}
 
 // files lists the folder's photographs.
 func (f Folder) files() (files []string, err error) {
-	err = filepath.WalkDir(f.Dir, func(path string, d fs.DirEntry, err error) error {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(f.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no folder of photographs: %w", err)
+	case err == nil && !info.IsDir():
+		err = fmt.Errorf("%s is a file: name the folder that it is in", f.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dir := f.Dir + string(filepath.Separator) // that a link is followed
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) {
 			files = append(files, path)
 		}
@@ -110,11 +126,19 @@ func (f Folder) files() (files []string, err error) {
 	return files, err
 }
 
-// read reads files on all cores.
-func (f Folder) read(ctx context.Context, files []string) (Photos, error) {
-	p := Photos{Files: files, Images: interp.Images{N: len(files), H: f.Height, W: f.Width, C: 3, Key: make([]uint64, len(files))}}
+// check returns an error if no images are of the folder's size.
+func (f Folder) check() error {
 	if f.Height < 1 || f.Width < 1 || f.Height > MaxPixels/f.Width || f.Short < 0 || f.Short > MaxPixels {
-		return p, fmt.Errorf("no images of %d×%d, from photographs of %d", f.Height, f.Width, f.Short)
+		return fmt.Errorf("no images of %d×%d, cut from photographs of %d: Height and Width are at least 1", f.Height, f.Width, f.Short)
+	}
+	return nil
+}
+
+// read reads files on all cores. Errors call them by their names.
+func (f Folder) read(ctx context.Context, files, names []string) (Photos, error) {
+	p := Photos{Files: files, Images: interp.Images{N: len(files), H: f.Height, W: f.Width, C: 3, Key: make([]uint64, len(files))}}
+	if err := f.check(); err != nil {
+		return p, err
 	}
 	p.Pix = make([]float64, p.N*p.Size())
 	if f.Class != nil {
@@ -131,7 +155,7 @@ func (f Folder) read(ctx context.Context, files []string) (Photos, error) {
 		wait.Go(func() {
 			for i := range next {
 				if errs[i] = ctx.Err(); errs[i] == nil {
-					errs[i] = f.readOne(files[i], p.Slice(i, i+1))
+					errs[i] = f.readOne(files[i], names[i], p.Slice(i, i+1))
 				}
 			}
 		})
@@ -146,12 +170,12 @@ func (f Folder) read(ctx context.Context, files []string) (Photos, error) {
 }
 
 // readOne reads a file into x, a batch of one image.
-func (f Folder) readOne(path string, x interp.Images) error {
-	b, err := readFile(path)
+func (f Folder) readOne(path, name string, x interp.Images) error {
+	b, err := readFile(path, name)
 	if err != nil {
 		return err
 	}
-	m, err := Decode(path, b)
+	m, err := Decode(name, b)
 	if err != nil {
 		return err
 	}
@@ -166,22 +190,25 @@ func (f Folder) readOne(path string, x interp.Images) error {
 
 // Open reads one photograph as a batch of one image, as a Folder of that file alone would.
 func Open(path string, height, width, short int) (interp.Images, error) {
-	p, err := Folder{Height: height, Width: width, Short: short}.read(context.Background(), []string{path})
+	p, err := Folder{Height: height, Width: width, Short: short}.read(context.Background(), []string{path}, []string{path})
 	return p.Images, err
 }
 
-func readFile(path string) ([]byte, error) {
+// readFile reads a file, which errors call name.
+func readFile(path, name string) (b []byte, err error) {
 	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		defer f.Close()
+		b, err = io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err == nil && len(b) > MaxBytes {
 		err = fmt.Errorf("it has more than %d bytes, the most that is read", MaxBytes)
 	}
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return b, nil
 }

@@ -266,13 +266,19 @@ func TestBadPhotographs(t *testing.T) {
 		t.Errorf("an absent folder: %v", err)
 	}
 	path := write(t, good, dir, "good.png")
+	if _, err := (Folder{Dir: path, Height: 8, Width: 8}).Load(t.Context()); err == nil || !strings.Contains(err.Error(), "is a file") {
+		t.Errorf("a file as a folder: %v", err)
+	}
+	if _, err := (Folder{Dir: dir}).Numbered(); err == nil || !strings.Contains(err.Error(), "images of 0×0") {
+		t.Errorf("a folder of no size: %v", err)
+	}
 	for _, size := range [][3]int{{0, 8, 0}, {8, -1, 0}, {1 << 20, 1 << 20, 0}, {8, 8, -1}} {
 		if _, err := Open(path, size[0], size[1], size[2]); err == nil {
 			t.Errorf("an image of %v is made", size)
 		}
 	}
 	f := Folder{Dir: filepath.Join(dir), Height: 8, Width: 8, Class: imagenet.ClassOf}
-	if _, err := f.read(t.Context(), []string{path}); err == nil || !strings.Contains(err.Error(), "good.png") {
+	if _, err := f.read(t.Context(), []string{path}, []string{path}); err == nil || !strings.Contains(err.Error(), "good.png") {
 		t.Errorf("a file without a class: %v", err)
 	}
 }

@@ -26,9 +26,9 @@ type Numbered struct {
 	print  [8]byte // of the files' names and sizes
 }
 
-// Numbered lists the folder's photographs; an empty folder is an error. A photograph of any size makes an
-// image of the folder's Height and Width: it is scaled, up too where it is smaller, until its shorter side
-// is Short, and the middle is cut out.
+// Numbered lists the folder's photographs; an empty folder is an error, and a file that cannot be read is
+// one only when it is asked for. A photograph of any size makes an image of the folder's Height and Width: it
+// is scaled, up too where it is smaller, until its shorter side is Short, and the middle is cut out.
 func (f Folder) Numbered() (*Numbered, error) {
 	files, err := f.files()
 	if err != nil {
@@ -37,11 +37,11 @@ func (f Folder) Numbered() (*Numbered, error) {
 	n := &Numbered{folder: f, files: files}
 	h := sha256.New()
 	for i, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			return nil, err
+		size := int64(-1) // of a link to nothing, which is an image that cannot be read
+		if info, err := os.Stat(file); err == nil {
+			size = info.Size()
 		}
-		fmt.Fprintf(h, "%q %d\n", n.Name(i), info.Size())
+		fmt.Fprintf(h, "%q %d\n", n.Name(i), size)
 	}
 	copy(n.print[:], h.Sum(nil))
 	return n, nil
@@ -69,9 +69,9 @@ func (n *Numbered) Name(i int) string {
 	return filepath.ToSlash(name)
 }
 
-// Image reads photograph i.
+// Image reads photograph i. Like its name, errors do not depend on where the folder is.
 func (n *Numbered) Image(ctx context.Context, i int) (interp.Images, error) {
-	p, err := n.folder.read(ctx, n.files[i:i+1])
+	p, err := n.folder.read(ctx, n.files[i:i+1], []string{n.Name(i)})
 	return p.Images, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"image"
 	"io"
 	"os"
@@ -64,6 +65,39 @@ func TestNumbered(t *testing.T) {
 	}
 	if _, err := (Folder{Dir: t.TempDir(), Height: 8, Width: 8}).Numbered(); err == nil || !strings.Contains(err.Error(), "no photographs") {
 		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// A link to nothing among photographs is one that cannot be read; what is said of it does not tell where the
+// folder is. A link to the folder is the folder.
+func TestNumberedLinks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "photographs")
+	write(t, encode(t, "png", gradient(9, 9)), dir, "b.png")
+	link := filepath.Join(filepath.Dir(dir), "link")
+	for from, to := range map[string]string{filepath.Join(dir, "a.png"): "nowhere", link: dir} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Skipf("skipped: this system makes no links: %v", err)
+		}
+	}
+	var all []*Numbered
+	for _, d := range []string{dir, link} {
+		n, err := Folder{Dir: d, Height: 8, Width: 8}.Numbered()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Len() != 2 || n.Name(0) != "a.png" || n.Name(1) != "b.png" {
+			t.Fatalf("%s: %s and others", d, n.Name(0))
+		}
+		if _, err := n.Image(t.Context(), 0); err == nil || err.Error() != "a.png: no such file or directory" || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", d, err)
+		}
+		if _, err := n.Image(t.Context(), 1); err != nil {
+			t.Error(err)
+		}
+		all = append(all, n)
+	}
+	if all[0].String() != all[1].String() {
+		t.Errorf("%s, by a link %s", all[0], all[1])
 	}
 }
 

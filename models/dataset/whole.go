@@ -14,7 +14,7 @@ func Whole(path string, longest int) (interp.Images, error) {
 	if longest < 1 || longest > MaxPixels/longest {
 		return interp.Images{}, fmt.Errorf("%s: no image of which a side has %d pixels", path, longest)
 	}
-	b, err := readFile(path)
+	b, err := readFile(path, path)
 	if err != nil {
 		return interp.Images{}, err
 	}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func TestWholeErrors(t *testing.T) {
 			t.Errorf("%s, %d: error %v", c.path, c.longest, err)
 		}
 	}
-	if _, err := Whole(filepath.Join(dir, "absent.jpg"), 10); !os.IsNotExist(err) {
+	if _, err := Whole(filepath.Join(dir, "absent.jpg"), 10); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an absent file: %v", err)
 	}
 }
