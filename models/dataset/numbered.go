@@ -72,7 +72,10 @@ func (n *Numbered) Name(i int) string {
 // Image reads photograph i. Like its name, errors do not depend on where the folder is.
 func (n *Numbered) Image(ctx context.Context, i int) (interp.Images, error) {
 	p, err := n.folder.read(ctx, n.files[i:i+1], []string{n.Name(i)})
-	return p.Images, err
+	if err != nil {
+		return interp.Images{}, err
+	}
+	return p.Images, nil
 }
 
 // Fitted is a data set whose images are brought to a network's size, as Fit does: scaled, up too where they
