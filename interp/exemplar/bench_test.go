@@ -18,14 +18,6 @@ import (
 // zeiler are layers 1 to 5.
 var zeiler = []string{"conv1/7x7_s2", "conv2/3x3", "mixed3b", "mixed4c", "mixed5b"}
 
-// some is the first n images of a data set.
-type some struct {
-	exemplar.Source
-	n int
-}
-
-func (s some) Len() int { return s.n }
-
 // processor is the processor time that the process has used.
 func processor(b *testing.B) time.Duration {
 	var r syscall.Rusage

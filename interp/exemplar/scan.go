@@ -377,29 +377,47 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 // largest returns, of a layer [N, H, W, C] or [N, C], the largest value of each channel over all positions,
 // [N, C], and the first position of it. NaN comes out as +Inf.
 //
-// The positions are cut into runs of one length, of which two may overlap, and the runs compared element by
-// element: XLA makes one loop of that, which reads x once. Its reductions read and write x five times; they
-// are left what remains, a sixteenth.
+// The positions are cut into runs, and the largest of each run found by comparing element by element, which
+// XLA makes one loop that reads x once; then only the first run that has it is looked at again. A reduction
+// of all of x would read and write it five times.
 func largest(x *Node) (value, at *Node) {
-	const runs = 16
 	n, c := x.Shape().Dim(0), x.Shape().Dim(-1)
 	x = Reshape(x, n, -1, c)
 	positions := x.Shape().Dim(1)
-	length := (positions + runs - 1) / runs
-	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, length, c), 1)
-	all := func(v *Node) *Node { return BroadcastToShape(v, place.Shape()) }
-	from := func(start int) *Node { return all(Scalar(x.Graph(), dtypes.Int32, start)) }
-
-	v, start := Slice(x, AxisRange(), AxisRange(0, length)), from(0)
-	for i := length; i < positions; i += length {
-		first := min(i, positions-length)
-		run := Slice(x, AxisRange(), AxisRange(first, first+length))
-		larger := Or(GreaterThan(run, v), NotEqual(run, run)) // Max may pass over NaN
-		v, start = Where(larger, run, v), Where(larger, from(first), start)
+	length := min(16, positions)
+	runs := positions / length
+	v := (*Node)(nil) // [N, runs, C]
+	for i := range length {
+		next := Slice(x, AxisRange(), AxisRange(i, i+(runs-1)*length+1).Stride(length))
+		if v == nil {
+			v = next
+			continue
+		}
+		v = Where(Or(GreaterThan(next, v), NotEqual(next, next)), next, v) // Max may pass over NaN
 	}
-	v = Where(NotEqual(v, v), all(Infinity(x.Graph(), x.DType(), 1)), v)
-	value = ReduceMax(v, 1)
-	return value, ReduceMin(Where(Equal(v, Reshape(value, n, 1, c)), Add(start, place), from(positions)), 1)
+	if runs*length < positions { // the last run overlaps the one before it
+		last, _ := reduce(Slice(x, AxisRange(), AxisRange(positions-length)))
+		v = Concatenate([]*Node{v, Reshape(last, n, 1, c)}, 1)
+	}
+	value, run := reduce(v)
+
+	first := MinScalar(MulScalar(run, length), positions-length)
+	index := func(axis int) *Node {
+		return Iota(x.Graph(), shapes.Make(dtypes.Int32, n, length, c, 1), axis)
+	}
+	position := Add(Reshape(first, n, 1, c, 1), index(1))
+	_, at = reduce(Gather(x, Concatenate([]*Node{index(0), position, index(2)}, -1)))
+	return value, Add(first, at)
+}
+
+// reduce is largest for a few positions: x is [N, positions, C].
+func reduce(x *Node) (value, at *Node) {
+	n, positions, c := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2)
+	x = Where(NotEqual(x, x), BroadcastToShape(Infinity(x.Graph(), x.DType(), 1), x.Shape()), x)
+	value = ReduceMax(x, 1)
+	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, positions, c), 1)
+	behind := BroadcastToShape(Scalar(x.Graph(), dtypes.Int32, positions-1), place.Shape())
+	return value, ReduceMin(Where(Equal(x, Reshape(value, n, 1, c)), place, behind), 1)
 }
 
 // finite returns an error if a response is not a number. It turns −0 into 0.
