@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,8 @@ var progressions = map[string]func() error{
 	"progression": func() error {
 		line := Progress{Title: "optimised"}
 		line.Part(0, 2, "first")(0, 1024)
-		got, err := Progression{Title: "S9", Keep: []int{0, 4}, Frames: optimising(2, 60*time.Millisecond, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 2048)}.Show()
+		steps := []int{0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 2048}
+		got, err := Progression{Title: "S9", Keep: []int{0, 4}, Frames: rested(10, optimising(2, 10*time.Millisecond, steps...))}.Show()
 		if err == nil && len(got) != 15 {
 			err = fmt.Errorf("%d frames", len(got))
 		}
@@ -150,6 +152,23 @@ var progressions = map[string]func() error{
 		}
 		return err
 	},
+}
+
+// rested waits before the frame of a step until, however slow the machine, another may be shown.
+func rested(step int, frames iter.Seq2[featvis.Frame, error]) iter.Seq2[featvis.Frame, error] {
+	return func(yield func(featvis.Frame, error) bool) {
+		var slowest time.Duration
+		for f, err := range frames {
+			if f.Step == step {
+				time.Sleep(max(500*time.Millisecond, 4*slowest))
+			}
+			start := time.Now()
+			if !yield(f, err) {
+				return
+			}
+			slowest = max(slowest, time.Since(start))
+		}
+	}
 }
 
 // One figure grows in place. Frames that are kept are shown as soon as they come, others not faster than
@@ -188,6 +207,9 @@ func TestProgressionInNotebook(t *testing.T) {
 	}
 	if columns[0] != "step 0" || columns[1] != "step 0 step 4" {
 		t.Errorf("the figure begins as %q", columns[:2])
+	}
+	if !slices.Contains(columns, "step 0 step 4 step 10") {
+		t.Errorf("the frame that came late enough to be looked at is not among %q", columns)
 	}
 	if end := columns[len(columns)-1]; end != "step 0 step 4 step 2048" {
 		t.Errorf("the figure ends as %q", end)
