@@ -65,7 +65,7 @@ func openCIFAR(paths []string, classes int) (*CIFAR, error) {
 
 // open adds a file and returns how many images it has.
 func (x *CIFAR) open(path string, record int64) (int, error) {
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func (x *CIFAR) open(path string, record int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if size := info.Size(); !info.Mode().IsRegular() || size == 0 || size%record != 0 || size/record > 1<<31 {
+	if size := info.Size(); size == 0 || size%record != 0 || size/record > 1<<31 {
 		return 0, fmt.Errorf("%d bytes, and images have %d each: it is damaged, or no binary file of this data set", size, record)
 	}
 	return int(info.Size() / record), nil

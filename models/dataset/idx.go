@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 )
 
@@ -80,7 +79,7 @@ func readLabels(path string, n int) ([]byte, error) {
 
 // openIDX reads the head of an IDX file of bytes and returns what is behind it.
 func openIDX(path string) (dims []int, data io.ReaderAt, closer io.Closer, err error) {
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
 		return nil, nil, nil, err
 	}
