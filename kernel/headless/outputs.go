@@ -9,7 +9,8 @@ import (
 )
 
 // What is kept of the outputs of one cell. Beyond maxText of printed text the rest is dropped with a notice, and the
-// cell goes on; a cell that sends more than maxTotal in all is interrupted.
+// cell goes on; a cell that puts out more than maxTotal is interrupted. What takes the place of an earlier output counts
+// instead of it: a display may be updated as often as the cell likes.
 const (
 	maxText  = 1 << 20
 	maxTotal = 256 << 20
@@ -25,7 +26,7 @@ type outputs struct {
 	displays displays
 	clear    bool // before the next output: a clear_output with wait came
 	text     int  // bytes of text kept
-	total    int  // bytes received
+	total    int  // bytes received, less those of displays that were replaced
 	cut      bool // text has been dropped
 }
 
@@ -64,7 +65,10 @@ func (o *outputs) add(typ string, content json.RawMessage) error {
 			o.displays[id] = append(o.displays[id], out)
 		}
 	case "update_display_data":
-		for _, out := range o.displays[m.Transient.DisplayID] {
+		for i, out := range o.displays[m.Transient.DisplayID] {
+			if i == 0 { // all hold the same content, once
+				o.total -= size(out) + perPiece
+			}
 			out.Data, out.Metadata = maps.Clone(m.Data), maps.Clone(m.Metadata)
 		}
 	case "error":
@@ -76,6 +80,16 @@ func (o *outputs) add(typ string, content json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// size is how many bytes a display's content has.
+func size(out *notebook.Output) (n int) {
+	for _, part := range []map[string]json.RawMessage{out.Data, out.Metadata} {
+		for _, value := range part {
+			n += len(value)
+		}
+	}
+	return n
 }
 
 func (o *outputs) wipe() {

@@ -97,6 +97,29 @@ func TestTotalIsBounded(t *testing.T) {
 	}
 }
 
+// A picture that changes in place may do so for as long as it likes: only what is kept counts.
+func TestUpdatesAreNotAdded(t *testing.T) {
+	content := func(megabytes int) json.RawMessage {
+		b, _ := json.Marshal(map[string]any{"data": map[string]string{"image/png": strings.Repeat("A", megabytes<<20)},
+			"transient": map[string]string{"display_id": "i"}})
+		return b
+	}
+	c, o := collect(t, "display_data", string(content(1)))
+	small, large := content(1), content(4)
+	for i := range maxTotal>>20 + 20 {
+		if err := o.add("update_display_data", small); err != nil {
+			t.Fatalf("after %d updates of 1 MiB: %v", i, err)
+		}
+	}
+	if o.total < 1<<20 || o.total > 2<<20 || len(c.Outputs) != 1 {
+		t.Errorf("of a MiB in %d outputs %d bytes are counted", len(c.Outputs), o.total)
+	}
+	o.total = maxTotal - 3<<20
+	if err := o.add("update_display_data", large); err == nil {
+		t.Error("an update that is too large passes")
+	}
+}
+
 func TestMalformedMessage(t *testing.T) {
 	_, o := collect(t)
 	if err := o.add("stream", json.RawMessage(`{"text":3}`)); err == nil {
