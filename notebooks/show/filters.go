@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -13,7 +14,8 @@ import (
 
 // Filters is a figure of what the units of a first layer compute of the pixels they see, as
 // interp.Model.Filters returns it: a picture a unit, in colour for three channels, in grey for one, else a
-// picture a channel. Zero is middle grey; lighter is positive, in the colours of each channel.
+// picture a channel, of which each unit begins a row. Zero is middle grey; lighter is positive, in the
+// colours of each channel. Filters larger than they are shown are reduced.
 type Filters struct {
 	Title   string
 	Filters interp.Maps
@@ -22,9 +24,11 @@ type Filters struct {
 	// have one, the largest of all. The legend says which.
 	Own bool
 
-	Across int // pictures in a row; 0 means 8, and 16 for more than 32 pictures; of a filter's channels a row
-	Size   int // of a picture, as in Figure
+	Across int // pictures in a row; 0 means 8, and 16 for more than 32 units or for channels
+	Size   int // of a picture, as in Figure; 0 shows channels at 112 pixels at most
 }
+
+const channelSize = 112 // pixels of the width of a channel, where there is room
 
 // Show displays the filters.
 func (f Filters) Show() error {
@@ -53,6 +57,11 @@ func (f Filters) Figure() (Figure, error) {
 	if f.Across < 0 {
 		return Figure{}, fmt.Errorf("filters: %d in a row", f.Across)
 	}
+	coloured := m.C == 1 || m.C == 3
+	if most := maxPictures; coloured && m.N > most || !coloured && m.N > most/m.C {
+		return Figure{}, fmt.Errorf("filters of %d units and %d channels are more than the %d pictures of a figure: show fewer units, with a smaller N and as much of Pix",
+			m.N, m.C, most)
+	}
 	all := 0.
 	for n := range m.N {
 		v, err := magnitude(m.Map(n))
@@ -61,6 +70,17 @@ func (f Filters) Figure() (Figure, error) {
 		}
 		all = max(all, v)
 	}
+	across := f.Across
+	switch {
+	case !coloured:
+		across = min(cmp.Or(across, 16), m.C)
+	case across > 0:
+	case m.N > 32:
+		across = 16
+	default:
+		across = min(8, m.N)
+	}
+	figure := Figure{Title: f.Title, Size: f.Size}
 	var cells []Cell
 	for n := range m.N {
 		largest := all
@@ -68,29 +88,29 @@ func (f Filters) Figure() (Figure, error) {
 			largest, _ = magnitude(m.Map(n)) // is finite: all are
 		}
 		note := fmt.Sprintf("unit %d, ±%s", n, number.Text(largest, 3))
-		if m.C == 1 || m.C == 3 {
+		if coloured {
 			cells = append(cells, Cell{Picture: aroundGrey(m.Map(n), m.H, m.W, m.C, largest), Note: note})
 			continue
 		}
-		for c := range m.C {
-			one := make([]float64, 0, m.H*m.W)
-			for i := c; i < len(m.Map(n)); i += m.C {
-				one = append(one, m.Map(n)[i])
+		for i, row := range rows(channels(m, n, largest, note), across) {
+			head := fmt.Sprintf("unit %d", n)
+			if across < m.C {
+				head += fmt.Sprintf("\nchannel %d on", i*across)
 			}
-			cells = append(cells, Cell{Picture: aroundGrey(one, m.H, m.W, 1, largest), Note: fmt.Sprintf("channel %d of %s", c, note)})
+			figure.Rows, figure.Cells = append(figure.Rows, head), append(figure.Cells, row)
 		}
 	}
-	across := f.Across
-	switch {
-	case across > 0:
-	case m.C != 1 && m.C != 3:
-		across = min(m.C, 16)
-	case len(cells) > 32:
-		across = 16
-	default:
-		across = min(8, len(cells))
+	if coloured {
+		figure.Cells = rows(cells, across)
+	} else {
+		figure.Size = cmp.Or(f.Size, min(figure.size(), channelSize))
+		if across == m.C {
+			for c := range m.C {
+				figure.Columns = append(figure.Columns, fmt.Sprintf("channel %d", c))
+			}
+		}
 	}
-	figure := Figure{Title: f.Title, Size: f.Size, Cells: rows(cells, across)}
+	figure.reduce()
 	l := Style{Palette: Grey, Signed: true}.Legend(across)
 	l.High, l.Note = "+", "0 in the middle; all filters from minus to plus "+number.Text(all, 3)+", the largest magnitude of all"
 	if f.Own {
@@ -98,6 +118,32 @@ func (f Filters) Figure() (Figure, error) {
 	}
 	figure.Legends = []Legend{l}
 	return figure, nil
+}
+
+// channels returns each channel of filter n as a picture.
+func channels(m interp.Maps, n int, largest float64, note string) (cells []Cell) {
+	for c := range m.C {
+		one := make([]float64, 0, m.H*m.W)
+		for i := c; i < len(m.Map(n)); i += m.C {
+			one = append(one, m.Map(n)[i])
+		}
+		cells = append(cells, Cell{Picture: aroundGrey(one, m.H, m.W, 1, largest), Note: fmt.Sprintf("channel %d of %s", c, note)})
+	}
+	return cells
+}
+
+// reduce makes pictures that are larger than they are shown smaller, so that a thousand of them fit a page.
+func (f Figure) reduce() {
+	width := max(f.size(), 1)
+	for _, row := range f.Cells {
+		for i, c := range row {
+			if c.Picture == nil || c.Picture.Bounds().Dx() <= width {
+				continue
+			}
+			size := c.Picture.Bounds().Size()
+			row[i].Picture = fitted(c.Picture, image.Pt(width, max(1, size.Y*width/size.X)))
+		}
+	}
 }
 
 // rows cuts cells into rows; the last is filled up.

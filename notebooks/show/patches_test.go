@@ -1,6 +1,7 @@
 package show
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -84,6 +85,55 @@ func TestLawFiltersScale(t *testing.T) {
 	}
 }
 
+// Filters of many channels have a row a unit, or more, with headings; none shares its row with another.
+func TestFiltersOfChannels(t *testing.T) {
+	for _, c := range []struct {
+		channels, across, width, size int
+		rows, columns                 string
+	}{
+		{2, 0, 2, 112, "[unit 0 unit 1]", "[channel 0 channel 1]"},
+		{4, 3, 3, 112, "[unit 0\nchannel 0 on unit 0\nchannel 3 on unit 1\nchannel 0 on unit 1\nchannel 3 on]", "[]"},
+		{4, 9, 4, 112, "[unit 0 unit 1]", "[channel 0 channel 1 channel 2 channel 3]"},
+		{20, 0, 16, 52, "[unit 0\nchannel 0 on unit 0\nchannel 16 on unit 1\nchannel 0 on unit 1\nchannel 16 on]", "[]"},
+	} {
+		m, _ := noise(1, 2, 3, 4, c.channels)
+		f, err := Filters{Filters: m, Across: c.across}.Figure()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, columns := fmt.Sprint(f.Rows), fmt.Sprint(f.Columns); rows != c.rows || columns != c.columns {
+			t.Errorf("%+v: rows %q, columns %s", c, rows, columns)
+		}
+		if len(f.Cells[0]) != c.width || f.size() != c.size {
+			t.Errorf("%+v: %d across, %d pixels each", c, len(f.Cells[0]), f.size())
+		}
+		last := len(f.Cells)/2 - 1 // row of the first unit
+		if cell := f.Cells[last][(c.channels-1)%c.width]; !strings.HasPrefix(cell.Note, fmt.Sprintf("channel %d of unit 0", c.channels-1)) {
+			t.Errorf("%+v: the last channel is %q", c, cell.Note)
+		}
+	}
+}
+
+// However large filters are, and however many, the page is not.
+func TestFiltersAreReduced(t *testing.T) {
+	m, _ := noise(1, 40, 70, 140, 3)
+	largest, _ := magnitude(m.Pix)
+	f, err := Filters{Filters: m}.Figure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range m.N {
+		p := f.Cells[n/16][n%16].Picture
+		want := fitted(aroundGrey(m.Map(n), 70, 140, 3, largest), image.Pt(52, 26))
+		if p.Bounds().Size() != image.Pt(52, 26) || difference(p, want) != 0 {
+			t.Fatalf("filter %d is %v", n, p.Bounds())
+		}
+	}
+	if f, err = (Filters{Filters: m, Size: 140}).Figure(); err != nil || f.Cells[0][0].Picture.Bounds().Dx() != 140 {
+		t.Errorf("in their size they are %v, %v", f.Cells[0][0].Picture.Bounds(), err)
+	}
+}
+
 func TestFiltersErrors(t *testing.T) {
 	m, _ := noise(1, 2, 3, 3, 3)
 	bad := m
@@ -91,12 +141,16 @@ func TestFiltersErrors(t *testing.T) {
 	bad.Pix[30] = math.Inf(-1)
 	short := m
 	short.Pix = m.Pix[1:]
+	many, _ := noise(1, 2001, 1, 1, 3)
+	wide, _ := noise(1, 1, 1, 1, 2001)
 	for what, f := range map[string]Filters{
 		"no filters: N=0":           {},
 		"and 53 numbers":            {Filters: short},
 		"filter 1: it holds a":      {Filters: bad},
 		"filters: -1 in a row":      {Filters: m, Across: -1},
 		"a figure with pictures of": {Filters: m, Size: -1},
+		"filters of 2001 units":     {Filters: many},
+		"1 units and 2001 channels": {Filters: wide},
 	} {
 		if _, err := f.HTML(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
