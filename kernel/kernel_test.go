@@ -239,9 +239,9 @@ func testStops(t *testing.T) {
 			continue
 		}
 		out := t.TempDir()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0], "run", notebook, "--out", out)
+		cmd := exec.CommandContext(ctx, os.Args[0], "run", notebook, "--out", out, "--junit", filepath.Join(out, "report.xml"))
 		cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
 		r, err := cmd.StdoutPipe()
 		if err != nil {
@@ -269,7 +269,7 @@ func testStops(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd.Wait()
-		if took := time.Since(begin); cmd.ProcessState.ExitCode() != exitInterrupted || took > 3*time.Second {
+		if took := time.Since(begin); cmd.ProcessState.ExitCode() != exitInterrupted || took > 30*time.Second { // A cell has 10 minutes.
 			t.Errorf("%v: %v after %v", sig, cmd.ProcessState, took)
 		}
 		for name, pid := range map[string]int{"kernel": kernel, "cell": cell} {
@@ -280,6 +280,9 @@ func testStops(t *testing.T) {
 		}
 		if b, err := os.ReadFile(filepath.Join(out, "endless.ipynb")); err != nil || !strings.Contains(string(b), `"begin\n"`) {
 			t.Errorf("%v: %v, in the executed notebook there is no output:\n%.3000s", sig, err, b)
+		}
+		if b, err := os.ReadFile(filepath.Join(out, "report.xml")); err != nil || !strings.Contains(string(b), `tests="1" failures="1"`) {
+			t.Errorf("%v: %v, the report does not tell it, once:\n%.3000s", sig, err, b)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func TestSilentKernel(t *testing.T) {
 	if err == nil || !strings.Contains(printed, "restart the kernel") {
 		t.Errorf("error %v, printed %q", err, printed)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

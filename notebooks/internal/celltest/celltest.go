@@ -46,7 +46,7 @@ func Run(t *testing.T, part string, alive bool) (shown []protocol.DisplayData, p
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), variable+"="+part, protocol.GONB_PIPE_ENV+"="+to, protocol.GONB_PIPE_BACK_ENV+"="+from)
@@ -55,7 +55,7 @@ func Run(t *testing.T, part string, alive bool) (shown []protocol.DisplayData, p
 	out, err := cmd.CombinedOutput()
 	select {
 	case shown = <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the program did not open its pipes; it printed %q", out)
 	}
 	return shown, string(out), err
