@@ -14,6 +14,7 @@ package exemplar
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lucigo/interp"
 )
@@ -133,4 +134,14 @@ func add(ranges []Range, r Range) ([]Range, error) {
 		}
 	}
 	return append(out, r), nil
+}
+
+// covers reports whether all images of inner, sorted ranges none of which touch, are in such ranges.
+func covers(ranges, inner []Range) bool {
+	for _, r := range inner {
+		if !slices.ContainsFunc(ranges, func(s Range) bool { return s.First <= r.First && r.End <= s.End }) {
+			return false
+		}
+	}
+	return true
 }

@@ -38,9 +38,9 @@ import (
 const magic = "lucigo exemplars, version 1\n"
 
 const (
-	maxHead  = 16 << 20 // bytes
+	maxHead  = 64 << 20 // bytes: as many as the names and causes of maxSkipped images may take as JSON, and more
 	maxImage = 1 << 48  // the number of an image
-	maxName  = 1 << 12  // bytes of an image's name
+	maxName  = 1 << 12  // bytes of an image's name, or of why it could not be read
 )
 
 var (
@@ -137,7 +137,10 @@ func read(path string) (*Index, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w, but a folder or a device; name a file", path, errForeign)
 	}
-	b, err := os.ReadFile(path)
+	b, err := start(path)
+	if err == nil && bytes.HasPrefix(b, []byte(magic)) { // a large file of another kind is not read whole
+		b, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +152,16 @@ func read(path string) (*Index, error) {
 		return nil, fmt.Errorf("%s: %w; remove the file and scan again", path, err)
 	}
 	return ix, nil
+}
+
+// start reads as much of a file as says what it is.
+func start(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, int64(len(magic)+16)))
 }
 
 func parse(b []byte) (*Index, error) {

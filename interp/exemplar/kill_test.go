@@ -25,10 +25,12 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("EXEMPLAR_TEST_CHILD") {
 	case "":
 		os.Exit(m.Run())
-	case "slow":
-		src := childData()
-		src.wait = 5 * time.Millisecond
-		_, err := childScan(path).Run(ctx, interptest.Branchy(), src)
+	case "stalled":
+		from, err := strconv.Atoi(os.Getenv("EXEMPLAR_TEST_FROM"))
+		if err != nil {
+			panic(err)
+		}
+		_, err = childScan(path).Run(ctx, interptest.Branchy(), stalled{childData(), from})
 		fmt.Println(err)
 	case "memory":
 		images, err := strconv.Atoi(path)
@@ -89,21 +91,22 @@ func TestLawKill(t *testing.T) {
 	plan.Path = filepath.Join(t.TempDir(), "index")
 	for kill := range 3 {
 		before := scannedOf(plan.Path)
-		c := child(t, "slow", plan.Path)
+		end := before + 100 // behind which images never come, so that it cannot be done before it is killed
+		c := child(t, "stalled", plan.Path)
+		c.Env = append(c.Env, fmt.Sprint("EXEMPLAR_TEST_FROM=", end))
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for start := time.Now(); scannedOf(plan.Path) < before+20; time.Sleep(time.Millisecond) {
+		for start := time.Now(); scannedOf(plan.Path) < before+20*(kill+1); time.Sleep(time.Millisecond) {
 			if time.Since(start) > 2*time.Minute {
 				t.Fatal("no checkpoints", c.Process.Kill())
 			}
 		}
-		time.Sleep(time.Duration(kill) * 3 * time.Millisecond)
 		if err := c.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = c.Wait() // says that it was killed
-		if got := scannedOf(plan.Path); got < before+20 || got >= 400 {
+		if got := scannedOf(plan.Path); got < before+20 || got > end {
 			t.Fatalf("killed at %d images", got)
 		}
 	}

@@ -46,7 +46,7 @@ func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit in
 		}
 		x = x.Keyed()
 		if x.N != 1 || x.Key[0] != e.Key {
-			return p, fmt.Errorf("image %d of %s, %s, is not the image that was scanned (%s): scan again", e.Image, src, src.Name(e.Image), e.Name)
+			return p, fmt.Errorf("image %d of %s, %s, is not the image that was scanned (%s): remove the index's file, and scan again", e.Image, src, src.Name(e.Image), e.Name)
 		}
 		batches = append(batches, x)
 	}

@@ -14,7 +14,7 @@ import (
 func best(t *testing.T, m *interp.Model, layer string) Patches {
 	t.Helper()
 	src := data(m, 25)
-	examples, err := scan(t, Scan{K: 5, Batch: 8}, m, src).Top(layer, 1)
+	examples, err := scan(t, Scan{K: 5, Batch: 8, Layers: []string{layer}}, m, src).Top(layer, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,8 +28,16 @@ func best(t *testing.T, m *interp.Model, layer string) Patches {
 // A covered pixel of a patch is grey in the image, and no other is; what a unit sees of an image whose patch
 // is all covered is grey.
 func TestLawCover(t *testing.T) {
-	m := interptest.Branchy().Float64()
-	for _, layer := range []string{"conv1", "head"} {
+	branchy := interptest.Branchy().Float64()
+	for _, c := range []struct {
+		m     *interp.Model
+		layer string
+	}{
+		{branchy, "conv1"},
+		{branchy, "head"},
+		{wide().Float64(), "conv1"}, // a patch is the whole image, of which a unit sees a part
+	} {
+		m, layer := c.m, c.layer
 		p := best(t, m, layer)
 		if p.Channel != 1 || p.Unit != layer+" 1" {
 			t.Errorf("unit %d is called %q", p.Channel, p.Unit)

@@ -40,7 +40,8 @@ type Scan struct {
 	Shard, Shards int
 
 	// Path is the index's file; "" is none. What it has already is not looked at again, and it is written
-	// every Every (0 is 10 s) and at the end, also when the scan is broken off.
+	// every Every (0 is 10 s) and at the end, also when the scan is broken off. Scans of different parts at
+	// the same time need a file each.
 	Path  string
 	Every time.Duration
 
@@ -99,12 +100,32 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, err
 		err = fmt.Errorf("the scan stopped with %d of %d images: %w", done, total, err)
 	}
 	if s.Path != "" && done != before && !errors.Is(err, errNotSaved) {
-		err = errors.Join(err, ix.Save(s.Path))
+		err = errors.Join(err, s.save(ix))
 	}
 	if err == nil && done == total && ix.head.Unreadable == total {
 		err = fmt.Errorf("none of %d images of %s can be read: the first, %s", done, src, ix.head.Skipped[0].Cause)
+		if s.Path != "" {
+			err = fmt.Errorf("%w; remove %s before they are scanned again", err, s.Path)
+		}
 	}
 	return ix, err
+}
+
+// save writes the index to s.Path, unless another scan, of the same part, has written all this there
+// meanwhile. What a scan of another part has written there is an error, and is left.
+func (s Scan) save(ix *Index) error {
+	if other, err := read(s.Path); err == nil {
+		switch err := ix.head.same(other.head); {
+		case err != nil:
+			return fmt.Errorf("%s: %w: there is now an index of %w; name another file", s.Path, errNotSaved, err)
+		case covers(other.head.Scanned, ix.head.Scanned):
+			return nil
+		case !covers(ix.head.Scanned, other.head.Scanned):
+			return fmt.Errorf("%s: %w: another scan has meanwhile written there what this one lacks; "+
+				"scans of different parts at the same time need a file each, which Merge joins", s.Path, errNotSaved)
+		}
+	}
+	return ix.Save(s.Path)
 }
 
 // head returns what the scan is of.
@@ -242,7 +263,7 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) 
 			left -= p.End - p.First
 		}
 		if s.Path != "" && time.Since(saved) > cmp.Or(s.Every, 10*time.Second) {
-			if err := ix.Save(s.Path); err != nil {
+			if err := s.save(ix); err != nil {
 				return err
 			}
 			saved = time.Now()
@@ -317,9 +338,9 @@ func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) 
 	return p
 }
 
-// short is a name as an index keeps it.
-func short(name string) string {
-	return strings.ToValidUTF8(name[:min(len(name), maxName)], "")
+// short is a name or a cause as an index keeps it.
+func short(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxName)], "")
 }
 
 // look runs a batch through the network and adds what comes out to the index.
@@ -365,7 +386,7 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 	for i, err := range p.errs {
 		image, id := p.First+i, p.idents[i]
 		if err != nil {
-			ix.skip(Skipped{image, id.name, strings.ToValidUTF8(err.Error(), "\uFFFD")})
+			ix.skip(Skipped{image, id.name, short(err.Error())})
 			continue
 		}
 		ix.put(int64(image), id, random.Hash(ix.head.Seed, uint64(image)), values[i*ix.units:][:ix.units], at[i*ix.units:][:ix.units])
