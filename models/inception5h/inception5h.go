@@ -65,16 +65,19 @@ func Model(ctx context.Context) (*interp.Model, error) {
 // has no name there, as the last ones have none, is "class 1001", and one that bears the name of an earlier
 // class has its number behind it.
 func Open(path string) (*interp.Model, error) {
-	files, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	open, name := beside(path), filepath.Base(path)
 	if strings.EqualFold(filepath.Ext(path), ".zip") {
 		archive, err := zip.OpenReader(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w: the file is damaged; remove it", path, err)
+		switch {
+		case errors.Is(err, zip.ErrFormat):
+			return nil, fmt.Errorf("%s: %w: it is damaged or another file; remove it", path, err)
+		case err != nil:
+			return nil, fmt.Errorf("inception5h: %w", err) // names the file already
 		}
 		defer archive.Close()
-		files, name = archive, graphFile
+		open, name = within(archive), graphFile
 	}
-	b, err := read(files, name, maxGraph)
+	b, err := read(open, name, maxGraph)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -82,7 +85,7 @@ func Open(path string) (*interp.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels, err := read(files, labelsFile, maxLabels)
+	labels, err := read(open, labelsFile, maxLabels)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
@@ -105,9 +108,30 @@ var options = tensorflow.Options{
 	Range:  [2]float64{-117, 255 - 117},
 }
 
+// opener opens a file by its name.
+type opener func(name string) (io.ReadCloser, error)
+
+// beside opens the files in the folder of path.
+func beside(path string) opener {
+	return func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(filepath.Dir(path), name)) }
+}
+
+// within opens the files of an archive, by the whole of their names. The archive's own Open would take
+// ../name for name, and first list every folder that the names imply, which a few long names make slow.
+func within(archive *zip.ReadCloser) opener {
+	return func(name string) (io.ReadCloser, error) {
+		for _, f := range archive.File {
+			if f.Name == name {
+				return f.Open()
+			}
+		}
+		return nil, fmt.Errorf("the archive has no %s, so it is another one: %w", name, fs.ErrNotExist)
+	}
+}
+
 // read returns the content of a file of at most a number of bytes.
-func read(files fs.FS, name string, most int64) ([]byte, error) {
-	f, err := files.Open(name)
+func read(open opener, name string, most int64) ([]byte, error) {
+	f, err := open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -115,9 +115,10 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 	var other graphtest.Graph
 	other.Add("input", "Placeholder", nil)
 	for path, want := range map[string]string{
-		"no/inception5h.zip": "no such file",
+		"no/inception5h.zip": "inception5h: open no/inception5h.zip: no such file",
 		"no/" + graphFile:    "no such file",
 		archive(t, map[string][]byte{labelsFile: []byte("a")}):                                                 graphFile,
+		archive(t, map[string][]byte{"../" + graphFile: good, "x/" + graphFile: good}):                         "the archive has no " + graphFile,
 		archive(t, map[string][]byte{graphFile: other.Encode()}):                                               `no node "softmax2_pre_activation"`,
 		archive(t, map[string][]byte{graphFile: make([]byte, maxGraph+1)}):                                     "more than 67108864 bytes",
 		archive(t, map[string][]byte{graphFile: good, labelsFile: bytes.Repeat([]byte("a\n"), maxLabels/2+1)}): "more than 1048576 bytes",

@@ -136,9 +136,9 @@ func (f *File) readHeader(size int64) error {
 
 // entry is a tensor in the header: offsets count from the header's end.
 type entry struct {
-	Type    string    `json:"dtype"`
-	Shape   []uint64  `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
+	Type    string   `json:"dtype"`
+	Shape   []uint64 `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"`
 }
 
 // parse reads the header token by token: decoding into a map would let the last of two tensors of one
@@ -193,6 +193,12 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 	width, known := widths[e.Type]
 	if !known {
 		return t, fmt.Errorf("unknown type %.50q", e.Type)
+	}
+	switch {
+	case e.Shape == nil:
+		return t, errors.New("it has no shape")
+	case len(e.Offsets) != 2:
+		return t, fmt.Errorf("data_offsets are %d numbers, want two, where it begins and ends", len(e.Offsets))
 	}
 	t.Type = e.Type
 	length := width

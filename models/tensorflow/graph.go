@@ -260,7 +260,11 @@ func (n node) number(name string, missing float64) (float64, error) {
 	if err != nil || len(b) != 4 {
 		return 0, fmt.Errorf("attribute %q is no number", name)
 	}
-	return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), nil
+	v := float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("attribute %q is %g: the file is damaged", name, v)
+	}
+	return v, nil
 }
 
 func (n node) flag(name string, missing bool) (bool, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/models/internal/wire"
@@ -30,7 +31,7 @@ type tensor struct {
 // leave out the repetitions of its last number.
 type fill int
 
-const maxFill fill = 1 << 24
+const maxFill fill = 1 << 20
 
 // tensor reads the value of a Const.
 func (n node) tensor(left *fill) (*tensor, error) {
@@ -150,6 +151,7 @@ func complete[T any](data []T, content []byte, width int, from func([]byte) T, s
 		return nil, fmt.Errorf("%d of its numbers are left out of the file, which is not supported for so many", missing)
 	}
 	*left -= fill(missing)
+	data = slices.Grow(data, missing)
 	var last T
 	if len(data) > 0 {
 		last = data[len(data)-1]
