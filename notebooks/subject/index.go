@@ -1,11 +1,13 @@
 package subject
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -45,7 +47,8 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemp
 
 // Index returns which images of a data set excite each unit of some layers most. The data set is scanned
 // once, under a line that says how far it is; the index is kept in the folder exemplar of LUCIGO_CACHE, and
-// later calls read it from there, or scan on where one was broken off.
+// later calls read it from there, or scan on where one was broken off. An interrupt, as by Ctrl-C or a
+// notebook's stop button, ends the scan; what it has is kept.
 func Index(ctx context.Context, m *interp.Model, src exemplar.Source, layers ...string) (*exemplar.Index, error) {
 	cache, err := engine.CacheDir()
 	if err != nil {
@@ -60,11 +63,16 @@ func Index(ctx context.Context, m *interp.Model, src exemplar.Source, layers ...
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("no place for the index: %w; set LUCIGO_CACHE to a directory of your own", err)
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
 	line := show.Progress{Title: fmt.Sprintf("what %s responds to", m.Name()), Total: src.Len()}
 	var shown error
 	ix, err := exemplar.Scan{Layers: layers, Path: path, Progress: func(p exemplar.Progress) {
 		shown = errors.Join(shown, line.Set(p.Done, note(p)))
 	}}.Run(ctx, m, src)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w; run this again: it goes on from there", cmp.Or(err, ctx.Err()))
+	}
 	return ix, errors.Join(err, shown, line.Close())
 }
 
