@@ -66,7 +66,14 @@ func Index(ctx context.Context, m *interp.Model, src exemplar.Source, layers ...
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	line := show.Progress{Title: fmt.Sprintf("what %s responds to", m.Name()), Total: src.Len()}
+	done := 0
+	if kept, err := exemplar.Open(path, m); err == nil {
+		done, _ = kept.Scanned()
+	}
 	var shown error
+	if done < src.Len() { // at once: before the first images are done the network is compiled
+		shown = line.Set(done, "")
+	}
 	ix, err := exemplar.Scan{Layers: layers, Path: path, Progress: func(p exemplar.Progress) {
 		shown = errors.Join(shown, line.Set(p.Done, note(p)))
 	}}.Run(ctx, m, src)

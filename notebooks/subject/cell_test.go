@@ -14,8 +14,47 @@ import (
 	"testing"
 
 	"lucigo/interp"
+	"lucigo/notebooks/internal/celltest"
 	"lucigo/notebooks/subject"
 )
+
+func TestMain(m *testing.M) {
+	celltest.Main(m, map[string]func() error{"index": func() error {
+		ctx := context.Background()
+		if _, err := subject.Open(ctx, "scenes-dense", "", 1); err != nil { // the backend, from where it is
+			return err
+		}
+		if err := os.Setenv("LUCIGO_CACHE", os.Getenv("SUBJECT_TEST_CACHE")); err != nil {
+			return err
+		}
+		m, src, err := subject.Data(ctx, "scenes-dense", "", 40)
+		if err != nil {
+			return err
+		}
+		_, err = subject.Index(ctx, m, src, "logits")
+		_, again := subject.Index(ctx, m, src, "logits")
+		return errors.Join(err, again)
+	}})
+}
+
+// The line is there before the first images are done; of an index that is kept there is none.
+func TestIndexInNotebook(t *testing.T) {
+	t.Setenv("SUBJECT_TEST_CACHE", t.TempDir())
+	shown, printed, err := celltest.Run(t, "index", true)
+	if err != nil || printed != "" || len(shown) < 2 {
+		t.Fatalf("%v, %d outputs, printed %q", err, len(shown), printed)
+	}
+	for i, has := range map[int]string{0: "0 of 40 · ", len(shown) - 1: "40 of 40 · "} {
+		if html := fmt.Sprint(shown[i].Data["text/html"]); !strings.Contains(html, has) {
+			t.Errorf("output %d is %s", i, html)
+		}
+	}
+	for _, d := range shown {
+		if d.DisplayID != shown[0].DisplayID {
+			t.Errorf("another line: %v", d.Data)
+		}
+	}
+}
 
 // grey is a data set of which image last, if there is one, interrupts the program and never comes.
 type grey struct {
