@@ -112,16 +112,17 @@ func (c Claim) String() string {
 	return fmt.Sprintf("%s %s [%s]", c.verdict(), strings.Join(strings.Fields(c.Sentence), " "), c.numbers())
 }
 
-// HTML is the claim as a table of one row.
+// HTML is the claim as a table of one row, of which only the sentence breaks in a narrow page. Its colours are as far
+// from white as from JupyterLab's dark background.
 func (c Claim) HTML() string {
-	colour := "#1a7f37"
+	colour := "#1f8a3d"
 	if !c.Holds() {
-		colour = "#cf222e"
+		colour = "#e0323d"
 	}
 	return fmt.Sprintf(`<table width="100%%" cellpadding="4"><tr>`+
-		`<td width="80" align="left" style="text-align:left;color:%s"><b>%s</b></td>`+
+		`<td width="80" nowrap="nowrap" align="left" style="text-align:left;color:%s"><b>%s</b></td>`+
 		`<td align="left" style="text-align:left">%s</td>`+
-		`<td width="220" align="right" style="text-align:right;color:%[1]s">%[4]s</td></tr></table>`,
+		`<td nowrap="nowrap" align="right" style="text-align:right;color:%[1]s">%[4]s</td></tr></table>`,
 		colour, c.verdict(), cell.Escape(c.Sentence), cell.Escape(c.numbers()))
 }
 
