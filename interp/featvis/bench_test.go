@@ -19,7 +19,7 @@ func BenchmarkGoogLeNet(b *testing.B) {
 	m := openGoogLeNet(b)
 	o := objective.Channel("mixed4a", 11)
 	start := func(r Render) *work {
-		w, err := r.work(m, o)
+		w, err := r.work(ctx, m, o)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -69,16 +69,16 @@ func ExampleMaCo() {
 	// 64×64
 }
 
-// MaCo as its authors run it: many noisy windows of a large image at every step.
+// MaCo's images as its authors show them to the network: many noisy windows at every step.
 func ExampleCrop() {
 	fmt.Println(featvis.Render{
 		Image:  featvis.MaCo{},
 		Height: 512, Width: 512, Window: [2]int{224, 224},
 		Views: []featvis.Transformation{featvis.Crop{}}, Looks: 32, Noise: .04,
-		Steps: 256,
+		Steps: 256, Rate: .2,
 	})
 	// Output:
-	// MaCo(magnitude of 1/f), crops of 0.5–0.05 ± 0.05 at ±0.15, Adam 0.05, 256 steps, warm-up 16, 512×512, window 224×224, 32 looks a step, noise 0.04
+	// MaCo(magnitude of 1/f), crops of 0.5–0.05 ± 0.05 at ±0.15, Adam 0.2, 256 steps, warm-up 16, 512×512, window 224×224, 32 looks a step, noise 0.04
 }
 
 // Four images that excite one unit in different ways.

@@ -15,7 +15,8 @@ import (
 // optimization", arXiv:2306.06805. The image has mean 0 and standard deviation 1 before Colours and a
 // sigmoid make it colours. The paper's authors show the network 32 windows of an image at every step,
 // with noise: see Crop, Render.Looks and Render.Noise. Phases are angles, so a Render.Rate is in radians a
-// step; in a few hundred steps 0.2 gets further than 0.05.
+// step; in a few hundred steps 0.2 gets further than 0.05. The authors' implementation takes 256 steps of
+// Nadam (Adam with Nesterov's momentum) at rate 1, where a Render takes Adam's.
 type MaCo struct {
 	Magnitude Spectrum // zero: 1/max(f, 1/longest side) in every channel
 	Colours   Colours

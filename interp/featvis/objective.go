@@ -17,6 +17,9 @@ var (
 	Variation = penalty("total variation", nil, func(x *Node, _ []*Node) *Node {
 		d := func(axis int) *Node {
 			n := x.Shape().Dim(axis)
+			if n == 1 { // no neighbours
+				return sum(ZerosLike(x))
+			}
 			return sum(Abs(Sub(SliceAxis(x, axis, AxisRange(1, n)), SliceAxis(x, axis, AxisRange(0, n-1)))))
 		}
 		return Add(d(1), d(2))

@@ -44,8 +44,8 @@ type Array struct {
 }
 
 func positive(h, w, c int) error {
-	if h < 1 || w < 1 || c < 1 {
-		return fmt.Errorf("no images of %d×%d×%d", h, w, c)
+	if h < 1 || w < 1 || c < 1 || h > maxSide || w > maxSide {
+		return fmt.Errorf("no images of %d×%d×%d: sides from 1 to %d", h, w, c, maxSide)
 	}
 	return nil
 }

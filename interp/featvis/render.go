@@ -18,12 +18,13 @@ import (
 
 // Render optimises images, from noise, to raise the score of an objective: Adam (Kingma and Ba,
 // arXiv:1412.6980) on the parametrisation's numbers, each step at another view of the images. The zero
-// value has the article's parameters.
+// value has the article's parameters, but for the grey border that the article pads images with: Standard
+// says which Window has it. With MaCo, too, it is Adam that climbs; MaCo says what its authors use.
 type Render struct {
 	Image Parametrisation  // what is optimised; nil: Fourier{}
 	Views []Transformation // how the network is shown the images; nil: Standard(), and None for none
 
-	// Height and Width are those of the images, 0: the network's input.
+	// Height and Width are those of the images, up to 4096; 0: the network's input.
 	Height, Width int
 
 	// Window is the height and width of what the network sees of an image; zeros: the image's own. Views
@@ -103,6 +104,10 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 		return r, fmt.Errorf("a rendering of %d images in %d steps at rate %g", r.N, r.Steps, r.Rate)
 	case r.Window[0] < 1 || r.Window[1] < 1 || r.Looks < 1 || !(r.Noise >= 0) || math.IsInf(r.Noise, 0):
 		return r, fmt.Errorf("%d looks through a window of %d×%d, with noise of %g", r.Looks, r.Window[0], r.Window[1], r.Noise)
+	case r.Diversity.Layer == "" && r.Diversity.Weight != 0:
+		return r, fmt.Errorf("a diversity of weight %g at no layer: name its Layer", r.Diversity.Weight)
+	case !finite(r.Diversity.Weight):
+		return r, fmt.Errorf("%s: the weight is not finite", r.Diversity)
 	case len(r.Keys) != r.N:
 		return r, fmt.Errorf("%d keys for %d images", len(r.Keys), r.N)
 	case slices.ContainsFunc(r.At, func(step int) bool { return step < 0 }):
@@ -111,7 +116,7 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 	return r, nil
 }
 
-// String names every parameter that changes the images.
+// String names every parameter that changes the images, but for N and Keys, which are of each image.
 func (r Render) String() string {
 	image, views := r.Image, r.Views
 	if image == nil {
@@ -161,7 +166,7 @@ func (r Render) Final(ctx context.Context, m *interp.Model, o interp.Objective) 
 // it yields, within a step of ctx's end, and where the loop over it breaks.
 func (r Render) Frames(ctx context.Context, m *interp.Model, o interp.Objective) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
-		w, err := r.work(m, o)
+		w, err := r.work(ctx, m, o)
 		if err != nil {
 			yield(Frame{}, err)
 			return
@@ -220,7 +225,7 @@ const (
 	epsilon      = 1e-8
 )
 
-func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
+func (r Render) work(ctx context.Context, m *interp.Model, o interp.Objective) (*work, error) {
 	r, err := r.defaults(m, o)
 	if err != nil {
 		return nil, err
@@ -230,7 +235,10 @@ func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
 	if w.canvas, err = r.Image.Canvas(r.Height, r.Width, channels); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Image, err)
 	}
-	if err := w.survey(); err != nil {
+	if max(r.Window[0], r.Window[1]) > maxSide {
+		return nil, fmt.Errorf("a window of %d×%d: sides from 1 to %d", r.Window[0], r.Window[1], maxSide)
+	}
+	if err := w.survey(ctx); err != nil {
 		return nil, err
 	}
 	batch := max(1, m.Batch(interp.Images{N: r.N, H: r.Window[0], W: r.Window[1], C: channels})/r.Looks)
@@ -240,6 +248,9 @@ func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
 	parts := (r.N + batch - 1) / batch
 	w.size = (r.N + parts - 1) / parts
 	for _, f := range w.canvas.Fixed {
+		if !finite(f.Data...) {
+			return nil, fmt.Errorf("%s: parameters that give numbers which are not finite, or too large", r.Image)
+		}
 		w.fixed = append(w.fixed, m.Floats(f.Data, f.Dims...))
 	}
 	for i := 0; i < r.N; i += w.size {
@@ -248,18 +259,24 @@ func (r Render) work(m *interp.Model, o interp.Objective) (*work, error) {
 			w.finalize()
 			return nil, err
 		}
-		p.state = w.start(p)
+		if p.state, err = w.start(p); err != nil {
+			w.finalize()
+			return nil, err
+		}
 		w.parts = append(w.parts, p)
 	}
 	return w, nil
 }
 
 // survey finds what the views of all looks ask of the program.
-func (w *work) survey() error {
+func (w *work) survey(ctx context.Context) error {
 	w.upright, w.reach = true, 3 // the standard transformations'; a program for less would gain little
 	for step := range w.Steps {
 		for _, key := range w.Keys {
 			for look := range w.Looks {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
 				a, err := w.view(key, step, look)
 				if err != nil {
 					return err
@@ -322,7 +339,7 @@ func (w *work) looks(p part, step int) ([]*tensors.Tensor, error) {
 func (w *work) key(p part, i int) uint64 { return w.Keys[min(p.first+i, p.last-1)] }
 
 // start returns the state before the first step.
-func (w *work) start(p part) []*tensors.Tensor {
+func (w *work) start(p part) ([]*tensors.Tensor, error) {
 	each := 1
 	for _, d := range w.canvas.Dims {
 		each *= d
@@ -332,8 +349,16 @@ func (w *work) start(p part) []*tensors.Tensor {
 	for i := range w.size {
 		w.canvas.Start(random.New(w.Seed, w.key(p, i), 0), numbers[i*each:(i+1)*each])
 	}
+	if !finite(numbers...) {
+		return nil, fmt.Errorf("%s: a start whose numbers are not finite, or too large", w.Image)
+	}
 	zeros := make([]float64, len(numbers))
-	return []*tensors.Tensor{w.model.Floats(numbers, dims...), w.model.Floats(zeros, dims...), w.model.Floats(zeros, dims...)}
+	return []*tensors.Tensor{w.model.Floats(numbers, dims...), w.model.Floats(zeros, dims...), w.model.Floats(zeros, dims...)}, nil
+}
+
+// finite is whether all numbers are, in float32 too.
+func finite(v ...float64) bool {
+	return !slices.ContainsFunc(v, func(v float64) bool { return !(math.Abs(v) <= math.MaxFloat32) })
 }
 
 func (w *work) finalize() {
@@ -383,7 +408,10 @@ func (w *work) frame(ctx context.Context, step int) (Frame, error) {
 	if w.plain() {
 		seen = f.Images
 	}
-	var err error
+	err := f.Images.Check()
+	if err != nil {
+		return Frame{}, fmt.Errorf("%s: after %d steps at rate %g, %w", w.objective, step, w.Rate, err)
+	}
 	f.Score, err = w.model.Score(ctx, w.objective, seen)
 	return f, err
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,7 +87,9 @@ func laws(t *testing.T, m *interp.Model, r Render, o interp.Objective, all bool)
 		}
 	}
 	r.Steps = 4
+	cores := runtime.GOMAXPROCS(1 + runtime.NumCPU()%2) // how many there are does not matter
 	again, err := r.Final(ctx, m, o)
+	runtime.GOMAXPROCS(cores)
 	if err != nil || !slices.Equal(again.Images.Pix, fs[1].Images.Pix) || !slices.Equal(again.Score, fs[1].Score) {
 		t.Errorf("%s, %s: again, it draws another image: %v", o, r, err)
 	}
@@ -196,7 +199,7 @@ func TestLawWhatTheNetworkSees(t *testing.T) {
 			h, w = or(r.Height, h), or(r.Width, w)
 			window := or(r.Window, [2]int{h, w})
 			weights := weightsFor(window[0], window[1], c).Data
-			work, err := r.work(m, weighted(weights))
+			work, err := r.work(ctx, m, weighted(weights))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -455,6 +458,23 @@ func TestLawPenalties(t *testing.T) {
 	})
 }
 
+// In a row, and in a column, pixels have neighbours along one axis only.
+func TestVariationOfLines(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := open().On(e.Backend).Float64()
+		for _, size := range [][2]int{{1, 3}, {3, 1}} {
+			x := interp.Images{N: 1, H: size[0], W: size[1], C: 3, Pix: []float64{.1, .2, .3, .5, .2, .2, .4, .3, .9}}
+			got, err := m.Score(ctx, Variation, x)
+			if want := .4 + .1 + .1 + .1 + .7; err != nil || math.Abs(got[0]-want) > 1e-12 {
+				t.Errorf("%d: %v, %v, want %g", size, got, err, want)
+			}
+		}
+		if got, err := m.Score(ctx, Variation, interptest.ImagesOf(2, 1, 1, 3, 1)); err != nil || !slices.Equal(got, []float64{0, 0}) {
+			t.Errorf("of one pixel: %v, %v", got, err)
+		}
+	})
+}
+
 func TestLawBlend(t *testing.T) {
 	m := interptest.Branchy()
 	x := interptest.Images(m, 5, 2)
@@ -585,6 +605,31 @@ func TestFramesStop(t *testing.T) {
 	}
 }
 
+// ending ends a context at the third look.
+type ending struct {
+	end   func()
+	looks *int
+}
+
+func (e ending) String() string { return "ending" }
+
+func (e ending) Draw(random.Stream, Look) Affine {
+	if *e.looks++; *e.looks == 3 {
+		e.end()
+	}
+	return Affine{1, 0, 0, 0, 1, 0}
+}
+
+// All looks are drawn before the first step, which ctx ends too.
+func TestFramesStopBeforeTheFirst(t *testing.T) {
+	stopping, cancel := context.WithCancel(ctx)
+	looks := 0
+	_, err := Render{Views: []Transformation{ending{cancel, &looks}}, Steps: 1000}.Final(stopping, open(), objective.LogitOf(1))
+	if !errors.Is(err, context.Canceled) || looks != 3 {
+		t.Errorf("error %v after %d looks", err, looks)
+	}
+}
+
 func TestRenderErrors(t *testing.T) {
 	m := interptest.Branchy()
 	channel := objective.Channel("mixed", 4)
@@ -612,6 +657,15 @@ func TestRenderErrors(t *testing.T) {
 		{Render{Noise: math.NaN()}, channel, "noise of NaN"},
 		{Render{Image: MaCo{Magnitude: Spectrum{C: 3, H: 4, W: 4, Magnitude: []float64{1}}}}, channel, "1 numbers"},
 		{Render{Diversity: Diversity{Layer: "mixd"}, N: 2}, channel, "mixed"},
+		{Render{Diversity: Diversity{Weight: 2}, N: 2}, channel, "weight 2 at no layer"},
+		{Render{Diversity: Diversity{Layer: "mixed", Weight: math.NaN()}, N: 2}, channel, "weight is not finite"},
+		{Render{Height: 4097}, channel, "4097×12×3: sides from 1 to 4096"},
+		{Render{Image: Pixels{}, Width: 1 << 40}, channel, "sides from 1 to 4096"},
+		{Render{Window: [2]int{12, 1 << 40}}, channel, "sides from 1 to 4096"},
+		{Render{Image: Fourier{Decay: 1000}}, channel, "Fourier(decay=1000, σ=0.01): parameters"},
+		{Render{Image: Pixels{Colours: Colours{Root: [3][3]float64{{math.Inf(1)}}}}}, channel, "Inf"},
+		{Render{Image: Pixels{SD: math.NaN()}}, channel, "pixels(σ=NaN): a start"},
+		{Render{Rate: 1e300}, channel, "after 1 steps at rate 1e+300"},
 	} {
 		r := c.r
 		r.Steps = or(r.Steps, 2)

@@ -25,7 +25,7 @@ type Spectrum struct {
 	Magnitude []float64 // not negative; its scale does not matter
 }
 
-// maxSide bounds the spectra that are read.
+// maxSide bounds the images that are optimised, and the spectra that are read.
 const maxSide = 4096
 
 func (s Spectrum) check() error {

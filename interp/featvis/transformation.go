@@ -45,8 +45,8 @@ func (a Affine) Inverse() Affine {
 	}
 }
 
-// Jitter shifts the image by whole numbers of pixels, each way as often: down, and independently to the
-// right, by one of −Pixels/2, −Pixels/2+1, …, Pixels/2.
+// Jitter shifts the image, each way as often: down, and independently to the right, by one of −Pixels/2,
+// −Pixels/2+1, …, Pixels/2. Those are whole numbers where Pixels is even; by halves, neighbours are mixed.
 type Jitter struct {
 	Pixels int // 0: 8
 }
@@ -149,10 +149,14 @@ func (c Crop) Draw(s random.Stream, at Look) Affine {
 }
 
 // Standard returns the article's transformations: jitter by 8 pixels, scale by 0.9 to 1.1, rotation by up
-// to 10° either way, and jitter by 4. What lies beyond the image is grey, 0.5, without end, and the network
-// sees a window of the image's size. The article pads the image by 12 pixels of grey first, as a
-// Render.Window of 24 more each way does: on GoogLeNet that took 1.2 times as long and left the borders
-// much as they are without.
+// to 10° either way, and jitter by 4. (Its implementation picks one of 11 factors and of 21 angles, and no
+// rotation six times as often as another; here all in between come, equally often.) What lies beyond the
+// image is grey, 0.5, without end, and the network sees a window of the image's size.
+//
+// The article pads the image by 12 pixels of grey on each side first, of which the two jitters cut off 12
+// in all: a Render.Window 12 pixels higher and wider than the image shows as much. One that is 24 higher
+// and wider, and so shows all of the border, took 1.2 times as long on GoogLeNet and left the image's
+// borders much as they are without.
 func Standard() []Transformation {
 	return []Transformation{Jitter{8}, Scale{}, Rotate{}, Jitter{4}}
 }
