@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -110,9 +111,30 @@ type film struct {
 	size        image.Point
 	photographs *shot
 	now         *shot
-	ends        []*shot // of octaves, or of dreams where there are many
-	shots       []*shot // every so many frames
+	ends        series // of octaves, or of dreams where there are many
+	ended       *shot  // the last of them
+	shots       series // of all frames, or of ends of dreams
+}
+
+// series is every so many of the shots that are added to it: fewer than filmLength, at least half of that
+// where there are more.
+type series struct {
+	shots       []*shot
 	seen, every int
+}
+
+func (s *series) add(one *shot) {
+	s.every = max(s.every, 1)
+	if s.seen%s.every == 0 {
+		s.shots = append(s.shots, one)
+	}
+	s.seen++
+	if len(s.shots) == filmLength {
+		for i := range filmLength / 2 {
+			s.shots[i] = s.shots[2*i]
+		}
+		s.shots, s.every = slices.Clip(s.shots[:filmLength/2]), 2*s.every
+	}
 }
 
 // shot is a frame in the size of the film.
@@ -123,7 +145,7 @@ type shot struct {
 }
 
 func newFilm(d Dream) (*film, error) {
-	f := &film{Dream: d, every: 1}
+	f := &film{Dream: d}
 	if d.Images.N == 0 {
 		return f, nil
 	}
@@ -178,25 +200,17 @@ func (f *film) add(frame dream.Frame) error {
 		}
 	}
 	if frame.EndsOctave() {
-		f.ends = append(f.ends, s)
+		f.ends.add(s)
+		f.ended = s
 	}
-	if f.seen%f.every == 0 {
-		f.shots = append(f.shots, s)
-	}
-	f.seen++
-	if len(f.shots) == filmLength {
-		for i := range filmLength / 2 {
-			f.shots[i] = f.shots[2*i]
-		}
-		f.shots, f.every = slices.Clip(f.shots[:filmLength/2]), 2*f.every
-	}
+	f.shots.add(s)
 	return nil
 }
 
 // live is the page while the dream runs.
 func (f *film) live() (string, error) {
 	now, err := Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.pictures, "the dream so far")}.HTML()
-	if err != nil || len(f.ends) == 0 {
+	if err != nil || f.ended == nil {
 		return now, err
 	}
 	row, err := f.row().HTML()
@@ -208,7 +222,7 @@ func (f *film) end() (page, text string, err error) {
 	var moving []image.Image
 	for n, last := range f.now.pictures {
 		a := animation{Image: last, each: 100 * time.Millisecond, first: 2 * time.Second}
-		for _, s := range slices.Concat([]*shot{f.photographs}, f.shots) {
+		for _, s := range slices.Concat([]*shot{f.photographs}, f.shots.shots) {
 			if s != nil && s != f.now {
 				a.rest = append(a.rest, s.pictures[n])
 			}
@@ -244,9 +258,9 @@ func (f *film) row() Figure {
 	if f.photographs != nil {
 		columns = append(columns, f.photographs)
 	}
-	ends := f.ends
-	if len(ends) == 0 {
-		ends = []*shot{f.now}
+	ends, last := f.ends.shots, cmp.Or(f.ended, f.now)
+	if len(ends) == 0 || ends[len(ends)-1] != last {
+		ends = append(slices.Clip(ends), last)
 	}
 	n := min(len(ends), stills)
 	for i := range n {

@@ -147,7 +147,7 @@ func TestDreamBounded(t *testing.T) {
 	}{
 		{1, 1, 1, "[octave 1\n8×8]"},
 		{1, 2, 300, "[octave 1\n4×8 octave 2\n8×8]"},
-		{50, 1, 2, "[dream 8 dream 16 dream 25 dream 33 dream 41 dream 50]"},
+		{50, 1, 2, "[dream 7 dream 15 dream 25 dream 33 dream 41 dream 50]"},
 		{3, 2, 1, "[dream 1 dream 2 dream 3]"},
 	} {
 		f := filmed(t, Dream{Frames: dreaming(1, 8, 8, c.zooms, c.octaves, c.iterations, 0)})
@@ -161,11 +161,13 @@ func TestDreamBounded(t *testing.T) {
 		if c.zooms > 1 {
 			frames = c.zooms
 		}
-		if n := len(f.shots); n >= filmLength || n < min(frames, filmLength/2) {
+		if n := len(f.shots.shots); n >= filmLength || n < min(frames, filmLength/2) {
 			t.Errorf("%+v: %d pictures of %d", c, n, frames)
 		}
-		last := f.ends[len(f.ends)-1]
-		if f.now != last {
+		if n := len(f.ends.shots); n >= filmLength || n < min(c.zooms, filmLength/2) {
+			t.Errorf("%+v: %d ends are kept", c, n)
+		}
+		if f.now != f.ended {
 			t.Errorf("%+v: the last picture is not the end", c)
 		}
 	}
