@@ -63,6 +63,9 @@ func (m *Model) finite(o Objective, x Images, score []float64) error {
 		return err
 	}
 	for _, u := range o.units {
+		if classes := len(m.spec.Classes); u.layer == "" && (u.channel < 0 || u.channel >= classes) {
+			return fmt.Errorf("%s: %s: the classes are 0 to %d", m.spec.Name, o, classes-1)
+		}
 		k := slices.IndexFunc(layers, func(l Layer) bool { return l.Name == u.layer })
 		if k < 0 {
 			continue

@@ -33,13 +33,13 @@ var (
 // LogitOf is the logit of one class for all images.
 func LogitOf(class int) interp.Objective {
 	return interp.NewObjective(fmt.Sprintf("logit %d", class), "logit of", []interp.Arg{interp.Int(class)},
-		func(p *layer.Pass, a []*Node) *Node { return logit(p, a[0]) })
+		func(p *layer.Pass, a []*Node) *Node { return logit(p, a[0]) }).Of("", -1, -1, class)
 }
 
 // LogProbOf is log p of one class for all images.
 func LogProbOf(class int) interp.Objective {
 	return interp.NewObjective(fmt.Sprintf("log p %d", class), "log p of", []interp.Arg{interp.Int(class)},
-		func(p *layer.Pass, a []*Node) *Node { return logProb(p, a[0]) })
+		func(p *layer.Pass, a []*Node) *Node { return logProb(p, a[0]) }).Of("", -1, -1, class)
 }
 
 func ofImageClass(name string, score func(p *layer.Pass, class *Node) *Node) interp.Objective {

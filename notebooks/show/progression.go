@@ -66,7 +66,15 @@ func (p Progression) Show() (frames []featvis.Frame, err error) {
 		}
 		frames, stale = append(frames, frame), true
 		start := time.Now()
-		if id == "" || !p.keeps(frame.Step) && start.Before(next) {
+		if id == "" {
+			if len(frames) == 1 { // what is wrong with it should not wait for the last
+				if _, err = p.figure(frames); err != nil {
+					return frames, err
+				}
+			}
+			continue
+		}
+		if !p.keeps(frame.Step) && start.Before(next) {
 			continue
 		}
 		if err = display(); err != nil {

@@ -120,7 +120,7 @@ func TestProgressionErrors(t *testing.T) {
 		{Progression{}, 0, "without Frames"},
 		{Progression{Frames: optimising(1, 0)}, 0, "yielded none"},
 		{Progression{Frames: optimising(1, 0, -1)}, 0, "the lamp went out"},
-		{Progression{Frames: optimising(2, 0, 0, 1), Rows: []string{"one"}}, 2, "1 row headings for 2 images"},
+		{Progression{Frames: optimising(2, 0, 0, 1), Rows: []string{"one"}}, 1, "1 row headings for 2 images"},
 		{Progression{Frames: of(short)}, 2, "step 1 has 1 images and 2 scores, and its first frame 2"},
 		{Progression{Frames: of(unscored)}, 1, "0 scores"},
 		{Progression{Frames: of(broken)}, 1, "step 0: "},
