@@ -4,6 +4,8 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +62,19 @@ lg_api* lg_open(const char* path, int slot, char* err, size_t err_size) {
 
 #define CALL(slot, place, args) ((lg_error * (*)(void*)) real[slot]->fn[place])(args)
 
-lg_error* lg_real_create(int slot, lg_client_create_args* args) { return CALL(slot, LG_CLIENT_CREATE, args); }
+// The threads that a client starts inherit which signals are blocked, and must get none that interrupts them: XLA's
+// matrix products (oneDNN) work with a stack pointer that points into memory from malloc, and a signal's frame below it,
+// such as that of the profiler's SIGPROF, damages the heap. Go's own threads take signals on stacks of their own.
+lg_error* lg_real_create(int slot, lg_client_create_args* args) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&blocked, faults[i]);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  lg_error* err = CALL(slot, LG_CLIENT_CREATE, args);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return err;
+}
 
 lg_error* lg_real_compile(int slot, lg_compile_args* args) { return CALL(slot, LG_CLIENT_COMPILE, args); }
 
