@@ -80,21 +80,34 @@ func TestReadsEveryFloatingType(t *testing.T) {
 // Long tensors are read in pieces: each number stands where it was written.
 func TestReadsLongTensors(t *testing.T) {
 	const n = 100_003
-	var data []byte
-	for i := range n {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(i)))
-	}
-	f, err := parse(file(fmt.Sprintf(`{"x":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]}}`, n, 4*n), data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := f.Float32("x")
-	if err != nil || len(x) != n {
-		t.Fatal(len(x), err)
-	}
-	for i := range x {
-		if x[i] != float32(i) {
-			t.Fatalf("number %d is %v", i, x[i])
+	for _, c := range []struct {
+		kind  string
+		write func(b []byte, v float64) []byte
+	}{
+		{"F64", func(b []byte, v float64) []byte { return binary.LittleEndian.AppendUint64(b, math.Float64bits(v)) }},
+		{"F32", func(b []byte, v float64) []byte {
+			return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
+		}},
+		{"BF16", func(b []byte, v float64) []byte { // of which 0 … 255 are
+			return binary.LittleEndian.AppendUint16(b, uint16(math.Float32bits(float32(v))>>16))
+		}},
+	} {
+		var data []byte
+		for i := range n {
+			data = c.write(data, float64(i%251))
+		}
+		f, err := parse(file(fmt.Sprintf(`{"x":{"dtype":"%s","shape":[%d],"data_offsets":[0,%d]}}`, c.kind, n, len(data)), data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := f.Float64("x")
+		if err != nil || len(x) != n {
+			t.Fatal(c.kind, len(x), err)
+		}
+		for i := range x {
+			if x[i] != float64(i%251) {
+				t.Fatalf("number %d of %s is %v", i, c.kind, x[i])
+			}
 		}
 	}
 }

@@ -207,7 +207,6 @@ func everything() *graphtest.Graph {
 	branch(windowed("max/valid", "MaxPool", "checked", "VALID", [2]int{2, 3}, [2]int{1, 2}, one), 7, 4, 3)
 	branch(windowed("mean/same", "AvgPool", "checked", "SAME", [2]int{3, 4}, [2]int{2, 2}, one), 4, 5, 3)
 	branch(g.Add("lrn", "LRN", graphtest.Attrs{"depth_radius": 1, "alpha": float32(0.3), "beta": float32(0.75), "bias": float32(2)}, "same"), 4, 9, 5)
-	branch(g.Add("lrn/default", "LRN", nil, "valid"), 2, 4, 5)
 	branch(g.Add("biased", "BiasAdd", graphtest.Attrs{"data_format": "NHWC"}, "same", normals("bias", 5)), 4, 9, 5)
 	branch(g.Add("active", "Relu", nil, "biased"), 4, 9, 5)
 	branch(g.Add("sum", "AddV2", nil, "active", "same"), 4, 9, 5)
@@ -223,6 +222,7 @@ func everything() *graphtest.Graph {
 	branch(g.Add("inner", "Softmax", nil, "same"), 4, 9, 5)
 	g.Add("beside", "Concat", nil, g.Ints("beside/dim", true, 3), "active", "lrn", "sum")
 	branch("beside", 4, 9, 15)
+	branch(g.Add("lrn/default", "LRN", nil, "beside"), 4, 9, 15) // whose window does not see all channels
 
 	g.Add("all", "ConcatV2", nil, append(means, g.Ints("all/axis", false, -1))...)
 	g.Add("flat", "Reshape", nil, "all", g.Ints("flat/shape", false, 1, -1))

@@ -200,7 +200,8 @@ func main() {
 		}
 	}()
 	_, err := Find(ctx, file())
-	if !errors.Is(err, context.Canceled) || time.Since(at) > 900*time.Millisecond {
+	// Long before the command would end by itself, however slow the machine.
+	if !errors.Is(err, context.Canceled) || time.Since(at) > 20*time.Second {
 		t.Errorf("it ends %v after ctx: %v", time.Since(at), err)
 	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,9 @@ func TestFields(t *testing.T) {
 				t.Error(err)
 			}
 			fixed = append(fixed, v...)
+			if _, err := f.Fixed(8); err == nil && len(v) == 4 {
+				t.Error("32 bits are read as 64")
+			}
 		case 4:
 			var err error
 			if ints, err = f.Ints(ints, 3); err != nil {
@@ -80,6 +84,23 @@ func TestFields(t *testing.T) {
 	}
 	if want := []byte{1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8}; !slices.Equal(fixed, want) {
 		t.Errorf("numbers %v, want %v", fixed, want)
+	}
+}
+
+// A list of more integers than are wanted takes no room.
+func TestIntsStop(t *testing.T) {
+	const n = 1 << 20
+	for f, err := range Fields(protowire.AppendBytes(tag(nil, 1, protowire.BytesType), make([]byte, n))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := f.Ints(nil, 3)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > n {
+			t.Errorf("%d bytes for 3 of %d integers, %v", took, n, err)
+		}
 	}
 }
 

@@ -300,7 +300,8 @@ func TestCancel(t *testing.T) {
 		}
 	}}
 	_, err := c.File(ctx, f)
-	if !errors.Is(err, context.Canceled) || time.Since(begun) > time.Second {
+	// Long before patience with the server ends, however slow the machine.
+	if !errors.Is(err, context.Canceled) || time.Since(begun) > 15*time.Second {
 		t.Errorf("it ends after %v: %v", time.Since(begun), err)
 	}
 	path, _ := f.Cached()
