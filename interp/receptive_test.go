@@ -14,7 +14,6 @@ import (
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
-	"lucigo/models/googlenet"
 )
 
 // part is a piece of a network whose receptive fields can be had slowly: a window, or branches side by
@@ -212,54 +211,6 @@ func TestReceptiveFieldAndSupport(t *testing.T) {
 			t.Errorf("%s: %d units see the whole of their field", name, whole)
 		}
 	}
-}
-
-// GoogLeNet by hand: its 7×7 by 2, its poolings 3×3 by 2, and the widest branch of each block, 5×5.
-func TestReceptiveFieldOfGoogLeNet(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: compiles GoogLeNet several times; run without -short")
-	}
-	m := interptest.Model("GoogLeNet, untrained", googlenet.Forward, [3]int{googlenet.Size, googlenet.Size, 3}, googlenet.Classes, 1)
-	size, jump, start := 1, 1, 0
-	window := func(n, stride, pad int) {
-		size, start, jump = size+(n-1)*jump, start-pad*jump, jump*stride
-	}
-	check := func(name string, channels ...int) {
-		t.Helper()
-		f, err := m.ReceptiveField(ctx, name, channels...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := interp.ReceptiveField{Layer: name, Size: [2]int{size, size}, Jump: [2]int{jump, jump}, Start: [2]int{start, start}}
-		if f != want {
-			t.Errorf("%s, by hand: %s", f, want)
-		}
-	}
-	window(7, 2, 3)
-	check("conv1/7x7_s2")
-	window(3, 2, 0)
-	check("pool1/norm1")
-	window(3, 1, 1)
-	check("conv2/3x3")
-	window(3, 2, 0)
-	before := [3]int{size, jump, start}
-	window(5, 1, 2)
-	check("mixed3a")
-	size, jump, start = before[0], before[1], before[2]
-	check("mixed3a", 0, 63) // the branch of 1×1
-	window(5, 1, 2)
-	window(5, 1, 2)
-	check("inception_3b/output")
-	window(3, 2, 0)
-	window(5, 1, 2)
-	check("mixed4a")
-	for range 4 {
-		window(5, 1, 2)
-	}
-	window(3, 2, 0)
-	window(5, 1, 2)
-	window(5, 1, 2)
-	check("mixed5b") // sees more than the image
 }
 
 func TestReceptiveFieldErrors(t *testing.T) {

@@ -19,9 +19,9 @@ func TestReceptiveField(t *testing.T) {
 	window := func(k, stride, pad int) {
 		size, start, jump = size+(k-1)*jump, start-pad*jump, jump*stride
 	}
-	check := func(layer string) {
+	check := func(layer string, channels ...int) {
 		t.Helper()
-		f, err := m.ReceptiveField(t.Context(), layer)
+		f, err := m.ReceptiveField(t.Context(), layer, channels...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,10 +37,14 @@ func TestReceptiveField(t *testing.T) {
 	window(3, 1, 1)
 	check("conv2/3x3")
 	window(3, 2, 0)
+	before := [3]int{size, jump, start}
 	block()
 	check("mixed3a")
+	size, jump, start = before[0], before[1], before[2]
+	check("mixed3a", 0, 63) // the branch of 1×1
 	block()
-	check("mixed3b")
+	block()
+	check("inception_3b/output")
 	window(3, 2, 0)
 	for range 5 {
 		block()
@@ -49,5 +53,5 @@ func TestReceptiveField(t *testing.T) {
 	window(3, 2, 0)
 	block()
 	block()
-	check("mixed5b")
+	check("mixed5b") // sees more than the image
 }
