@@ -1,7 +1,7 @@
 """PyTorch's and captum's side of the benchmarks: BVLC GoogLeNet's input gradient and SmoothGrad-50.
 
-    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch captum safetensors numpy
-    /tmp/peers/bin/python testdata/peers/googlenet.py bvlc_googlenet.safetensors
+    python3 -m venv out/peers && out/peers/bin/pip install torch captum safetensors numpy
+    out/peers/bin/python testdata/peers/googlenet.py bvlc_googlenet.safetensors
 
 The Go side, on the same machine right after it: go test ./models/googlenet -run '^$' -bench 'Gradient|SmoothGrad'
 """
