@@ -11,6 +11,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/interptest"
+	"lucigo/models/tensorflow"
 	"lucigo/models/tensorflow/graphtest"
 )
 
@@ -128,6 +129,38 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 		if m, err := Open(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, error %v, want one with the path and %q", path, m, err, want)
 		}
+	}
+}
+
+// The table of channels that the tests' graphs follow, against what is known of the real one: 59
+// convolutions of 7,548 channels, which TensorFlow's DeepDream tutorial counts (two of 128 are the side
+// heads', which the logits do not need), 508 of mixed4a, and the length of the file, nearly all weights.
+func TestChannels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads 54 MB")
+	}
+	b := graphtest.InceptionV1(1, Size, 1008, 1).Encode()
+	if real := 53_884_595; len(b) < real*999/1000 || len(b) > real*1001/1000 {
+		t.Errorf("%d bytes, and the real file has %d", len(b), real)
+	}
+	m, err := tensorflow.Parse(graphFile, b, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	convolutions, channels, mixed4a := 0, 0, 0
+	for path, w := range m.Weights() {
+		d := w.Dims()
+		if len(d) != 4 {
+			continue
+		}
+		convolutions++
+		channels += d[3]
+		if path == "/mixed4b_1x1_w" {
+			mixed4a = d[2]
+		}
+	}
+	if convolutions != 59-2 || channels != 7548-2*128 || mixed4a != 508 || len(m.Classes()) != 1008 {
+		t.Errorf("%d convolutions of %d channels, %d of mixed4a, %d classes", convolutions, channels, mixed4a, len(m.Classes()))
 	}
 }
 

@@ -132,6 +132,7 @@ func TestRejectsGraphs(t *testing.T) {
 			g.Const("no//name", make([]float64, 3), 3)
 			g.Add("other", "Relu", nil, "input")
 			g.Add("folded", "Add", nil, "b", "s")
+			g.Add("endless", "Reshape", nil, "input", "any")
 			g.Add("logits", op, attrs, inputs...)
 		})
 	}
@@ -157,6 +158,7 @@ func TestRejectsGraphs(t *testing.T) {
 		"no padding":            {one("Conv2D", graphtest.Attrs{"strides": []int{1, 1, 1, 1}}, in, "w"), `padding ""`},
 		"no strides":            {one("Conv2D", graphtest.Attrs{"padding": "SAME"}, in, "w"), "strides [] are not supported"},
 		"strides over images":   {one("Conv2D", window("strides", []int{2, 1, 1, 1}), in, "w"), "strides [2 1 1 1]"},
+		"strides over channels": {one("MaxPool", window("strides", []int{1, 1, 1, 2}), in), "strides [1 1 1 2]"},
 		"a window of nothing":   {one("MaxPool", window("ksize", []int{1, 0, 1, 1}), in), "ksize [1 0 1 1]"},
 		"an endless window":     {one("MaxPool", window("ksize", []int{1, 1 << 40, 1, 1}), in), "ksize"},
 		"a long window":         {one("AvgPool", window("ksize", []int{1, 10_000, 10_000, 1}), in), "windows of more than"},
@@ -185,6 +187,7 @@ func TestRejectsGraphs(t *testing.T) {
 		"two open axes":         {one("Reshape", nil, in, "open"), "there is no shape"},
 		"a huge shape":          {one("Reshape", nil, in, "huge"), "there is no shape"},
 		"no classes":            {one("Reshape", nil, in, "any"), "has not told how many classes"},
+		"no classes but 3":      {one("ConcatV2", nil, in, "endless", "i"), "has not told how many classes"},
 		"no nodes":              {nil, "no GraphDef"},
 		"text":                  {[]byte("node {\n  name: \"x\"\n}\n"), "another format"},
 		"a SavedModel":          {varint(nil, 1, 1), "SavedModel"},
