@@ -19,7 +19,9 @@ import (
 // ReceptiveField is the arithmetic of what the units of a layer see, whatever the size of the image: along
 // axis 0 (rows) and 1 (columns) the unit at position p sees pixels Start + p·Jump to
 // Start + p·Jump + Size − 1, as in Araujo, Norris and Sim, "Computing receptive fields of convolutional
-// neural networks", Distill 2019. A Start below 0 is padding.
+// neural networks", Distill 2019. A Start below 0 is padding. Padding that depends on the size, as
+// TensorFlow's SAME does where a window has a stride, is that of images of the model's input size; of
+// another size see Support.
 //
 // A layer without positions, or of which every unit sees the whole image, has Jump 0, Start 0 and the
 // model's input as Size.
