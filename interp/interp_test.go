@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -367,12 +366,8 @@ func TestCancel(t *testing.T) {
 	})
 	ended, cancel := context.WithCancel(ctx)
 	go func() { <-started; cancel() }()
-	begin := time.Now()
-	if _, err := m.Gradient(ended, slow, nil, x); !errors.Is(err, context.Canceled) {
+	if _, err := m.Gradient(ended, slow, nil, x); !errors.Is(err, context.Canceled) { // A Gradient that waited would wait for ever.
 		t.Errorf("error %v, want %v", err, context.Canceled)
-	}
-	if d := time.Since(begin); d > time.Second {
-		t.Errorf("it took %s to stop", d)
 	}
 	close(release)
 	if _, err := m.Gradient(ended, objective.Logit, nil, x); !errors.Is(err, context.Canceled) {

@@ -198,7 +198,7 @@ func TestCancelStopsAKernelThatDoesNotObey(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the kernel was killed") {
 		t.Errorf("%v", err)
 	}
-	if d := time.Since(since); d > 5*time.Second { // It gets less than a second.
+	if d := time.Since(since); d > 30*time.Second { // It gets less than a second, and would hang for a minute.
 		t.Errorf("it took %v", d)
 	}
 	if printed != 1 {
