@@ -83,7 +83,7 @@ func Open(path string) (*interp.Model, error) {
 	}
 	m, err := tensorflow.Parse(path, b, options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; inception5h's graph is wanted: this one is damaged, or another network's, which tensorflow.Open reads", err)
 	}
 	labels, err := read(open, labelsFile, maxLabels)
 	if errors.Is(err, fs.ErrNotExist) {

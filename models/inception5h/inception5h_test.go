@@ -120,6 +120,7 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 		"no/" + graphFile:    "no such file",
 		archive(t, map[string][]byte{labelsFile: []byte("a")}):                                                 graphFile,
 		archive(t, map[string][]byte{"../" + graphFile: good, "x/" + graphFile: good}):                         "the archive has no " + graphFile,
+		write(t, "other.pb", other.Encode()):                                                                   "another network's, which tensorflow.Open reads",
 		archive(t, map[string][]byte{graphFile: other.Encode()}):                                               `no node "softmax2_pre_activation"`,
 		archive(t, map[string][]byte{graphFile: make([]byte, maxGraph+1)}):                                     "more than 67108864 bytes",
 		archive(t, map[string][]byte{graphFile: good, labelsFile: bytes.Repeat([]byte("a\n"), maxLabels/2+1)}): "more than 1048576 bytes",

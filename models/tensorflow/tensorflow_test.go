@@ -161,6 +161,15 @@ func TestOutputChoosesAHead(t *testing.T) {
 	}
 }
 
+// Two Softmax nodes of the same logits leave no doubt.
+func TestOutputOfTwoSoftmaxes(t *testing.T) {
+	g := everything()
+	g.Add("probabilities/again", "Softmax", nil, "logits")
+	if names := layerNames(t, parseGraph(t, g, Options{})); names[len(names)-1] != "logits" {
+		t.Errorf("the output is %s", names[len(names)-1])
+	}
+}
+
 // everything is a graph with every operator, in the forms that InceptionV1 does not have. Its branches
 // meet behind a mean over all positions.
 func everything() *graphtest.Graph {
