@@ -253,9 +253,14 @@ func TestLawTiles(t *testing.T) {
 			}
 		}
 		small := m.Budget(1)
-		tiled, _, err := exact.gradient(ctx, small, o, x, shift)
+		tiled, sum, err := exact.gradient(ctx, small, o, x, shift)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for n := range sum { // tiles overlap, so that the energy of all is more than the whole's
+			if strings.HasPrefix(o.String(), "energy") && !(sum[n] > score[n]) {
+				t.Errorf("%s of image %d is %g, and over tiles %g", o, n, score[n], sum[n])
+			}
 		}
 		if d := interptest.Distance(unit(tiled), unit(whole)); !(d <= 1e-12) {
 			t.Errorf("%s: tiles change the gradient by %g", o, d)
@@ -266,6 +271,27 @@ func TestLawTiles(t *testing.T) {
 		}
 		if d := interptest.Distance(unit(rough), unit(whole)); !(d > 1e-6) {
 			t.Errorf("%s: tiles without overlap change the gradient by %g only", o, d)
+		}
+	}
+}
+
+// An image is looked at whole if a quarter of the budget does for it, and only then.
+func TestTilesByBudget(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	o := objective.Energy("mixed")
+	x := interptest.ImagesOf(1, 150, 101, 3, 2)
+	need := int64(128 * 8 * x.Size()) // as interp.Model.Batch counts
+	_, whole, err := Dream{}.gradient(ctx, m.Budget(1<<40), o, x, [][2]int{{0, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for budget, tiles := range map[int64]bool{3 * need: true, 4 * need: false} {
+		_, score, err := Dream{}.gradient(ctx, m.Budget(budget), o, x, [][2]int{{0, 0}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tiles != (score[0] != whole[0]) {
+			t.Errorf("with a budget of %d images, tiles are not %t", budget/need, tiles)
 		}
 	}
 }
@@ -499,6 +525,24 @@ func TestContext(t *testing.T) {
 	}
 	for range (Dream{}).Frames(t.Context(), m, objective.Energy("mixed"), interptest.ImagesOf(1, 30, 30, 3, 1)) {
 		break // a caller who stops has no more frames to take
+	}
+}
+
+// An objective that asks about a class asks, in every octave, about the class of the image as it came.
+func TestClassIsResolvedOnce(t *testing.T) {
+	m := interptest.Model("mean", func(s *model.Scope, x *Node) *Node {
+		h := layer.At("h", layer.ReLU(layer.Conv(s.In("h"), x, 8, layer.Square(3, 1, 1))))
+		return layer.Dense(s.In("logits"), layer.GlobalMean(h), 5)
+	}, [3]int{20, 20, 3}, 5, 1)
+	x := interptest.ImagesOf(3, 20, 20, 3, 1)
+	want, err := m.Resolve(ctx, objective.Logit, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range dreamed(t, Dream{Iterations: 1, Octaves: 2}, m, objective.Logit, x) {
+		if len(f.Images.Class) != 3 || !slices.Equal(f.Images.Class, want.Class) {
+			t.Errorf("octave %d is about classes %v, want %v", f.Octave, f.Images.Class, want.Class)
+		}
 	}
 }
 
