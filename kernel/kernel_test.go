@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"lucigo/kernel/headless"
+	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
 )
 
@@ -214,6 +215,12 @@ func TestProgress(t *testing.T) {
 		if b.String() != want {
 			t.Errorf("on a terminal %v:\n%q, want\n%q", terminal, b.String(), want)
 		}
+	}
+
+	var b bytes.Buffer
+	progress{w: &b}.end(cell, headless.Outcome{Err: fmt.Errorf("%w: interrupted after 10m0s", jupyter.ErrLimit)})
+	if !strings.Contains(b.String(), "--timeout=0") {
+		t.Errorf("a cell at its time limit: %q", b.String())
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"lucigo/kernel/headless"
+	"lucigo/kernel/jupyter"
 )
 
 // progress prints a line for each cell of a notebook; on a terminal, also the one that is running.
@@ -36,6 +38,9 @@ func (p progress) end(c headless.Cell, o headless.Outcome) {
 	const indent = "                    "
 	if o.Err != nil {
 		fmt.Fprintf(p.w, "%sFAILED: %s\n", indent, strings.ReplaceAll(strings.TrimSpace(o.Err.Error()), "\n", "\n"+indent))
+	}
+	if errors.Is(o.Err, jupyter.ErrLimit) {
+		fmt.Fprintf(p.w, "%s--timeout=1h gives each cell an hour, --timeout=0 all the time it takes\n", indent)
 	}
 	for _, claim := range o.Claims {
 		if !claim.Holds {
