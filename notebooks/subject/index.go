@@ -36,7 +36,7 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemp
 		src, err := dataset.Folder{Dir: folder, Height: h, Width: w, Short: short(h)}.Numbered()
 		return m, src, err
 	case n < 1:
-		return nil, nil, fmt.Errorf("%d images", n)
+		return nil, nil, fmt.Errorf("%d images: give one or more", n)
 	case net.trained != drawn:
 		return nil, nil, noFolder(name)
 	case h != w:

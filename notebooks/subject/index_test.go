@@ -70,7 +70,7 @@ func TestData(t *testing.T) {
 		want         string
 	}{
 		{"scene", "", 4, "near it"},
-		{"scenes", "", 0, "0 images"},
+		{"scenes", "", 0, "0 images: give one"},
 		{"absent.caffemodel", "", 4, "absent.caffemodel"},
 		{"absent.pb", "", 4, "absent.pb"},
 		{"scenes", t.TempDir(), 4, "photograph"},

@@ -107,7 +107,7 @@ func Open(ctx context.Context, name, folder string, n int) (Subject, error) {
 	s := Subject{Model: m}
 	switch {
 	case n < 1:
-		return s, fmt.Errorf("%d images", n)
+		return s, fmt.Errorf("%d images: give one or more", n)
 	case folder != "":
 		err = s.read(ctx, folder, n, net.trained == imageNet)
 	case net.trained == drawn:
