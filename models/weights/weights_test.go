@@ -55,6 +55,11 @@ func TestFindsFiles(t *testing.T) {
 	if got, err := file().Here(t.Context()); err != nil || got != "" {
 		t.Errorf("two levels down: %q, %v", got, err)
 	}
+	t.Chdir(filepath.Dir(write(t, text, t.TempDir(), "a.weights")))
+	t.Setenv("LUCIGO_MODELS", string(os.PathListSeparator)) // two directories without a name
+	if got, err := file().Here(t.Context()); err != nil || got != "" {
+		t.Errorf("in no directory: %q, %v", got, err)
+	}
 }
 
 func TestWrongFiles(t *testing.T) {
