@@ -611,6 +611,64 @@ func TestScansAtTheSameTime(t *testing.T) {
 	}
 }
 
+// What a scan that was killed has left beside its index is removed, once nobody can be writing it any more.
+func TestSweeps(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "index")
+	left := func(path string, old time.Duration) string {
+		f, err := create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-old)
+		if err := errors.Join(f.Close(), os.Chtimes(f.Name(), then, then)); err != nil {
+			t.Fatal(err)
+		}
+		return f.Name()
+	}
+	stale, fresh, other := left(path, 2*time.Hour), left(path, 0), left(filepath.Join(dir, "other"), 2*time.Hour)
+	m := interptest.Branchy()
+	scan(t, Scan{Layers: layers, Path: path}, m, data(m, 4))
+	all, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{fresh, other, path}
+	all = append(all, hidden...)
+	slices.Sort(all)
+	slices.Sort(want)
+	if all = slices.Compact(all); !slices.Equal(all, want) {
+		t.Errorf("left of %s: %v, want %v", stale, all, want)
+	}
+}
+
+// Of more unreadable images than are named, a merged index counts all, and names what one scan would.
+func TestMergeOfManyUnreadable(t *testing.T) {
+	h := head{Model: "m", Images: 3 * maxSkipped, K: 1, Sample: 1, Batch: 1, Layers: []Layer{{"l", 1, 1, 1}}}
+	part := func(ranges ...Range) *Index {
+		ix := newIndex(h)
+		ix.head.Scanned = ranges
+		for _, r := range ranges {
+			for i := r.First; i < r.End; i++ {
+				ix.skip(Skipped{Image: i})
+			}
+		}
+		return ix
+	}
+	const from, to = maxSkipped / 2, 2 * maxSkipped
+	all, err := Merge(part(Range{from, to}), part(Range{0, from}, Range{to, h.Images}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(file(t, all), file(t, part(Range{0, h.Images}))) {
+		t.Error("another file than of one scan")
+	}
+}
+
 // wordy is a data set of few images and many long errors.
 type wordy struct{ numbered }
 
