@@ -3,6 +3,7 @@
 package show
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -34,6 +35,10 @@ func TestMain(m *testing.M) {
 				time.Sleep(5 * time.Millisecond)
 			}
 			return nil
+		},
+		"last step": func() error {
+			p := Progress{Total: 2}
+			return errors.Join(p.Set(1, "first"), p.Set(2, "last"))
 		},
 	}
 	maps.Copy(parts, dreams)
@@ -83,6 +88,17 @@ func TestProgressInNotebook(t *testing.T) {
 		read(t, d.Data["text/html"].(string))
 	}
 	if last := fmt.Sprint(shown[len(shown)-1].Data["text/html"]); !strings.Contains(last, "training &lt;b&gt;: 59 of 100 · loss 59 · ") {
+		t.Errorf("last state %s", last)
+	}
+}
+
+// The last step is shown at once, even if nobody closes the line.
+func TestProgressOfTheLastStep(t *testing.T) {
+	shown, printed, err := celltest.Run(t, "last step", true)
+	if err != nil || printed != "" || len(shown) == 0 {
+		t.Fatalf("%v, %d updates, printed %q", err, len(shown), printed)
+	}
+	if last := fmt.Sprint(shown[len(shown)-1].Data["text/html"]); !strings.Contains(last, "2 of 2 · last · ") {
 		t.Errorf("last state %s", last)
 	}
 }

@@ -173,6 +173,36 @@ func TestDreamBounded(t *testing.T) {
 	}
 }
 
+// Of a flight, Show returns the octaves of the last dream.
+func TestDreamEndsOfAFlight(t *testing.T) {
+	ends, err := Dream{Frames: dreaming(1, 8, 8, 3, 2, 2, 0)}.Show()
+	if err != nil || len(ends) != 2 {
+		t.Fatalf("%d ends, %v", len(ends), err)
+	}
+	for i, f := range ends {
+		if f.Zoom != 3 || f.Octave != i+1 || !f.EndsOctave() {
+			t.Errorf("end %d is of dream %d, octave %d, iteration %d", i, f.Zoom, f.Octave, f.Iteration)
+		}
+	}
+}
+
+// A short dream's animation shows every frame once.
+func TestDreamAnimatedOnce(t *testing.T) {
+	_, x := noise(99, 1, 8, 8, 3)
+	page, _, err := filmed(t, Dream{Images: x, Frames: dreaming(1, 8, 8, 1, 1, 3, 0)}).end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := page[strings.LastIndex(page, "base64,")+len("base64,"):]
+	file, err := base64.StdEncoding.DecodeString(address[:strings.Index(address, `"`)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pictures, _ := readAnimation(t, file); len(pictures) != 1+3 {
+		t.Errorf("of an image and 3 frames there are %d pictures", len(pictures))
+	}
+}
+
 func TestDreamErrors(t *testing.T) {
 	_, x := noise(1, 2, 8, 8, 3)
 	broken := x
