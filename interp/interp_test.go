@@ -18,6 +18,7 @@ import (
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
+	"lucigo/interp/random"
 )
 
 var ctx = context.Background()
@@ -81,6 +82,14 @@ func TestLawObjective(t *testing.T) {
 		return sum / float64(len(v)/k)
 	}
 	mixed, shared, head := acts[0], acts[1], acts[2]
+	most := 0 // a unit of the first image that is on
+	for k, v := range at(shared, 0) {
+		if v > at(shared, 0)[most] {
+			most = k
+		}
+	}
+	all := make([]float64, len(at(shared, 0)))
+	random.New(3, 0, 0).Normals(all)
 	for _, c := range []struct {
 		o    interp.Objective
 		want func(i int) float64
@@ -94,6 +103,17 @@ func TestLawObjective(t *testing.T) {
 		{objective.Channels("mixed", 4, 0, 6), func(i int) float64 { return channel(mixed, i, []int{4, 0, 6}[i]) }},
 		{objective.Channel("head", 2), func(i int) float64 { return at(head, i)[2] }},
 		{objective.Neuron("shared", 2, 5, 4), func(i int) float64 { return at(shared, i)[(2*12+5)*7+4] }},
+		{objective.Neuron("shared", most/7/12, most/7%12, most%7), func(i int) float64 { return at(shared, i)[most] }},
+		{objective.LogProbOf(3), func(i int) float64 { return math.Log(pred.Prob(i, 3)) }},
+		{objective.Direction("shared", all), func(i int) (s float64) {
+			for k, v := range at(shared, i) {
+				s += v * all[k]
+			}
+			return
+		}},
+		{objective.Channel("mixed", 5).Mul(objective.LogitOf(1)).Minus(objective.Channel("head", 2)), func(i int) float64 {
+			return channel(mixed, i, 5)*pred.Logits[i*4+1] - at(head, i)[2]
+		}},
 		{objective.Energy("mixed"), func(i int) (e float64) {
 			for _, v := range at(mixed, i) {
 				e += v * v / 2
@@ -443,6 +463,10 @@ func TestBadInput(t *testing.T) {
 		{"a channel that does not exist", gradient(m, objective.Channel("mixed", 7), x), []string{"mixed channel 7", "channels 0 to 6"}},
 		{"a negative channel", gradient(m, objective.Channels("mixed", 0, -1), x), []string{"channels 0 to 6"}},
 		{"a position that does not exist", gradient(m, objective.Neuron("mixed", 6, 0, 0), x), []string{"rows 0 to 5", "columns 0 to 11"}},
+		{"a column that does not exist", gradient(m, objective.Neuron("mixed", 0, 12, 0), x), []string{"columns 0 to 11"}},
+		{"a channel of a position that does not exist", gradient(m, objective.Neuron("mixed", 0, 0, 7), x), []string{"channels 0 to 6"}},
+		{"a negative position", gradient(m, objective.Neuron("mixed", -1, -1, 0), x), []string{"(-1, -1)", "columns 0 to 11"}},
+		{"a negative column", gradient(m, objective.Neuron("mixed", 1, -1, 0), x), []string{"columns 0 to 11"}},
 		{"a class that does not exist", gradient(m, objective.Logit, x.Asked(4)), []string{"class 4", "0 to 3"}},
 		{"a fixed class that does not exist", gradient(m, objective.LogitOf(9), x), []string{"logit 9", "classes are 0 to 3"}},
 		{"a fixed class below 0", gradient(m, objective.Channel("mixed", 1).Plus(objective.LogProbOf(-1)), x), []string{"log p -1", "classes are 0 to 3"}},

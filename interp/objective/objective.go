@@ -90,7 +90,7 @@ func channel(name string) func(p *layer.Pass, a []*Node) *Node {
 
 // Neuron is the unit of a layer at one position: row, column and channel c.
 func Neuron(name string, row, column, c int) interp.Objective {
-	return interp.NewObjective(fmt.Sprintf("%s (%d, %d) channel %d", name, row, column, c), "neuron of "+name,
+	o := interp.NewObjective(fmt.Sprintf("%s (%d, %d) channel %d", name, row, column, c), "neuron of "+name,
 		[]interp.Arg{interp.Int(row), interp.Int(column), interp.Int(c)},
 		func(p *layer.Pass, a []*Node) *Node {
 			h := spatial(p, name)
@@ -98,7 +98,11 @@ func Neuron(name string, row, column, c int) interp.Objective {
 			flat := Add(Mul(Add(Mul(a[0], Scalar(a[0].Graph(), a[0].DType(), wd)), a[1]), Scalar(a[0].Graph(), a[0].DType(), ch)), a[2])
 			inside := And(And(within(a[0], h.Shape().Dim(1)), within(a[1], wd)), within(a[2], ch))
 			return pick(Reshape(h, n, -1), Where(inside, flat, Scalar(flat.Graph(), flat.DType(), -1)))
-		}).Of(name, row, column, c)
+		})
+	if row < 0 || column < 0 {
+		row, column = -2, -2 // nowhere: to Of, -1 is everywhere
+	}
+	return o.Of(name, row, column, c)
 }
 
 // Energy is ½‖h‖² of a layer. Its gradient at the layer is h itself, which is DeepDream's.
