@@ -122,7 +122,7 @@ func (c Claim) HTML() string {
 	return fmt.Sprintf(`<table width="100%%" cellpadding="4"><tr>`+
 		`<td width="80" nowrap="nowrap" align="left" style="text-align:left;color:%s"><b>%s</b></td>`+
 		`<td align="left" style="text-align:left">%s</td>`+
-		`<td nowrap="nowrap" align="right" style="text-align:right;color:%[1]s">%[4]s</td></tr></table>`,
+		`<td width="25%%" nowrap="nowrap" align="right" style="text-align:right;color:%[1]s">%[4]s</td></tr></table>`,
 		colour, c.verdict(), cell.Escape(c.Sentence), cell.Escape(c.numbers()))
 }
 
