@@ -97,7 +97,11 @@ func (m *Model) receptiveField(ctx context.Context, name string, channels []int)
 	f := ReceptiveField{Layer: name, Size: [2]int(m.spec.Input[:2])}
 	shape := f.Size
 	u, err := m.units(name, shape)
-	if err != nil || u.rows == 0 {
+	if err != nil {
+		return f, err
+	}
+	if u.rows == 0 {
+		_, err := u.mask(channels)
 		return f, err
 	}
 	near, err := m.ends(ctx, u, shape, channels)

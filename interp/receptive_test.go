@@ -227,6 +227,7 @@ func TestReceptiveFieldErrors(t *testing.T) {
 	}{
 		{"layer", second(m.ReceptiveField(ctx, "mixd")), "mixed"},
 		{"channel", second(m.ReceptiveField(ctx, "mixed", 7)), "channels 0 to 6"},
+		{"channel without positions", second(m.ReceptiveField(ctx, "head", 5)), "channels 0 to 4"},
 		{"support's layer", second(m.Support(ctx, "nothing", 12, 12)), `no layer "nothing"`},
 		{"no image", second(m.Support(ctx, "mixed", 0, 12)), "without pixels"},
 		{"fixed size", second(m.Support(ctx, "head", 24, 24)), "/head/weights"},

@@ -71,6 +71,9 @@ func (n *Numbered) Name(i int) string {
 
 // Image reads photograph i. Like its name, errors do not depend on where the folder is.
 func (n *Numbered) Image(ctx context.Context, i int) (interp.Images, error) {
+	if i < 0 || i >= len(n.files) {
+		return interp.Images{}, fmt.Errorf("there are photographs 0 to %d, and no photograph %d", len(n.files)-1, i)
+	}
 	p, err := n.folder.read(ctx, n.files[i:i+1], []string{n.Name(i)})
 	if err != nil {
 		return interp.Images{}, err

@@ -46,6 +46,11 @@ func TestNumbered(t *testing.T) {
 	if _, err := n.Image(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "c.png") {
 		t.Errorf("a broken photograph: %v", err)
 	}
+	for _, i := range []int{-1, 3} {
+		if _, err := n.Image(t.Context(), i); err == nil || !strings.Contains(err.Error(), "photographs 0 to 2") {
+			t.Errorf("photograph %d: %v", i, err)
+		}
+	}
 
 	moved := filepath.Join(t.TempDir(), "elsewhere")
 	if err := os.Rename(dir, moved); err != nil {
