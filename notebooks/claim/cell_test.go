@@ -19,15 +19,17 @@ func TestMain(m *testing.M) {
 		"false": func() error {
 			return claim.Claim{Sentence: "It is quick.", Measured: .75, Relation: claim.LE, Bound: .6, Unit: "s"}.Show()
 		},
-		"NaN": func() error { return claim.Greater("It is a number.", math.NaN(), 0) },
+		"NaN":      func() error { return claim.Greater("It is a number.", math.NaN(), 0) },
+		"infinite": func() error { return claim.Less("It ends.", math.Inf(1), 0) },
 	})
 }
 
 // A claim reaches the notebook as data, and a false one leaves the cell alive.
 func TestShow(t *testing.T) {
 	for part, want := range map[string]map[string]any{
-		"false": {"sentence": "It is quick.", "measured": .75, "relation": "<=", "bound": .6, "unit": "s", "holds": false},
-		"NaN":   {"sentence": "It is a number.", "relation": ">", "bound": 0., "unit": "", "holds": false},
+		"false":    {"sentence": "It is quick.", "measured": .75, "relation": "<=", "bound": .6, "unit": "s", "holds": false},
+		"NaN":      {"sentence": "It is a number.", "relation": ">", "bound": 0., "unit": "", "holds": false},
+		"infinite": {"sentence": "It ends.", "relation": "<", "bound": 0., "unit": "", "holds": false},
 	} {
 		shown, printed, err := celltest.Run(t, part, true)
 		if err != nil || printed != "" || len(shown) != 1 {

@@ -73,6 +73,19 @@ func TestString(t *testing.T) {
 	}
 }
 
+// A claim that holds is green, and one that fails is red.
+func TestColour(t *testing.T) {
+	c := claim.Claim{Sentence: "It is quick.", Measured: .5, Relation: claim.LE, Bound: .6}
+	holds := c.HTML()
+	c.Measured = .7
+	fails := c.HTML()
+	for _, row := range []struct{ html, colour, other string }{{holds, "#1f8a3d", "#e0323d"}, {fails, "#e0323d", "#1f8a3d"}} {
+		if strings.Count(row.html, row.colour) != 2 || strings.Contains(row.html, row.other) {
+			t.Errorf("not of the colour %s: %s", row.colour, row.html)
+		}
+	}
+}
+
 // Whatever the sentence and the unit are, the row is well-formed and says them.
 func FuzzHTML(f *testing.F) {
 	f.Add("a <script>alert('x')</script> & more", "<b>", 1.5)
