@@ -273,6 +273,13 @@ func TestPatches(t *testing.T) {
 	if err != nil || len(f.Cells[0]) != 1 || f.Legends != nil || f.Cells[0][0].Caption != "7" {
 		t.Errorf("%v, %v", f, err)
 	}
+	f, err = Patches{Units: []Unit{{Name: "8", Patches: unit(8, 5, 2, 2, 1).Patches}}, Size: 64}.Figure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := f.Cells[0][0].Picture.Bounds().Size(); size != image.Pt(3*22-2, 2*22-2) { // five patches are three and two
+		t.Errorf("five patches in a picture of %v", size)
+	}
 }
 
 func TestPatchesErrors(t *testing.T) {
