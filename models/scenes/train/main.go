@@ -254,5 +254,8 @@ func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, 
 			return err
 		}
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped after %d of %d steps; the same command goes on from there: %w", done, r.steps, err)
+	}
+	return nil
 }
