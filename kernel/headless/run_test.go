@@ -240,8 +240,11 @@ func TestInterrupt(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("%v", err)
 	}
-	if d := time.Since(asked); d > 5*time.Second { // A second, but for the machine; one that has reached its limit gets 7.
+	if d := time.Since(asked); d > time.Minute {
 		t.Errorf("a cell that ignores the interrupt is stopped after %v", d)
+	}
+	if err := outcomes[0].Err; err == nil || !strings.Contains(err.Error(), "the kernel was killed") { // Given the time of a limit, the kernel would have killed the cell.
+		t.Errorf("%v", err)
 	}
 	if !strings.HasPrefix(printed(nb, 0), "begin\n") || outcomes[0].Err == nil || outcomes[1].Ran {
 		t.Errorf("printed %q; %+v", printed(nb, 0), outcomes)
