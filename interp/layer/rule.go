@@ -5,7 +5,7 @@ import "github.com/gomlx/gomlx/core/graph"
 // Rule is how the layers of a Pass send a gradient back to their inputs. The values of the forward run
 // are a Rule's business too: Support, which asks only where a gradient can reach, has none.
 //
-// A new rule embeds Exact and replaces what differs.
+// A new rule is a struct that embeds a Rule, with Exact in it, and replaces what differs.
 type Rule interface {
 	// String names the rule: it is part of captions and of the key of compiled programs.
 	String() string
