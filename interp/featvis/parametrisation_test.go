@@ -171,6 +171,33 @@ func TestLawDrawDerivative(t *testing.T) {
 	})
 }
 
+// Numbers start normal about 0, with the deviation asked for, by default 0.01, and phases uniform over the
+// circle.
+func TestLawStart(t *testing.T) {
+	for _, c := range []struct {
+		p            Parametrisation
+		sd, kurtosis float64 // of the numbers
+	}{
+		{Fourier{}, .01, 3}, {Fourier{SD: .3}, .3, 3}, {Pixels{}, .01, 3}, {Pixels{SD: .5}, .5, 3},
+		{MaCo{}, math.Pi / math.Sqrt(3), 9. / 5},
+	} {
+		canvas, err := c.p.Canvas(60, 70, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := startOf(canvas, 2).Data
+		var mean, square, fourth float64
+		for _, v := range v {
+			v /= c.sd
+			mean, square, fourth = mean+v, square+v*v, fourth+v*v*v*v
+		}
+		n := float64(len(v))
+		if math.Abs(mean/n) > .03 || math.Abs(square/n-1) > .05 || math.Abs(fourth/n-c.kurtosis) > .2 {
+			t.Errorf("%s: in units of %g, the start's mean is %g, its square %g and its fourth power %g", c.p, c.sd, mean/n, square/n, fourth/n)
+		}
+	}
+}
+
 // naiveDFT returns |DFT| of a plane, [h, w/2+1].
 func naiveDFT(x []float64, h, w int) []float64 {
 	out := make([]float64, 0, h*(w/2+1))
@@ -359,6 +386,25 @@ func TestLawSpectrumOf(t *testing.T) {
 	}
 }
 
+// The spectrum of no data set is 1/f, with f in cycles a pixel, up to a wave as long as the longest side.
+func TestLawDefaultSpectrum(t *testing.T) {
+	const h, w = 4, 6
+	got, err := Spectrum{}.at(2, h, w)
+	if err != nil || len(got) != 2*h*4 {
+		t.Fatalf("%d numbers, %v", len(got), err)
+	}
+	for i, v := range got {
+		fy, fx := []float64{0, .25, .5, .25}[i/4%h], []float64{0, 1. / 6, 2. / 6, .5}[i%4]
+		want := 6.0 // the mean's
+		if i%(4*h) > 0 {
+			want = 1 / math.Sqrt(fy*fy+fx*fx)
+		}
+		if math.Abs(v-want) > 1e-12 {
+			t.Errorf("magnitude %d is %g, want %g", i, v, want)
+		}
+	}
+}
+
 // A spectrum that is linear in |frequencies| is the same at every size.
 func TestSpectrumAtOtherSizes(t *testing.T) {
 	tent := func(h, w int) Spectrum {
@@ -533,6 +579,18 @@ func root(t testing.TB) string {
 	return ""
 }
 
+// ImageNet's colours are the published ones, the longest column at length 1.
+func TestImageNetColours(t *testing.T) {
+	published := [3][3]float64{{.26, .09, .02}, {.27, 0, -.05}, {.27, -.09, .03}}
+	longest := math.Sqrt(.26*.26 + .27*.27 + .27*.27)
+	m := Fourier{}.Colours.matrix(3)
+	for i, v := range m.Data {
+		if want := published[i/3][i%3] / longest; math.Abs(v-want) > 1e-12 {
+			t.Errorf("number (%d, %d) is %g, want %g", i/3, i%3, v, want)
+		}
+	}
+}
+
 // Three independent numbers through the root have the covariance, up to a factor.
 func TestLawColours(t *testing.T) {
 	x := interp.Images{N: 1, H: 40, W: 50, C: 3}
@@ -572,6 +630,11 @@ func TestLawColours(t *testing.T) {
 			if math.Abs(product-factor*covariance) > 1e-9*factor*covariance+1e-12 {
 				t.Errorf("channels %d, %d: %g, and the covariance is %g", a, b, product, covariance)
 			}
+		}
+	}
+	for k := range 3 {
+		if s := c.Root[0][k] + c.Root[1][k] + c.Root[2][k]; s < 0 {
+			t.Errorf("axis %d points away from white: %v", k, c.Root)
 		}
 	}
 	length := func(k int) float64 { return math.Hypot(math.Hypot(c.Root[0][k], c.Root[1][k]), c.Root[2][k]) }

@@ -185,6 +185,25 @@ func TestFrameScoreIsOfTheWholeImage(t *testing.T) {
 	}
 }
 
+// The zero value is the article's, in what it does as in what it says.
+func TestDefaults(t *testing.T) {
+	r, err := Render{}.defaults(open(), objective.Channels("mixed", 1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Rate != .05 || r.Steps != 2048 || r.WarmUp != 16 || !slices.Equal(r.At, []int{0, 4, 48}) || r.N != 2 || !slices.Equal(r.Keys, []uint64{0, 1}) || r.Looks != 1 || r.Noise != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r.Height != 12 || r.Width != 12 || r.Window != [2]int{12, 12} {
+		t.Errorf("images of %d×%d, seen through %d", r.Height, r.Width, r.Window)
+	}
+	says := Render{}.String()
+	r.Height, r.Width, r.Window = 0, 0, [2]int{}
+	if r.String() != says {
+		t.Errorf("it does %q and says %q", r, says)
+	}
+}
+
 // The score that is climbed is that of what the network sees: the images through the maps, as they are
 // defined, with noise of the size asked for, and of several looks their mean.
 func TestLawWhatTheNetworkSees(t *testing.T) {
@@ -349,6 +368,14 @@ func TestMinimise(t *testing.T) {
 // Units that are off for every image: nothing climbs without a warm-up, and with it their inputs do.
 func TestWarmUp(t *testing.T) {
 	m := dead()
+	w, err := Render{WarmUp: 5, Steps: 9}.work(ctx, m, objective.LogitOf(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.program(0).Rule == nil || w.program(4).Rule == nil || w.program(5).Rule != nil {
+		t.Error("a warm-up of 5 is not of the first 5 steps")
+	}
+	w.finalize()
 	for unit, direction := range []float64{1, -1} { // of brightness, which switches the unit on
 		o := objective.Channel("units", unit)
 		bright := func(r Render) float64 {
@@ -564,6 +591,11 @@ func TestLawDiversity(t *testing.T) {
 		if !(with < without && more < with) {
 			t.Errorf("images are alike by %g without diversity, by %g with it, and with four times as much by %g", without, with, more)
 		}
+		o = objective.LogProbOf(2) // a score below 0
+		if without, with := alike(Diversity{}), alike(d); !(with < without) {
+			t.Errorf("with a score below 0, images are alike by %g without diversity, and by %g with it", without, with)
+		}
+		o = objective.Channel("mixed", 4)
 		if d := interptest.Distance(made(o, 3, 8, d).Pix, made(o.Times(50), 3, 8, d).Pix); !(d < 1e-3) {
 			t.Errorf("with fifty times the score, the images change by %g", d)
 		}
@@ -602,6 +634,73 @@ func TestFramesStop(t *testing.T) {
 	}
 	for range (Render{Steps: 3}).Frames(ctx, m, o) {
 		break
+	}
+}
+
+// No step, look or image has the view of another, and of equal keys, seeds and looks all have one.
+func TestLawViewsDiffer(t *testing.T) {
+	views := func(seed uint64) (all []Affine) {
+		w, err := Render{Views: []Transformation{Rotate{}}, Steps: 3, Looks: 4, N: 2, Seed: seed}.work(ctx, open(), objective.LogitOf(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.finalize()
+		for step := range 3 {
+			for key := range uint64(2) {
+				for look := range 4 {
+					a, err := w.view(key, step, look)
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, a)
+				}
+			}
+		}
+		return all
+	}
+	one := views(1)
+	if !slices.Equal(one, views(1)) {
+		t.Error("the views of one seed differ")
+	}
+	seen := map[Affine]int{}
+	for i, a := range append(one, views(2)...) {
+		if k, twice := seen[a]; twice {
+			t.Errorf("view %d is view %d", i, k)
+		}
+		seen[a] = i
+	}
+}
+
+// first is what is seen at the first step; later the image is shrunk, less and less, to its own size at last.
+type first Affine
+
+func (f first) String() string { return "first" }
+
+func (f first) Draw(_ random.Stream, at Look) Affine {
+	if at.Done == 0 {
+		return Affine(f)
+	}
+	return Affine{1 / at.Done, 0, 0, 0, 1 / at.Done, 0}
+}
+
+// One view that turns, or enlarges, decides for all.
+func TestSurvey(t *testing.T) {
+	for _, c := range []struct {
+		view    Affine
+		upright bool
+		reach   int
+	}{{turn(45), false, 3}, {Affine{.2, 0, 0, 0, .2, 0}, true, 10}, {Affine{.25, 0, 1, 0, .25, 0}.After(turn(90)), false, 8}} {
+		w, err := Render{Views: []Transformation{first(c.view)}, Steps: 3}.work(ctx, open(), objective.LogitOf(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.upright != c.upright || w.reach != c.reach {
+			t.Errorf("%v: upright %t, reach %d, want %t and %d", c.view, w.upright, w.reach, c.upright, c.reach)
+		}
+		if a, err := w.view(0, 2, 0); err != nil || a != (Affine{1, 0, 0, 0, 1, 0}) {
+			t.Errorf("at the last step the view is %v, %v", a, err)
+		}
+		w.finalize()
 	}
 }
 

@@ -55,7 +55,7 @@ func TestLawJitter(t *testing.T) {
 
 func TestLawScaleAndRotate(t *testing.T) {
 	const draws = 4000
-	var angles, factors, spread float64
+	var angles, factors, spread, wide float64
 	for i := range draws {
 		s := random.New(0, 0, uint64(i))
 		a := Rotate{}.Draw(s, Look{})
@@ -68,11 +68,11 @@ func TestLawScaleAndRotate(t *testing.T) {
 		if f := 1 / b[0]; f < .9 || f > 1.1 || b != (Affine{b[0], 0, 0, 0, b[0], 0}) {
 			t.Fatalf("no enlargement by 0.9 to 1.1: %v", b)
 		} else {
-			factors += f / draws
+			factors, wide = factors+f/draws, wide+(f-1)*(f-1)/draws
 		}
 	}
-	if math.Abs(angles) > .4 || math.Abs(spread-100./3) > 2 || math.Abs(factors-1) > .004 {
-		t.Errorf("mean angle %g°, its square %g, mean factor %g", angles, spread, factors)
+	if math.Abs(angles) > .4 || math.Abs(spread-100./3) > 2 || math.Abs(factors-1) > .004 || math.Abs(wide-.01/3) > .0002 {
+		t.Errorf("mean angle %g°, its square %g, mean factor %g, its distance from 1 squared %g", angles, spread, factors, wide)
 	}
 }
 
