@@ -65,8 +65,8 @@ func NewObjective(name, form string, args []Arg, score func(p *layer.Pass, args 
 }
 
 // Of returns o with a note that it asks about a channel of a layer (of the logits, where its name is
-// empty), at one position or, where row and column are -1, at all. The graph cannot refuse a unit that does not exist, and scores it NaN; by the
-// note the error says why.
+// empty), at one position or, where row and column are -1, at all. The graph cannot refuse a unit that
+// does not exist, and scores it NaN; by the note the error says why.
 func (o Objective) Of(layer string, row, column, channel int) Objective {
 	o.units = append(slices.Clone(o.units), unit{layer, row, column, channel})
 	return o
