@@ -357,6 +357,16 @@ func TestLawResume(t *testing.T) {
 	}
 }
 
+// scannedOf returns how far the index in a file has come: 0 where there is none.
+func scannedOf(path string) int {
+	ix, err := read(path)
+	if err != nil {
+		return 0
+	}
+	done, _ := ix.Scanned()
+	return done
+}
+
 // stalled is a data set of which images from a number on never come, whatever becomes of ctx.
 type stalled struct {
 	numbered

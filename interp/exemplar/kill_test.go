@@ -121,16 +121,6 @@ func TestLawKill(t *testing.T) {
 	}
 }
 
-// scannedOf returns how far the index in a file has come: 0 where there is none.
-func scannedOf(path string) int {
-	ix, err := read(path)
-	if err != nil {
-		return 0
-	}
-	done, _ := ix.Scanned()
-	return done
-}
-
 // endless is a data set that is nowhere: its images are drawn when they are asked for.
 type endless struct{ n int }
 
