@@ -187,7 +187,7 @@ func TestDreamEndsOfAFlight(t *testing.T) {
 }
 
 // A short dream's animation shows every frame once.
-func TestDreamAnimatedOnce(t *testing.T) {
+func TestDreamAnimation(t *testing.T) {
 	_, x := noise(99, 1, 8, 8, 3)
 	page, _, err := filmed(t, Dream{Images: x, Frames: dreaming(1, 8, 8, 1, 1, 3, 0)}).end()
 	if err != nil {
