@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -83,6 +84,9 @@ func (o Objective) Args() []Arg { return o.args }
 
 // Score builds the objective's graph on a pass: [N], one number an image.
 func (o Objective) Score(p *layer.Pass, args []*Node) *Node {
+	if o.score == nil {
+		panic(errors.New("an objective without a score, such as Objective{}: package objective has them, and NewObjective makes them"))
+	}
 	s := o.score(p, args)
 	if n := p.Images.Shape().Dim(0); s.Rank() != 1 || s.Shape().Dim(0) != n {
 		panic(fmt.Errorf("objective %s is shaped %s: it needs one number an image, [%d]", o.name, s.Shape(), n))

@@ -181,7 +181,7 @@ func (ix *Index) Selective(layer string, n int) ([]int, error) {
 		}
 	}
 	if n < 1 || n > len(units) {
-		return nil, fmt.Errorf("layer %q has no %d units to choose: of its %d, %d respond to some images more than to others", layer, n, l.Units, len(units))
+		return nil, fmt.Errorf("layer %q has no %d units to choose: of its %d, %d respond to some images more than to others; choose fewer, or scan more images", layer, n, l.Units, len(units))
 	}
 	slices.SortStableFunc(units, func(a, b ranked) int { return cmp.Compare(b.above, a.above) })
 	var out []int

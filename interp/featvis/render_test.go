@@ -751,6 +751,8 @@ func TestRenderErrors(t *testing.T) {
 		{Render{Views: []Transformation{Scale{-1, 0}}}, channel, "scale -1–0"},
 		{Render{Views: []Transformation{Scale{20, 20}, Rotate{}}}, channel, "enlarge"},
 		{Render{Views: []Transformation{Crop{First: -1}}}, channel, "crops of -1"},
+		{Render{Views: []Transformation{Jitter{}, nil}}, channel, "transformation 2 of 2 is nil"},
+		{Render{}, interp.Objective{}, "without a score"},
 		{Render{Window: [2]int{3, -1}}, channel, "window of 3×-1"},
 		{Render{Looks: -1}, channel, "-1 looks"},
 		{Render{Noise: math.NaN()}, channel, "noise of NaN"},

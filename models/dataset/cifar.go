@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lucigo/models/internal/regular"
 )
 
 // CIFAR is CIFAR-10 or CIFAR-100 in its binary version (A. Krizhevsky, "Learning multiple layers of
@@ -65,19 +67,15 @@ func openCIFAR(paths []string, classes int) (*CIFAR, error) {
 
 // open adds a file and returns how many images it has.
 func (x *CIFAR) open(path string, record int64) (int, error) {
-	f, err := open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return 0, err
 	}
 	x.files = append(x.files, f)
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if size := info.Size(); size == 0 || size%record != 0 || size/record > 1<<31 {
+	if size == 0 || size%record != 0 || size/record > 1<<31 {
 		return 0, fmt.Errorf("%d bytes, and images have %d each: it is damaged, or no binary file of this data set", size, record)
 	}
-	return int(info.Size() / record), nil
+	return int(size / record), nil
 }
 
 // String describes the images by their files and number.

@@ -27,6 +27,7 @@ import (
 	_ "golang.org/x/image/webp"
 
 	"lucigo/interp"
+	"lucigo/models/internal/regular"
 )
 
 // MaxPixels and MaxBytes are the most that is decoded of one file: larger ones are errors.
@@ -194,21 +195,9 @@ func Open(path string, height, width, short int) (interp.Images, error) {
 	return p.Images, err
 }
 
-// open opens a file. A pipe, of which opening and reading may never end, or a device is an error.
-func open(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("a folder, a pipe or a device, and no file")}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return os.Open(path)
-}
-
 // readFile reads a file, which errors call name.
 func readFile(path, name string) (b []byte, err error) {
-	f, err := open(path)
+	f, _, err := regular.Open(path)
 	if err == nil {
 		defer f.Close()
 		b, err = io.ReadAll(io.LimitReader(f, MaxBytes+1))

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+
+	"lucigo/models/internal/regular"
 )
 
 // IDX is a data set in the files of MNIST and its descendants (format: Y. LeCun, C. Cortes and C. Burges,
@@ -79,15 +81,11 @@ func readLabels(path string, n int) ([]byte, error) {
 
 // openIDX reads the head of an IDX file of bytes and returns what is behind it.
 func openIDX(path string) (dims []int, data io.ReaderAt, closer io.Closer, err error) {
-	f, err := open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	info, err := f.Stat()
-	if err == nil {
-		dims, data, err = readIDX(f, info.Size())
-	}
-	if err != nil {
+	if dims, data, err = readIDX(f, size); err != nil {
 		return nil, nil, nil, errors.Join(err, f.Close())
 	}
 	return dims, data, f, nil

@@ -15,11 +15,11 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"os"
 	"slices"
 	"strings"
 
 	"lucigo/interp/near"
+	"lucigo/models/internal/regular"
 )
 
 // MaxHeader is the longest header that is read, in bytes: room for some 100,000 tensors.
@@ -59,18 +59,11 @@ var widths = map[string]uint64{
 
 // Open opens the named file and reads its header. Numbers are read when they are asked for.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return nil, err // names the file already
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	s, err := Read(path, f, info.Size())
+	s, err := Read(path, f, size)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

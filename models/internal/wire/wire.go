@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"lucigo/models/internal/regular"
 )
 
 // MaxFile is the length in bytes of the longest message that protocol buffers allow.
@@ -20,21 +21,15 @@ const MaxFile = 1<<31 - 1
 
 // ReadFile returns the content of a regular file of at most MaxFile bytes.
 func ReadFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	case info.Size() > MaxFile:
-		return nil, fmt.Errorf("%s has %d bytes, of which protocol buffers allow %d: it is another kind of file", path, info.Size(), MaxFile)
+	if size > MaxFile {
+		return nil, fmt.Errorf("%s has %d bytes, of which protocol buffers allow %d: it is another kind of file", path, size, MaxFile)
 	}
-	b := make([]byte, info.Size())
+	b := make([]byte, size)
 	if _, err := io.ReadFull(f, b); err != nil {
 		return nil, fmt.Errorf("%s was cut while being read: %w", path, err)
 	}
