@@ -1,13 +1,10 @@
 package dream_test
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	_ "image/jpeg"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,41 +13,19 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/dream"
+	"lucigo/interp/interptest/shared"
 	"lucigo/interp/objective"
 	"lucigo/models/googlenet"
 )
 
-// shared is the folder of data beside the repository.
-func shared(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "..", "shared", "data")
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-}
-
 // sky returns GoogLeNet and the sky over Dhaka that the published dreams begin with, w×h pixels.
 func sky(t testing.TB, w, h int) (*interp.Model, interp.Images) {
 	t.Helper()
-	m, err := googlenet.Open(filepath.Join(shared(t), "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("no weights of GoogLeNet beside the repository")
-	}
+	m, err := googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open(filepath.Join(shared(t), "images", "deepdream", "sky1024px.jpg"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("no photographs beside the repository")
-	}
+	f, err := os.Open(shared.Path(t, "images", "deepdream", "sky1024px.jpg"))
 	if err != nil {
 		t.Fatal(err)
 	}

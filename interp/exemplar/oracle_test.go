@@ -1,14 +1,13 @@
 package exemplar_test
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"lucigo/interp"
 	_ "lucigo/interp/engine/install"
 	"lucigo/interp/exemplar"
+	"lucigo/interp/interptest/shared"
 	"lucigo/models/dataset"
 	"lucigo/models/googlenet"
 	"lucigo/models/imagenet"
@@ -17,18 +16,11 @@ import (
 // photographs is GoogLeNet and the photographs that are shared beside the repository.
 func photographs(t testing.TB) (*interp.Model, *dataset.Numbered) {
 	t.Helper()
-	root, err := filepath.Abs("../../../shared/data")
+	m, err := googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(root); err != nil {
-		t.Skipf("skipped: the data for it is not beside the repository: %v", err)
-	}
-	m, err := googlenet.Open(filepath.Join(root, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := dataset.Folder{Dir: filepath.Join(root, "images", "imagenet_samples_256_940"), Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
+	folder := dataset.Folder{Dir: shared.Path(t, "images", "imagenet_samples_256_940"), Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
 	src, err := folder.Numbered()
 	if err != nil {
 		t.Fatal(err)

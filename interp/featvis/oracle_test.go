@@ -3,12 +3,12 @@ package featvis
 import (
 	"flag"
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"lucigo/interp"
+	"lucigo/interp/interptest/shared"
 	"lucigo/interp/objective"
 	"lucigo/models/dataset"
 	"lucigo/models/googlenet"
@@ -57,10 +57,7 @@ func TestOracleExceedsPhotographs(t *testing.T) {
 	var file [2][10]string
 	photographs := 0
 	for _, folder := range []string{"imagenet_samples_dev", "imagenet_samples_256_940"} {
-		dir := filepath.Join(root(t), "../shared/data/images", folder)
-		if _, err := os.Stat(dir); err != nil {
-			t.Skipf("no photographs: %v", err)
-		}
+		dir := shared.Path(t, "images", folder)
 		for p, err := range (dataset.Folder{Dir: dir, Height: 224, Width: 224, Short: 256}).Batches(ctx, 16) {
 			if err != nil {
 				t.Fatal(err)
@@ -112,11 +109,7 @@ func TestOracleExceedsPhotographs(t *testing.T) {
 
 // openGoogLeNet opens GoogLeNet with the weights beside the repository.
 func openGoogLeNet(t testing.TB) *interp.Model {
-	dir := filepath.Join(root(t), "../shared/data/models/googlenet_bvlc")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no weights: %v", err)
-	}
-	t.Setenv("LUCIGO_MODELS", dir)
+	t.Setenv("LUCIGO_MODELS", shared.Path(t, "models", "googlenet_bvlc"))
 	m, err := googlenet.Model(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"math"
 	"math/cmplx"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
+	"lucigo/interp/interptest/shared"
 	"lucigo/interp/random"
 )
 
@@ -479,10 +479,9 @@ func FuzzReadSpectrum(f *testing.F) {
 // The spectrum that comes with the MaCo paper falls with frequency, a little faster than 1/f, and its
 // channels have about the same energy: the root of the colours' covariance makes brightness the largest.
 func TestOracleMaCoSpectrum(t *testing.T) {
-	path := filepath.Join(root(t), "../shared/data/oracles/xplique_maco/spectrum_decorrelated.npy")
-	file, err := os.Open(path)
+	file, err := os.Open(shared.Path(t, "oracles", "xplique_maco", "spectrum_decorrelated.npy"))
 	if err != nil {
-		t.Skipf("no oracle: %v", err)
+		t.Fatal(err)
 	}
 	defer file.Close()
 	s, err := ReadSpectrum("MaCo's", file)
@@ -509,9 +508,9 @@ func TestOracleMaCoSpectrum(t *testing.T) {
 
 // An image of the spectrum that comes with the MaCo paper, at its own size, has its magnitudes.
 func TestOracleMaCoKeepsMagnitudes(t *testing.T) {
-	file, err := os.Open(filepath.Join(root(t), "../shared/data/oracles/xplique_maco/spectrum_decorrelated.npy"))
+	file, err := os.Open(shared.Path(t, "oracles", "xplique_maco", "spectrum_decorrelated.npy"))
 	if err != nil {
-		t.Skipf("no oracle: %v", err)
+		t.Fatal(err)
 	}
 	defer file.Close()
 	s, err := ReadSpectrum("MaCo's", file)
@@ -565,20 +564,6 @@ func fft(x []complex128) []complex128 {
 }
 
 // root returns the repository's root.
-func root(t testing.TB) string {
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, gone := os.Stat(filepath.Join(dir, "go.mod")); gone == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above")
-		}
-	}
-	t.Fatal(err)
-	return ""
-}
-
 // ImageNet's colours are the published ones, the longest column at length 1.
 func TestImageNetColours(t *testing.T) {
 	published := [3][3]float64{{.26, .09, .02}, {.27, 0, -.05}, {.27, -.09, .03}}

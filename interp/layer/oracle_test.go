@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/interp/interptest/shared"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -414,13 +416,10 @@ func (c onnxCase) layer() (build func(in []*Node) *Node, missing string) {
 // The operator cases of ONNX's backend tests that are layers of this package: each within 1e-5 of the
 // output that comes with it.
 func TestOracleOperators(t *testing.T) {
-	root := filepath.Join("..", "..", "..", "shared", "data", "oracles", "onnx_backend")
+	root := shared.Path(t, "oracles", "onnx_backend")
 	dirs, err := filepath.Glob(filepath.Join(root, "*", "test_*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(dirs) == 0 {
-		t.Skip("no operator cases at " + root)
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no operator cases at %s: %v", root, err)
 	}
 	left := map[string]int{}
 	ran := map[string]int{}

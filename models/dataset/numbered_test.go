@@ -16,6 +16,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"lucigo/interp"
+	"lucigo/interp/interptest/shared"
 )
 
 func TestNumbered(t *testing.T) {
@@ -230,13 +231,7 @@ func FuzzIDX(f *testing.F) {
 }
 
 func TestOracleMNIST(t *testing.T) {
-	root, err := filepath.Abs("../../../shared/data/datasets/mnist")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(root); err != nil {
-		t.Skipf("skipped: the data for it is not beside the repository: %v", err)
-	}
+	root := shared.Path(t, "datasets", "mnist")
 	x, err := OpenIDX(filepath.Join(root, "t10k-images-idx3-ubyte.gz"), filepath.Join(root, "t10k-labels-idx1-ubyte.gz"))
 	if err != nil {
 		t.Fatal(err)

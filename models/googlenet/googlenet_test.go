@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/interp/interptest/shared"
 	"lucigo/models/weights"
 )
 
@@ -68,7 +69,7 @@ func TestLawLayerSizes(t *testing.T) {
 
 // The model's layers are the blobs of Caffe's description of the network, and the second names.
 func TestOracleGoogLeNetBlobs(t *testing.T) {
-	text, err := os.ReadFile(shared(t, "models", "googlenet_bvlc", "deploy.prototxt"))
+	text, err := os.ReadFile(shared.Path(t, "models", "googlenet_bvlc", "deploy.prototxt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,37 +16,14 @@ import (
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
+	"lucigo/interp/interptest/shared"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
 	"lucigo/interp/saliency"
 )
 
-// shared returns the path of something in the data shared beside the repository, and skips the test where
-// it is absent.
-func shared(t testing.TB, name ...string) string {
-	t.Helper()
-	dir, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(append([]string{filepath.Dir(dir), "shared", "data"}, name...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("skipped: the data for it is not beside the repository: %v", err)
-	}
-	return path
-}
-
 func weightFile(t testing.TB) string {
-	return shared(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")
+	return shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")
 }
 
 func open(t testing.TB) *interp.Model {
@@ -112,7 +89,7 @@ type reference struct {
 
 func references(t testing.TB) (all []reference) {
 	t.Helper()
-	inputs, err := filepath.Glob(filepath.Join(shared(t, "oracles", "googlenet_torch"), "*", "input_bgr_meansub.npy"))
+	inputs, err := filepath.Glob(filepath.Join(shared.Path(t, "oracles", "googlenet_torch"), "*", "input_bgr_meansub.npy"))
 	if err != nil || len(inputs) == 0 {
 		t.Fatalf("no inputs: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/engine"
+	"lucigo/interp/interptest/shared"
 	"lucigo/models/dataset"
 	"lucigo/models/imagenet"
 )
@@ -24,7 +25,7 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 		t.Skip("skipped: slow on the Go backend; run without -short")
 	}
 	photos, err := dataset.Folder{
-		Dir:    shared(t, "images", "imagenet_samples_dev"),
+		Dir:    shared.Path(t, "images", "imagenet_samples_dev"),
 		Height: Size, Width: Size, Short: Short, Class: imagenet.ClassOf,
 	}.Load(t.Context())
 	if err != nil {
@@ -55,7 +56,7 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 // The other framework's input, which came of another resampling, is nearly what package dataset makes.
 func TestOracleGoogLeNetPreparesPhotographs(t *testing.T) {
 	for _, r := range references(t) {
-		file := filepath.Join(shared(t, "images", "imagenet_samples_dev"), filepath.Base(r.dir)+".JPEG")
+		file := filepath.Join(shared.Path(t, "images", "imagenet_samples_dev"), filepath.Base(r.dir)+".JPEG")
 		x, err := dataset.Open(file, Size, Size, Short)
 		if err != nil {
 			t.Fatal(err)
