@@ -405,7 +405,7 @@ func largest(x *Node) (value, at *Node) {
 	n, c := x.Shape().Dim(0), x.Shape().Dim(-1)
 	x = Reshape(x, n, -1, c)
 	positions := x.Shape().Dim(1)
-	length := min(16, positions)
+	length := min(8, positions)
 	runs := positions / length
 	v := (*Node)(nil) // [N, runs, C]
 	for i := range length {
