@@ -16,11 +16,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"lucigo/interp"
+	"lucigo/models/internal/regular"
 	"lucigo/models/tensorflow"
 	"lucigo/models/weights"
 )
@@ -113,7 +113,10 @@ type opener func(name string) (io.ReadCloser, error)
 
 // beside opens the files in the folder of path.
 func beside(path string) opener {
-	return func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(filepath.Dir(path), name)) }
+	return func(name string) (io.ReadCloser, error) {
+		f, _, err := regular.Open(filepath.Join(filepath.Dir(path), name))
+		return f, err
+	}
 }
 
 // within opens the files of an archive, by the whole of their names. The archive's own Open would take
