@@ -74,8 +74,12 @@ func (m *Model) finite(o Objective, x Images, score []float64) error {
 		if channels := shape[len(shape)-1]; u.channel < 0 || u.channel >= channels {
 			return fmt.Errorf("%s: %s: layer %q has channels 0 to %d", m.spec.Name, o, u.layer, channels-1)
 		}
+		if u.at == nil {
+			continue
+		}
+		row, column := u.at[0], u.at[1]
 		whole := x.H == m.spec.Input[0] && x.W == m.spec.Input[1]
-		if u.row >= 0 && whole && (u.row >= shape[0] || u.column >= shape[1]) || u.row < -1 || u.column < -1 {
+		if row < 0 || column < 0 || whole && (row >= shape[0] || column >= shape[1]) {
 			return fmt.Errorf("%s: %s: layer %q has rows 0 to %d and columns 0 to %d", m.spec.Name, o, u.layer, shape[0]-1, shape[1]-1)
 		}
 	}

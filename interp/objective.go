@@ -22,10 +22,11 @@ type Objective struct {
 	units []unit
 }
 
-// unit is a unit of a layer that an objective asks about; row and column are -1 where it asks of all.
+// unit is a unit of a layer that an objective asks about, at a row and column or, where at is nil, at all.
 type unit struct {
-	layer                string
-	row, column, channel int
+	layer   string
+	channel int
+	at      *[2]int
 }
 
 // Arg is an argument of an objective.
@@ -66,10 +67,17 @@ func NewObjective(name, form string, args []Arg, score func(p *layer.Pass, args 
 }
 
 // Of returns o with a note that it asks about a channel of a layer (of the logits, where its name is
-// empty), at one position or, where row and column are -1, at all. The graph cannot refuse a unit that
-// does not exist, and scores it NaN; by the note the error says why.
-func (o Objective) Of(layer string, row, column, channel int) Objective {
-	o.units = append(slices.Clone(o.units), unit{layer, row, column, channel})
+// empty). The graph cannot refuse a unit that does not exist, and scores it NaN; by the note the error says
+// why.
+func (o Objective) Of(layer string, channel int) Objective { return o.asks(unit{layer, channel, nil}) }
+
+// OfNeuron is Of for a channel at one position.
+func (o Objective) OfNeuron(layer string, row, column, channel int) Objective {
+	return o.asks(unit{layer, channel, &[2]int{row, column}})
+}
+
+func (o Objective) asks(u unit) Objective {
+	o.units = append(slices.Clone(o.units), u)
 	return o
 }
 

@@ -203,5 +203,5 @@ func responses(name string, unit int, examples []Example) interp.Objective {
 		v = Mul(v, Reshape(OneHot(a[2], w, v.DType()), n, 1, w, 1))
 		return ReduceSum(v, 1, 2, 3)
 	})
-	return o.Of(name, -1, -1, unit)
+	return o.Of(name, unit)
 }

@@ -104,6 +104,8 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 		return r, fmt.Errorf("a rendering of %d images in %d steps at rate %g", r.N, r.Steps, r.Rate)
 	case r.Window[0] < 1 || r.Window[1] < 1 || r.Looks < 1 || !(r.Noise >= 0) || math.IsInf(r.Noise, 0):
 		return r, fmt.Errorf("%d looks through a window of %d×%d, with noise of %g", r.Looks, r.Window[0], r.Window[1], r.Noise)
+	case slices.Contains(r.Views, nil):
+		return r, fmt.Errorf("transformation %d of %d is nil", slices.Index(r.Views, nil)+1, len(r.Views))
 	case r.Diversity.Layer == "" && r.Diversity.Weight != 0:
 		return r, fmt.Errorf("a diversity of weight %g at no layer: name its Layer", r.Diversity.Weight)
 	case !finite(r.Diversity.Weight):

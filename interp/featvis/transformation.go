@@ -169,9 +169,6 @@ var None = []Transformation{}
 func compose(ts []Transformation, seed, key, sample uint64, at Look) (Affine, error) {
 	m := Affine{1, 0, 0, 0, 1, 0}
 	for i, t := range ts {
-		if t == nil {
-			return m, fmt.Errorf("transformation %d of %d is nil", i+1, len(ts))
-		}
 		a := t.Draw(random.New(seed, key, random.Hash(sample, uint64(i)+1)), at)
 		m = m.After(a)
 		for _, v := range append(a[:], a.Inverse()[0]) {

@@ -33,13 +33,13 @@ var (
 // LogitOf is the logit of one class for all images.
 func LogitOf(class int) interp.Objective {
 	return interp.NewObjective(fmt.Sprintf("logit %d", class), "logit of", []interp.Arg{interp.Int(class)},
-		func(p *layer.Pass, a []*Node) *Node { return logit(p, a[0]) }).Of("", -1, -1, class)
+		func(p *layer.Pass, a []*Node) *Node { return logit(p, a[0]) }).Of("", class)
 }
 
 // LogProbOf is log p of one class for all images.
 func LogProbOf(class int) interp.Objective {
 	return interp.NewObjective(fmt.Sprintf("log p %d", class), "log p of", []interp.Arg{interp.Int(class)},
-		func(p *layer.Pass, a []*Node) *Node { return logProb(p, a[0]) }).Of("", -1, -1, class)
+		func(p *layer.Pass, a []*Node) *Node { return logProb(p, a[0]) }).Of("", class)
 }
 
 func ofImageClass(name string, score func(p *layer.Pass, class *Node) *Node) interp.Objective {
@@ -66,14 +66,14 @@ func positive(z *Node) *Node { return Where(LessOrEqual(z, ZerosLike(z)), ZerosL
 // Channel is the mean of channel c of a layer over all positions; of a layer without positions, unit c.
 func Channel(name string, c int) interp.Objective {
 	return interp.NewObjective(fmt.Sprintf("%s channel %d", name, c), "channel of "+name, []interp.Arg{interp.Int(c)}, channel(name)).
-		Of(name, -1, -1, c)
+		Of(name, c)
 }
 
 // Channels is Channel with a channel of its own for each image of the batch.
 func Channels(name string, c ...int) interp.Objective {
 	o := interp.NewObjective(fmt.Sprintf("%s channels %v", name, c), "channels of "+name, []interp.Arg{interp.Ints(c...)}, channel(name))
 	for _, c := range c {
-		o = o.Of(name, -1, -1, c)
+		o = o.Of(name, c)
 	}
 	return o
 }
@@ -90,7 +90,7 @@ func channel(name string) func(p *layer.Pass, a []*Node) *Node {
 
 // Neuron is the unit of a layer at one position: row, column and channel c.
 func Neuron(name string, row, column, c int) interp.Objective {
-	o := interp.NewObjective(fmt.Sprintf("%s (%d, %d) channel %d", name, row, column, c), "neuron of "+name,
+	return interp.NewObjective(fmt.Sprintf("%s (%d, %d) channel %d", name, row, column, c), "neuron of "+name,
 		[]interp.Arg{interp.Int(row), interp.Int(column), interp.Int(c)},
 		func(p *layer.Pass, a []*Node) *Node {
 			h := spatial(p, name)
@@ -98,11 +98,7 @@ func Neuron(name string, row, column, c int) interp.Objective {
 			flat := Add(Mul(Add(Mul(a[0], Scalar(a[0].Graph(), a[0].DType(), wd)), a[1]), Scalar(a[0].Graph(), a[0].DType(), ch)), a[2])
 			inside := And(And(within(a[0], h.Shape().Dim(1)), within(a[1], wd)), within(a[2], ch))
 			return pick(Reshape(h, n, -1), Where(inside, flat, Scalar(flat.Graph(), flat.DType(), -1)))
-		})
-	if row < 0 || column < 0 {
-		row, column = -2, -2 // nowhere: to Of, -1 is everywhere
-	}
-	return o.Of(name, row, column, c)
+		}).OfNeuron(name, row, column, c)
 }
 
 // Energy is ½‖h‖² of a layer. Its gradient at the layer is h itself, which is DeepDream's.
