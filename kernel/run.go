@@ -68,7 +68,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 		if problem == nil {
 			outcomes, problem = headless.Run(ctx, nbs[i], headless.Options{
 				Kernel: s.command(filepath.Dir(j.file)), Limit: r.Timeout, KeepGoing: r.KeepGoing, Begin: p.begin, End: p.end})
-			if slices.ContainsFunc(outcomes, func(o headless.Outcome) bool { return problem != nil && errors.Is(o.Err, problem) }) {
+			if problem != nil && slices.ContainsFunc(outcomes, func(o headless.Outcome) bool { return errors.Is(o.Err, problem) }) {
 				problem = nil // the interrupted cell tells it
 			}
 			html, err := r.write(j, nbs[i], outcomes, problem, begin)
