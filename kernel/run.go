@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/kernel/headless"
 	"lucigo/kernel/notebook"
 	"lucigo/kernel/page"
@@ -89,7 +90,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 	}
 	if r.JUnit != "" {
 		var b bytes.Buffer
-		if err := errors.Join(report.WriteJUnit(&b, suites), os.MkdirAll(filepath.Dir(r.JUnit), 0o777), notebook.WriteFile(r.JUnit, b.Bytes())); err != nil {
+		if err := errors.Join(report.WriteJUnit(&b, suites), os.MkdirAll(filepath.Dir(r.JUnit), 0o777), atomicfile.WriteFile(r.JUnit, b.Bytes(), 0o644)); err != nil {
 			return err
 		}
 	}
@@ -207,7 +208,7 @@ func (r *runCommand) write(j job, nb *notebook.Notebook, outcomes []headless.Out
 	if err != nil {
 		return "", err
 	}
-	return base + ".html", errors.Join(nb.Write(base+".ipynb"), notebook.WriteFile(base+".html", html))
+	return base + ".html", errors.Join(nb.Write(base+".ipynb"), atomicfile.WriteFile(base+".html", html, 0o644))
 }
 
 // failure says in one line what failed in a cell.

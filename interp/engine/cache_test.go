@@ -359,7 +359,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestFilesOfDeadWriters(t *testing.T) {
 	dir := t.TempDir()
 	env := cached(t, dir)
-	left := filepath.Join(dir, ".tmp-123")
+	left := filepath.Join(dir, ".entry.pjrt.123.part")
 	if err := os.WriteFile(left, []byte("half an ent"), 0o600); err != nil {
 		t.Fatal(err)
 	}

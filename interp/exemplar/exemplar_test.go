@@ -626,15 +626,12 @@ func TestSweeps(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "index")
 	left := func(path string, old time.Duration) string {
-		f, err := create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		name := filepath.Join(dir, fmt.Sprintf(".%s.%d.part", filepath.Base(path), old))
 		then := time.Now().Add(-old)
-		if err := errors.Join(f.Close(), os.Chtimes(f.Name(), then, then)); err != nil {
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Chtimes(name, then, then)); err != nil {
 			t.Fatal(err)
 		}
-		return f.Name()
+		return name
 	}
 	stale, fresh, other := left(path, 2*time.Hour), left(path, 0), left(filepath.Join(dir, "other"), 2*time.Hour)
 	m := interptest.Branchy()

@@ -12,11 +12,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -72,59 +72,29 @@ func Open(path string, m *interp.Model) (*Index, error) {
 
 // Save writes the index to a file, all of it or, if that fails, nothing: what stood there before is left.
 func (ix *Index) Save(path string) error {
-	f, err := create(path)
+	err := atomicfile.Write(path, 0o600, func(f *os.File) error {
+		if err := ix.write(f); err != nil {
+			return err
+		}
+		return f.Sync()
+	})
 	if err != nil {
-		return err
-	}
-	err = ix.write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
 		return fmt.Errorf("%s: %w, and what stood there is as it was: %w; "+
 			"make room or choose another place, and scan again: it goes on from there", path, errNotSaved, err)
 	}
 	return nil
 }
 
-// temporary is the pattern of the files beside path that are renamed to it.
-func temporary(path string) string { return "." + filepath.Base(path) + ".*.part" }
-
-// create creates a file that is renamed to path.
-func create(path string) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
-	if err != nil {
-		if e := (*fs.PathError)(nil); errors.As(err, &e) {
-			err = e.Err // without the name, which is nobody's
-		}
-		return nil, fmt.Errorf("%s: %w: no file can be made in this folder: %w; name a place where one can", path, errNotSaved, err)
-	}
-	return f, nil
-}
-
 // writable returns an error if Save could not write to path at all, so that a scan need not end to find it
 // out. It removes temporary files that killed scans have left.
 func writable(path string) error {
-	f, err := create(path)
-	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
-	}
-	if err != nil {
-		return err
-	}
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path))) // a name with wildcards sweeps nothing
-	for _, name := range left {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.Remove(name)
+	if err := atomicfile.Possible(path); err != nil {
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			err = e.Err // without the name, which is nobody's
 		}
+		return fmt.Errorf("%s: %w: no file can be made in this folder: %w; name a place where one can", path, errNotSaved, err)
 	}
+	atomicfile.Sweep(path, time.Hour)
 	return nil
 }
 

@@ -13,10 +13,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"lucigo/internal/atomicfile"
 )
 
 // MaxSize is the size in bytes above which Read refuses a notebook.
@@ -452,19 +453,5 @@ func (nb *Notebook) Write(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return WriteFile(file, b)
-}
-
-// WriteFile writes b into file by way of a temporary one beside it, so that nobody ever reads half of it.
-func WriteFile(file string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), file)
+	return atomicfile.WriteFile(file, b, 0o644)
 }

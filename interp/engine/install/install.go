@@ -24,6 +24,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/interp/engine"
 )
 
@@ -63,9 +64,6 @@ var releases = map[string]release{
 		"xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so", 200328224,
 	},
 }
-
-// tmpPrefix begins the names of files that are being unpacked.
-const tmpPrefix = ".tmp-"
 
 // silence is how long a server may send nothing.
 const silence = time.Minute
@@ -124,11 +122,7 @@ func (rel release) install(ctx context.Context, path string, log func(string), a
 	}
 
 	// Whoever holds the lock may clear what a killed process was unpacking.
-	if left, err := filepath.Glob(filepath.Join(dir, tmpPrefix+"*")); err == nil {
-		for _, file := range left {
-			_ = os.Remove(file) // it only takes room
-		}
-	}
+	atomicfile.Sweep(path, 0)
 
 	byHand := filepath.Join(dir, rel.file)
 	if _, err := os.Stat(byHand); err == nil {
@@ -278,7 +272,7 @@ func (rel release) check(ctx context.Context, archive string) error {
 }
 
 // extract writes the plugin of a checked archive aside and renames it into place.
-func (rel release) extract(ctx context.Context, archive, path string) (err error) {
+func (rel release) extract(ctx context.Context, archive, path string) error {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		return fmt.Errorf("%s: %w", archive, err)
@@ -289,27 +283,16 @@ func (rel release) extract(ctx context.Context, archive, path string) (err error
 		return fmt.Errorf("%s: %w", archive, err)
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(path), tmpPrefix)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		out.Close()
+	return atomicfile.Write(path, 0o644, func(out *os.File) error {
+		n, err := io.Copy(out, io.LimitReader(reader{ctx, in}, rel.memberSize+1))
 		if err != nil {
-			os.Remove(out.Name())
+			return fmt.Errorf("unpacking %s: %w", archive, err)
 		}
-	}()
-	n, err := io.Copy(out, io.LimitReader(reader{ctx, in}, rel.memberSize+1))
-	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", archive, err)
-	}
-	if n != rel.memberSize {
-		return fmt.Errorf("%s: %s has %d bytes instead of %d", archive, rel.member, n, rel.memberSize)
-	}
-	if err := errors.Join(out.Sync(), out.Chmod(0o644), out.Close()); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), path)
+		if n != rel.memberSize {
+			return fmt.Errorf("%s: %s has %d bytes instead of %d", archive, rel.member, n, rel.memberSize)
+		}
+		return out.Sync()
+	})
 }
 
 // progress draws on a terminal and is silent elsewhere.

@@ -253,10 +253,10 @@ func TestLeftoversOfAKilledInstallation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		tmpPrefix + "123":  plugin[:1000],
-		"plugin.so":        plugin[:1000], // an interrupted copy by hand
-		rel.file + ".part": append(bytes.Clone(archive), 1),
-		"lck":              nil,
+		".plugin.so.1.part": plugin[:1000],
+		"plugin.so":         plugin[:1000], // an interrupted copy by hand
+		rel.file + ".part":  append(bytes.Clone(archive), 1),
+		"lck":               nil,
 	} {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), data, 0o600); err != nil {
 			t.Fatal(err)

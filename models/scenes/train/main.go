@@ -25,6 +25,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/interp/engine"
 	_ "lucigo/interp/engine/install" // so that XLA is fetched where it is missing
 	"lucigo/interp/layer"
@@ -161,7 +162,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("%s\n", text)
-	return replace(filepath.Join(*dir, *name+".json"), append(text, '\n'))
+	return atomicfile.WriteFile(filepath.Join(*dir, *name+".json"), append(text, '\n'), 0o644)
 }
 
 // start returns the variables to train and the number of steps they have had: those of the checkpoint where there is one, else the

@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/x448/float16"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/models/safetensors"
 )
 
@@ -63,32 +64,10 @@ func write(file string, arrays map[string]array, half bool, about map[string]str
 		return err
 	}
 	head = append(head, bytes.Repeat([]byte(" "), -len(head)&7)...)
-	return replace(file, slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes()))
-}
-
-// replace writes a file under another name and renames it.
-func replace(file string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return atomicfile.WriteFile(file, slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes()), 0o644)
 }
 
 // read is the inverse of write. Its errors say what to do.

@@ -5,7 +5,6 @@
 package download
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"lucigo/internal/atomicfile"
 	"lucigo/models/weights"
 )
 
@@ -60,6 +60,7 @@ func (c Client) File(ctx context.Context, f weights.File) (string, error) {
 	if here, err := f.Here(ctx); here != "" || err != nil {
 		return here, err
 	}
+	atomicfile.Sweep(path, 0) // whoever holds the lock may
 	part := path + ".part"
 	if err := c.parts(ctx, f, part); err != nil {
 		return "", err
@@ -260,16 +261,13 @@ func finish(f weights.File, part, path string) error {
 		err := fmt.Errorf("%s: what was downloaded has %d bytes and SHA-256 %s, want %d and %s: the server has another file now", f.Name, len(whole), got, f.Size, f.SHA256)
 		return errors.Join(err, os.Remove(part))
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), f.Name+".tmp-")
+	err = atomicfile.Write(path, 0o600, func(tmp *os.File) error {
+		if _, err := tmp.Write(whole); err != nil {
+			return err
+		}
+		return tmp.Sync()
+	})
 	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // gone already if all went well
-	_, err = io.Copy(tmp, bytes.NewReader(whole))
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
 	return os.Remove(part)

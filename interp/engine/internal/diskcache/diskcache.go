@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"lucigo/internal/atomicfile"
 )
 
 // A Key names an entry; it is the hash of everything that the entry depends on.
@@ -26,10 +28,9 @@ type Key [sha256.Size]byte
 var ErrDamaged = errors.New("damaged cache entry")
 
 const (
-	suffix    = ".pjrt"
-	tmpPrefix = ".tmp-"
-	magic     = "lucigo compiled program 1\n"
-	headSize  = len(magic) + 2*sha256.Size + 8 // magic, key, hash of the payload, its length
+	suffix   = ".pjrt"
+	magic    = "lucigo compiled program 1\n"
+	headSize = len(magic) + 2*sha256.Size + 8 // magic, key, hash of the payload, its length
 
 	touchAfter  = time.Hour      // how stale an entry's time of last use may be
 	tmpLifetime = time.Hour      // a temporary file older than this was left by a process that died
@@ -99,19 +100,8 @@ func (d *Dir) Put(key Key, payload []byte) error {
 	if int64(len(payload)+headSize) > d.max {
 		return fmt.Errorf("a compiled program of %d bytes is larger than the whole cache in %s may be (%d)", len(payload), d.path, d.max)
 	}
-	f, err := os.CreateTemp(d.path, tmpPrefix) // mode 0600
+	err := atomicfile.WriteFile(d.file(key), encode(key, payload), 0o600)
 	if err != nil {
-		return err
-	}
-	_, err = f.Write(encode(key, payload))
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), d.file(key))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
 		return err
 	}
 	return d.evict(d.file(key))
@@ -150,6 +140,7 @@ type entry struct {
 
 // list returns the entries and removes what dead writers left.
 func (d *Dir) list() ([]entry, error) {
+	atomicfile.Sweep(filepath.Join(d.path, "*"+suffix), tmpLifetime)
 	files, err := os.ReadDir(d.path)
 	if err != nil {
 		return nil, err
@@ -160,12 +151,8 @@ func (d *Dir) list() ([]entry, error) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue // another process has just removed it, or it is not ours
 		}
-		path := filepath.Join(d.path, f.Name())
-		switch {
-		case strings.HasSuffix(f.Name(), suffix):
-			list = append(list, entry{path, info.Size(), info.ModTime()})
-		case strings.HasPrefix(f.Name(), tmpPrefix) && time.Since(info.ModTime()) > tmpLifetime:
-			_ = os.Remove(path)
+		if strings.HasSuffix(f.Name(), suffix) {
+			list = append(list, entry{filepath.Join(d.path, f.Name()), info.Size(), info.ModTime()})
 		}
 	}
 	return list, nil

@@ -171,7 +171,7 @@ func TestRefused(t *testing.T) {
 
 func TestTemporaryFiles(t *testing.T) {
 	d := open(t, big)
-	fresh, stale := filepath.Join(d.Path(), tmpPrefix+"1"), filepath.Join(d.Path(), tmpPrefix+"2")
+	fresh, stale := filepath.Join(d.Path(), ".0a.pjrt.1.part"), filepath.Join(d.Path(), ".0a.pjrt.2.part")
 	other := filepath.Join(d.Path(), "notes.txt")
 	old := time.Now().Add(-tmpLifetime - time.Minute)
 	for _, f := range []string{fresh, stale, other} {
