@@ -69,7 +69,7 @@ func (d numbered) Image(ctx context.Context, i int) (interp.Images, error) {
 
 var layers = []string{"conv1", "mixed", "shared:2", "head"}
 
-func scan(t *testing.T, s Scan, m *interp.Model, src Source) *Index {
+func scan(t *testing.T, s Scan, m *interp.Model, src interp.Source) *Index {
 	t.Helper()
 	if s.Layers == nil {
 		s.Layers = layers
@@ -121,7 +121,7 @@ func slow(a interp.Activations, unit int, readable func(i int) bool, before func
 	return all
 }
 
-func same(t *testing.T, what string, got, want []Example, src Source) {
+func same(t *testing.T, what string, got, want []Example, src interp.Source) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d examples, want %d", what, len(got), len(want))

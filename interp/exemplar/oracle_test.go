@@ -14,14 +14,14 @@ import (
 )
 
 // photographs is GoogLeNet and the photographs that are shared beside the repository.
-func photographs(t testing.TB) (*interp.Model, *dataset.Numbered) {
+func photographs(t testing.TB) (*interp.Model, *dataset.Folder) {
 	t.Helper()
 	m, err := googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := dataset.Folder{Dir: shared.Path(t, "images", "imagenet_samples_256_940"), Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
-	src, err := folder.Numbered()
+	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
+	src, err := in.Folder(shared.Path(t, "images", "imagenet_samples_256_940"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func photographs(t testing.TB) (*interp.Model, *dataset.Numbered) {
 
 // some is the first n images of a data set.
 type some struct {
-	exemplar.Source
+	interp.Source
 	n int
 }
 

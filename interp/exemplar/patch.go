@@ -27,7 +27,7 @@ type Patches struct {
 // Cut reads the images of examples of a unit again, and cuts the unit's receptive field out of each: the
 // exact one of that unit, which in a layer of several branches may be less than the layer's. An image that
 // is not the one that was scanned is an error.
-func Cut(ctx context.Context, m *interp.Model, src Source, layer string, unit int, examples []Example) (Patches, error) {
+func Cut(ctx context.Context, m *interp.Model, src interp.Source, layer string, unit int, examples []Example) (Patches, error) {
 	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Channel: unit, Examples: examples}
 	if len(examples) == 0 {
 		return p, fmt.Errorf("no examples of %s to cut out", p.Unit)

@@ -72,7 +72,7 @@ func (p Progress) String() string {
 //
 // When ctx ends, and after any other error that comes up on the way, Run writes what it has to s.Path, and
 // returns it with the error. The same scan, run again, goes on from there.
-func (s Scan) Run(ctx context.Context, m *interp.Model, src Source) (*Index, error) {
+func (s Scan) Run(ctx context.Context, m *interp.Model, src interp.Source) (*Index, error) {
 	h, err := s.head(m, src)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s Scan) save(ix *Index) error {
 }
 
 // head returns what the scan is of.
-func (s Scan) head(m *interp.Model, src Source) (head, error) {
+func (s Scan) head(m *interp.Model, src interp.Source) (head, error) {
 	shards := max(s.Shards, 1)
 	switch {
 	case min(s.K, s.Sample, s.Batch) < 0 || s.Every < 0:
@@ -231,7 +231,7 @@ func (h head) missing(part Range) iter.Seq[Range] {
 }
 
 // scan reads batches ahead while the device works on one.
-func (s Scan) scan(ctx context.Context, m *interp.Model, src Source, ix *Index) error {
+func (s Scan) scan(ctx context.Context, m *interp.Model, src interp.Source, ix *Index) error {
 	part := s.part(ix.head)
 	missing := ix.head.missing(part)
 	ctx, stop := context.WithCancel(ctx)
@@ -290,7 +290,7 @@ type pictures struct {
 
 // load reads a batch on all cores. Images that cannot be read, and those behind the last, are black: what is
 // computed of a batch depends on nothing but the batch.
-func load(ctx context.Context, m *interp.Model, src Source, r Range, batch int) pictures {
+func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batch int) pictures {
 	n := r.End - r.First
 	h, w, c := m.Input()
 	precision := m.Floats([]float64{0}).DType()

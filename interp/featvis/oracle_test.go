@@ -57,17 +57,21 @@ func TestOracleExceedsPhotographs(t *testing.T) {
 	var file [2][10]string
 	photographs := 0
 	for _, folder := range []string{"imagenet_samples_dev", "imagenet_samples_256_940"} {
-		dir := shared.Path(t, "images", folder)
-		for p, err := range (dataset.Folder{Dir: dir, Height: 224, Width: 224, Short: 256}).Batches(ctx, 16) {
+		src, err := dataset.Input{Height: 224, Width: 224, Short: 256}.Folder(shared.Path(t, "images", folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := 0; from < src.Len(); from += 16 {
+			x, err := dataset.Read(ctx, src, from, min(from+16, src.Len()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			photographs += p.N
-			for kind, unit := range of(p.Images) {
+			photographs += x.N
+			for kind, unit := range of(x) {
 				for k, values := range unit {
 					for i, v := range values {
 						if v > best[kind][k] {
-							best[kind][k], file[kind][k] = v, filepath.Base(p.Files[i])
+							best[kind][k], file[kind][k] = v, filepath.Base(src.Name(from+i))
 						}
 					}
 				}

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"testing"
 
-	"lucigo/interp"
 	"lucigo/models/imagenet"
 )
 
@@ -68,8 +67,12 @@ func TestFolder(t *testing.T) {
 	write(t, encode(t, "jpg", gradient(40, 30)), dir, "n01440764", "a.jpeg")
 	write(t, encode(t, "gif", gradient(16, 16)), dir, "c", "n02391049_y.gif")
 	write(t, []byte("where they come from"), dir, "SOURCE.txt")
-	f := Folder{Dir: dir, Height: 8, Width: 8, Class: imagenet.ClassOf}
-	p, err := f.Load(t.Context())
+	in := Input{Height: 8, Width: 8, Class: imagenet.ClassOf}
+	f, err := in.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Read(t.Context(), f, 0, f.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +83,8 @@ func TestFolder(t *testing.T) {
 		t.Errorf("classes %v, want those of the files' and folders' names", p.Class)
 	}
 	for i, base := range []string{"n02391049_z.PNG", "n02391049_y.gif", "a.jpeg"} {
-		if filepath.Base(p.Files[i]) != base {
-			t.Errorf("file %d is %s, want %s", i, p.Files[i], base)
+		if filepath.Base(f.Name(i)) != base {
+			t.Errorf("file %d is %s, want %s", i, f.Name(i), base)
 		}
 		// Red grows to the right and green downwards, as in what was written.
 		for y := range 8 {
@@ -93,20 +96,21 @@ func TestFolder(t *testing.T) {
 			}
 		}
 	}
-	// Another size and another cut into batches: the same files, the same keys.
-	f.Height, f.Width, f.Short = 5, 7, 9
-	var files []string
-	var keys []uint64
-	for b, err := range f.Batches(t.Context(), 2) {
-		if err != nil {
-			t.Fatal(err)
+	// Another size, and one by one: the same keys.
+	other, err := Input{Height: 5, Width: 7, Short: 9}.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		x, err := other.Image(t.Context(), i)
+		if err != nil || x.Key[0] != p.Key[i] || x.H != 5 || x.W != 7 || x.Class != nil {
+			t.Errorf("%s: %d×%d, key %v, want %v; classes %v; %v", other.Name(i), x.H, x.W, x.Key, p.Key[i], x.Class, err)
 		}
-		files, keys = append(files, b.Files...), append(keys, b.Key...)
 	}
-	if !slices.Equal(files, p.Files) || !slices.Equal(keys, p.Key) || keys[0] == keys[1] {
-		t.Errorf("files %v with keys %v, want %v and %v", files, keys, p.Files, p.Key)
+	if p.Key[0] == p.Key[1] {
+		t.Error("two photographs have one key")
 	}
-	one, err := Open(p.Files[1], 8, 8, 0)
+	one, err := in.Photograph(filepath.Join(dir, f.Name(1)))
 	if err != nil || !slices.Equal(one.Pix, p.Pix[192:384]) || one.Key[0] != p.Key[1] {
 		t.Errorf("opened alone it is another image: %v", err)
 	}
@@ -251,35 +255,38 @@ func TestBadPhotographs(t *testing.T) {
 		{"large.gif", "65535×65535 pixels", append([]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), 0x3b)},
 	} {
 		path := write(t, c.content, dir, c.name)
-		_, err := Open(path, 8, 8, 0)
+		_, err := Input{Height: 8, Width: 8}.Photograph(path)
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%s: error %v, want one with the path and %q", c.name, err, c.reason)
 		}
 	}
-	if _, err := (Folder{Dir: dir, Height: 8, Width: 8}).Load(t.Context()); err == nil {
-		t.Error("a folder with a damaged file loads")
+	in := Input{Height: 8, Width: 8}
+	if f, err := in.Folder(dir); err != nil {
+		t.Error(err)
+	} else if _, err := Read(t.Context(), f, 0, f.Len()); err == nil {
+		t.Error("a folder with a damaged file is read")
 	}
-	if _, err := (Folder{Dir: t.TempDir(), Height: 8, Width: 8}).Load(t.Context()); err == nil || !strings.Contains(err.Error(), "no photographs") {
+	if _, err := in.Folder(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no photographs") {
 		t.Errorf("an empty folder: %v", err)
 	}
-	if _, err := (Folder{Dir: filepath.Join(dir, "absent"), Height: 8, Width: 8}).Load(t.Context()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := in.Folder(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an absent folder: %v", err)
 	}
 	path := write(t, good, dir, "good.png")
-	if _, err := (Folder{Dir: path, Height: 8, Width: 8}).Load(t.Context()); err == nil || !strings.Contains(err.Error(), "is a file") {
+	if _, err := in.Folder(path); err == nil || !strings.Contains(err.Error(), "is a file") {
 		t.Errorf("a file as a folder: %v", err)
 	}
-	if _, err := (Folder{Dir: dir}).Numbered(); err == nil || !strings.Contains(err.Error(), "images of 0×0") {
+	if _, err := (Input{}).Folder(dir); err == nil || !strings.Contains(err.Error(), "0×0 pixels") {
 		t.Errorf("a folder of no size: %v", err)
 	}
 	for _, size := range [][3]int{{0, 8, 0}, {8, -1, 0}, {1 << 20, 1 << 20, 0}, {8, 8, -1}} {
-		if _, err := Open(path, size[0], size[1], size[2]); err == nil {
+		if _, err := (Input{Height: size[0], Width: size[1], Short: size[2]}).Photograph(path); err == nil {
 			t.Errorf("an image of %v is made", size)
 		}
 	}
-	f := Folder{Dir: filepath.Join(dir), Height: 8, Width: 8, Class: imagenet.ClassOf}
-	if _, err := f.read(t.Context(), []string{path}, []string{path}); err == nil || !strings.Contains(err.Error(), "good.png") {
-		t.Errorf("a file without a class: %v", err)
+	in.Class = imagenet.ClassOf
+	if x, err := in.Photograph(path); err != nil || x.Class != nil {
+		t.Errorf("a file whose name tells no class has %v, %v", x.Class, err)
 	}
 }
 
@@ -288,7 +295,11 @@ func TestCancel(t *testing.T) {
 	write(t, encode(t, "png", gradient(20, 20)), dir, "a.png")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (Folder{Dir: dir, Height: 8, Width: 8}).Load(ctx); !errors.Is(err, context.Canceled) {
+	f, err := Input{Height: 8, Width: 8}.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(ctx, f, 0, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }
@@ -310,11 +321,10 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		x := interp.Images{N: 1, H: 4, W: 6, C: 3, Pix: make([]float64, 72)}
-		cut(x.Pix, Fit(m, x.H, x.W, 0))
-		for _, v := range x.Pix {
-			if v < 0 || v > 1 {
-				t.Fatalf("a pixel of %g", v)
+		for _, channels := range []int{1, 3} {
+			x := Input{Height: 4, Width: 6, Channels: channels}.cut(m)
+			if err := x.Check(); err != nil || x.C != channels || slices.Min(x.Pix) < 0 || slices.Max(x.Pix) > 1 {
+				t.Fatalf("%d channels: %v, %v", channels, x, err)
 			}
 		}
 	})

@@ -23,7 +23,7 @@ func photograph(width, height int, path ...string) error {
 
 // The photographs of a folder as a network takes them: scaled to a shorter side of 256, 224×224 from the
 // middle.
-func ExampleFolder_Batches() {
+func ExampleRead() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		fmt.Println(err)
@@ -36,21 +36,19 @@ func ExampleFolder_Batches() {
 			return
 		}
 	}
-	folder := dataset.Folder{Dir: dir, Height: 224, Width: 224, Short: 256}
-	for p, err := range folder.Batches(context.Background(), 2) {
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Printf("%d of %d×%d×%d, the first %s\n", p.N, p.H, p.W, p.C, filepath.Base(p.Files[0]))
+	photographs, err := dataset.Input{Height: 224, Width: 224, Short: 256}.Folder(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
+	x, err := dataset.Read(context.Background(), photographs, 1, 3)
+	fmt.Printf("%d of %d×%d×%d, the first %s, %v\n", x.N, x.H, x.W, x.C, photographs.Name(1), err)
 	// Output:
-	// 2 of 224×224×3, the first a.png
-	// 1 of 224×224×3, the first c.png
+	// 2 of 224×224×3, the first b.png, <nil>
 }
 
 // A folder as a data set, which package exemplar scans: one that cannot be read is an error of its own.
-func ExampleFolder_Numbered() {
+func ExampleInput_Folder() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		fmt.Println(err)
@@ -65,7 +63,7 @@ func ExampleFolder_Numbered() {
 		fmt.Println(err)
 		return
 	}
-	photographs, err := dataset.Folder{Dir: dir, Height: 224, Width: 224}.Numbered()
+	photographs, err := dataset.Input{Height: 224, Width: 224}.Folder(dir)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -79,38 +77,34 @@ func ExampleFolder_Numbered() {
 	// 0 b.jpg: not a photograph, or a damaged one: image: unknown format
 }
 
-// Digits of 28×28 in grey, for a network that takes 64×64 in colour.
-func ExampleFitted() {
+// Digits of 28×28 in grey, for a network that takes 64×64 in colour and has a class for each digit. The labels
+// lie beside the images.
+func ExampleInput_Open() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(dir)
-	images, labels := filepath.Join(dir, "images"), filepath.Join(dir, "labels")
-	two := append([]byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28}, make([]byte, 2*28*28)...)
-	if err := os.WriteFile(images, two, 0o600); err != nil {
-		fmt.Println(err)
-		return
+	images := filepath.Join(dir, "t10k-images-idx3-ubyte")
+	for file, content := range map[string][]byte{
+		images: append([]byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28}, make([]byte, 2*28*28)...),
+		filepath.Join(dir, "t10k-labels-idx1-ubyte"): {0, 0, 8, 1, 0, 0, 0, 2, 7, 3},
+	} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			fmt.Println(err)
+			return
+		}
 	}
-	if err := os.WriteFile(labels, []byte{0, 0, 8, 1, 0, 0, 0, 2, 7, 3}, 0o600); err != nil {
-		fmt.Println(err)
-		return
-	}
-	digits, err := dataset.OpenIDX(images, labels)
+	digits, err := dataset.Input{Height: 64, Width: 64, Labels: true}.Open(images)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer digits.Close()
 	fmt.Println(digits)
-	x, err := dataset.Fitted{Of: digits, Height: 64, Width: 64, Channels: 3}.Image(context.Background(), 1)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Printf("%d×%d×%d, class %d\n", x.H, x.W, x.C, x.Class[0])
+	x, err := digits.Image(context.Background(), 1)
+	fmt.Printf("%d×%d×%d, class %d, %v\n", x.H, x.W, x.C, x.Class, err)
 	// Output:
-	// images: 2 images of 28×28×1
-	// 64×64×3, class 3
+	// t10k-images-idx3-ubyte: 2 images of 28×28×1, 64×64 from the middle
+	// 64×64×3, class [3], <nil>
 }

@@ -17,15 +17,15 @@ func TestPipes(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skipf("skipped: this system makes no pipes: %v", err)
 	}
-	n, err := Folder{Dir: dir, Height: 8, Width: 8}.Numbered()
+	n, err := Input{Height: 8, Width: 8}.Folder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, read := range map[string]func() error{
-		"numbered": func() error { _, err := n.Image(t.Context(), 0); return err },
-		"whole":    func() error { _, err := Whole(pipe, 8); return err },
-		"IDX":      func() error { _, err := OpenIDX(pipe, ""); return err },
-		"CIFAR":    func() error { _, err := OpenCIFAR10(pipe); return err },
+		"folder": func() error { _, err := n.Image(t.Context(), 0); return err },
+		"whole":  func() error { _, err := Whole(pipe, 8); return err },
+		"IDX":    func() error { _, err := OpenIDX(pipe, ""); return err },
+		"CIFAR":  func() error { _, err := OpenCIFAR10(pipe); return err },
 	} {
 		said := make(chan error, 1)
 		go func() { said <- read() }()

@@ -29,6 +29,6 @@ func Whole(path string, longest int) (interp.Images, error) {
 	}
 	sum := sha256.Sum256(b)
 	x := interp.Images{N: 1, H: h, W: w, C: 3, Pix: make([]float64, h*w*3), Key: []uint64{binary.LittleEndian.Uint64(sum[:])}}
-	cut(x.Pix, Fit(m, h, w, 0))
+	pixels(x.Pix, Fit(m, h, w, 0))
 	return x, nil
 }

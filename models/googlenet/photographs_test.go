@@ -24,14 +24,16 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 	if e.Kind() == engine.Go && testing.Short() {
 		t.Skip("skipped: slow on the Go backend; run without -short")
 	}
-	photos, err := dataset.Folder{
-		Dir:    shared.Path(t, "images", "imagenet_samples_dev"),
-		Height: Size, Width: Size, Short: Short, Class: imagenet.ClassOf,
-	}.Load(t.Context())
+	in := dataset.Input{Height: Size, Width: Size, Short: Short, Class: imagenet.ClassOf}
+	src, err := in.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.Predict(t.Context(), photos.Images)
+	photos, err := dataset.Read(t.Context(), src, 0, src.Len())
+	if err != nil || photos.Class == nil {
+		t.Fatalf("classes %v, %v", photos.Class, err)
+	}
+	p, err := m.Predict(t.Context(), photos)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 		if slices.Contains(top, class) {
 			top5++
 		} else {
-			t.Logf("%s is taken for %s", filepath.Base(photos.Files[i]), m.ClassName(top[0]))
+			t.Logf("%s is taken for %s", src.Name(i), m.ClassName(top[0]))
 		}
 	}
 	t.Logf("of %d photographs %d are right, %d among the five likeliest", photos.N, top1, top5)
@@ -57,7 +59,7 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 func TestOracleGoogLeNetPreparesPhotographs(t *testing.T) {
 	for _, r := range references(t) {
 		file := filepath.Join(shared.Path(t, "images", "imagenet_samples_dev"), filepath.Base(r.dir)+".JPEG")
-		x, err := dataset.Open(file, Size, Size, Short)
+		x, err := dataset.Input{Height: Size, Width: Size, Short: Short}.Photograph(file)
 		if err != nil {
 			t.Fatal(err)
 		}

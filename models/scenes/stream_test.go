@@ -4,10 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"lucigo/interp/exemplar"
+	"lucigo/interp"
 )
 
-var _ exemplar.Source = Stream{}
+var _ interp.Source = Stream{}
 
 func TestStream(t *testing.T) {
 	s := Stream{Seed: 4, N: 20, Size: 32}

@@ -21,7 +21,7 @@ import (
 
 // Data opens a network by its name or file, and the images to which its units may be asked to respond: all
 // photographs of a folder, or, if folder is empty, n scenes that no network was trained on.
-func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemplar.Source, error) {
+func Data(ctx context.Context, name, folder string, n int) (*interp.Model, interp.Source, error) {
 	net, err := find(name)
 	if err != nil {
 		return nil, nil, err
@@ -33,7 +33,7 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemp
 	h, w, _ := m.Input()
 	switch {
 	case folder != "":
-		src, err := dataset.Folder{Dir: folder, Height: h, Width: w, Short: short(h)}.Numbered()
+		src, err := dataset.Input{Height: h, Width: w, Short: short(h)}.Folder(folder)
 		return m, src, err
 	case n < 1:
 		return nil, nil, fmt.Errorf("%d images: give one or more", n)
@@ -49,7 +49,7 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, exemp
 // once, under a line that says how far it is; the index is kept in the folder exemplar of LUCIGO_CACHE, and
 // later calls read it from there, or scan on where one was broken off. An interrupt, as by Ctrl-C or a
 // notebook's stop button, ends the scan; what it has is kept.
-func Index(ctx context.Context, m *interp.Model, src exemplar.Source, layers ...string) (*exemplar.Index, error) {
+func Index(ctx context.Context, m *interp.Model, src interp.Source, layers ...string) (*exemplar.Index, error) {
 	cache, err := engine.CacheDir()
 	if err != nil {
 		return nil, err

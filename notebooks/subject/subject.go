@@ -146,27 +146,16 @@ func short(size int) int { return size * 8 / 7 }
 // read takes the first n photographs of a folder. Named is whether file names may tell their classes.
 func (s *Subject) read(ctx context.Context, folder string, n int, named bool) error {
 	h, w, _ := s.Model.Input()
-	f := dataset.Folder{Dir: folder, Height: h, Width: w, Short: short(h)}
-	for p, err := range f.Batches(ctx, n) {
-		if err != nil {
-			return err
-		}
-		s.Images = p.Images
-		if !named {
-			return nil
-		}
-		classes := make([]int, p.N)
-		for i, file := range p.Files {
-			c, err := imagenet.ClassOf(file)
-			if err != nil || c >= len(s.Model.Classes()) {
-				return nil
-			}
-			classes[i] = c
-		}
-		s.Images.Class = classes
-		return nil
+	in := dataset.Input{Height: h, Width: w, Short: short(h)}
+	if named {
+		in.Class = imagenet.ClassOf
 	}
-	return nil
+	src, err := in.Folder(folder)
+	if err != nil {
+		return err
+	}
+	s.Images, err = dataset.Read(ctx, src, 0, min(n, src.Len()))
+	return err
 }
 
 // unseen is the seed of the scenes that notebooks draw; training draws others.

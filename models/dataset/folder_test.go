@@ -19,14 +19,14 @@ import (
 	"lucigo/interp/interptest/shared"
 )
 
-func TestNumbered(t *testing.T) {
+func TestFolderAsSource(t *testing.T) {
 	dir := t.TempDir()
 	write(t, encode(t, "png", gradient(40, 30)), dir, "b", "one.png")
 	write(t, encode(t, "jpg", gradient(20, 20)), dir, "a.JPG")
 	write(t, []byte("not a picture"), dir, "c.png")
 	write(t, []byte("passed over"), dir, "readme.txt")
-	f := Folder{Dir: dir, Height: 16, Width: 24, Short: 26}
-	n, err := f.Numbered()
+	in := Input{Height: 16, Width: 24, Short: 26}
+	n, err := in.Folder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestNumbered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Open(filepath.Join(dir, "b", "one.png"), 16, 24, 26)
+	want, err := in.Photograph(filepath.Join(dir, "b", "one.png"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +57,7 @@ func TestNumbered(t *testing.T) {
 	if err := os.Rename(dir, moved); err != nil {
 		t.Fatal(err)
 	}
-	f.Dir = moved
-	again, err := f.Numbered()
+	again, err := in.Folder(moved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,17 +65,17 @@ func TestNumbered(t *testing.T) {
 		t.Errorf("moved, it is %s and was %s", again, n)
 	}
 	write(t, []byte("other bytes"), moved, "c.png")
-	if again, err := f.Numbered(); err != nil || again.String() == n.String() {
+	if again, err := in.Folder(moved); err != nil || again.String() == n.String() {
 		t.Errorf("changed, it is still %s, %v", n, err)
 	}
-	if _, err := (Folder{Dir: t.TempDir(), Height: 8, Width: 8}).Numbered(); err == nil || !strings.Contains(err.Error(), "no photographs") {
+	if _, err := in.Folder(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no photographs") {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
 
 // A link to nothing among photographs is one that cannot be read; what is said of it does not tell where the
 // folder is. A link to the folder is the folder.
-func TestNumberedLinks(t *testing.T) {
+func TestFolderLinks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "photographs")
 	write(t, encode(t, "png", gradient(9, 9)), dir, "b.png")
 	link := filepath.Join(filepath.Dir(dir), "link")
@@ -85,9 +84,9 @@ func TestNumberedLinks(t *testing.T) {
 			t.Skipf("skipped: this system makes no links: %v", err)
 		}
 	}
-	var all []*Numbered
+	var all []*Folder
 	for _, d := range []string{dir, link} {
-		n, err := Folder{Dir: d, Height: 8, Width: 8}.Numbered()
+		n, err := Input{Height: 8, Width: 8}.Folder(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +149,7 @@ func TestIDX(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			batch, err := x.Images(1, 4)
+			batch, err := Read(t.Context(), x, 1, 4)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +165,7 @@ func TestIDX(t *testing.T) {
 			if err != nil || !slices.Equal(one.Pix, batch.Slice(1, 2).Pix) || x.Name(2) != what+" #2" {
 				t.Errorf("%s: image 2 alone is another, %v", x.Name(2), err)
 			}
-			if _, err := x.Images(3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
+			if _, err := Read(t.Context(), x, 3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
 				t.Errorf("behind the end: %v", err)
 			}
 			if err := x.Close(); err != nil {
@@ -237,7 +236,7 @@ func TestOracleMNIST(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	all, err := x.Images(0, x.Len())
+	all, err := Read(t.Context(), x, 0, x.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +274,7 @@ func TestCIFAR(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	all, err := x.Images(0, 3)
+	all, err := Read(t.Context(), x, 0, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +295,7 @@ func TestCIFAR(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer y.Close()
-	if b, err := y.Images(0, 2); err != nil || !slices.Equal(b.Class, []int{99, 7}) {
+	if b, err := Read(t.Context(), y, 0, 2); err != nil || !slices.Equal(b.Class, []int{99, 7}) {
 		t.Errorf("%v, %v", b.Class, err)
 	}
 	if _, err := y.Image(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "class 100") {
@@ -341,7 +340,7 @@ func TestFitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	f := Fitted{Of: x, Height: 12, Width: 12, Channels: 3}
+	f := Fitted{x, Input{Height: 12, Width: 12}}
 	got, err := f.Image(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
@@ -365,17 +364,17 @@ func TestFitted(t *testing.T) {
 			t.Fatal("grey is not grey")
 		}
 	}
-	grey := Fitted{Of: Fitted{Of: x, Height: 4, Width: 6, Channels: 3}, Height: 4, Width: 6, Channels: 1}
+	grey := Fitted{Fitted{x, Input{Height: 4, Width: 6}}, Input{Height: 4, Width: 6, Channels: 1}}
 	back, err := grey.Image(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for p, v := range back.Pix {
-		if d := v - own.Pix[p]; d > 1e-12 || d < -1e-12 {
+		if v != own.Pix[p] {
 			t.Fatalf("to colour and back, pixel %d is %g and was %g", p, v, own.Pix[p])
 		}
 	}
-	if _, err := (Fitted{Of: x, Height: 4, Width: 6, Channels: 2}).Image(t.Context(), 0); err == nil {
+	if _, err := (Fitted{x, Input{Height: 4, Width: 6, Channels: 2}}).Image(t.Context(), 0); err == nil {
 		t.Error("two channels")
 	}
 }

@@ -1,0 +1,126 @@
+package dataset
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lucigo/interp"
+)
+
+// Folder is a folder's photographs as a data set: read one by one, when they are asked for. Its methods are
+// safe for concurrent use.
+type Folder struct {
+	in    Input
+	dir   string
+	files []string
+	print [8]byte // of the files' names and sizes
+}
+
+// extensions are those of the files that are read.
+var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp"}
+
+// Folder lists the photographs of a folder: JPEG, PNG, GIF (the first frame) and WebP files, by their
+// extension, in the folder and all below it, in the order of their paths. Other files are passed over;
+// links to folders are not followed below dir. An empty folder is an error, and a file that cannot be read is
+// one only when it is asked for.
+func (in Input) Folder(dir string) (*Folder, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no folder of photographs: %w", err)
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is a file: name the folder that it is in", dir)
+	}
+	f := &Folder{in: in, dir: dir}
+	err = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error { // with the separator, a link is followed
+		if err == nil && !d.IsDir() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) {
+			f.files = append(f.files, path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(f.files) == 0 {
+		return nil, fmt.Errorf("%s has no photographs: no file below it ends in %s", dir, strings.Join(extensions, ", "))
+	}
+	h := sha256.New()
+	for i, file := range f.files {
+		size := int64(-1) // of a link to nothing, which is an image that cannot be read
+		if info, err := os.Stat(file); err == nil {
+			size = info.Size()
+		}
+		fmt.Fprintf(h, "%q %d\n", f.Name(i), size)
+	}
+	copy(f.print[:], h.Sum(nil))
+	return f, nil
+}
+
+// String describes the photographs by their number, a hash of their names and sizes, and how they are cut.
+// It does not depend on where the folder is.
+func (f *Folder) String() string {
+	return fmt.Sprintf("%d photographs (%x), %s", len(f.files), f.print, f.in)
+}
+
+// Len returns how many photographs there are.
+func (f *Folder) Len() int { return len(f.files) }
+
+// Name returns the path of photograph i, from the folder.
+func (f *Folder) Name(i int) string {
+	name, err := filepath.Rel(f.dir, f.files[i])
+	if err != nil {
+		return f.files[i]
+	}
+	return filepath.ToSlash(name)
+}
+
+// Image reads photograph i. Like its name, errors do not depend on where the folder is.
+func (f *Folder) Image(ctx context.Context, i int) (interp.Images, error) {
+	if i < 0 || i >= len(f.files) {
+		return interp.Images{}, fmt.Errorf("there are photographs 0 to %d, and no photograph %d", len(f.files)-1, i)
+	}
+	if err := ctx.Err(); err != nil {
+		return interp.Images{}, err
+	}
+	return f.in.read(f.files[i], f.Name(i))
+}
+
+// Photograph reads one photograph as a batch of one image. Its key is a hash of the file.
+func (in Input) Photograph(path string) (interp.Images, error) { return in.read(path, path) }
+
+// read reads a photograph, which errors call name.
+func (in Input) read(path, name string) (interp.Images, error) {
+	if err := in.check(); err != nil {
+		return interp.Images{}, err
+	}
+	b, err := readFile(path, name)
+	if err != nil {
+		return interp.Images{}, err
+	}
+	m, err := Decode(name, b)
+	if err != nil {
+		return interp.Images{}, err
+	}
+	x := in.cut(m)
+	sum := sha256.Sum256(b)
+	x.Key = []uint64{binary.LittleEndian.Uint64(sum[:])}
+	if in.Class != nil {
+		if class, err := in.Class(path); err == nil {
+			x.Class = []int{class}
+		}
+	}
+	return x, nil
+}

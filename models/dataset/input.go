@@ -1,0 +1,204 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"lucigo/interp"
+)
+
+// Input is what a network takes, and how pictures become that: each is scaled, up too where it is smaller,
+// and the middle is cut out.
+type Input struct {
+	// Height and Width are those of the images. Channels is 3, of red, green and blue, or 1, in which colours
+	// become grey by their luma, as in Pillow's mode L; 0 is 3.
+	Height, Width, Channels int
+
+	// Short is the length to which the shorter side of a picture is brought before the image is cut
+	// from its middle; 0 is the least that covers the image: then nothing is cut from a picture of the image's
+	// proportions. Networks trained on ImageNet are commonly tested with Width 224 and Short 256.
+	Short int
+
+	// Class gives the class of a photograph by its file's path, as imagenet.ClassOf does. A photograph for which
+	// it returns an error has none; nil is none for all.
+	Class func(path string) (int, error)
+
+	// Labels says that the labels in the files of MNIST and CIFAR are the network's classes. Otherwise images
+	// from there have none.
+	Labels bool
+}
+
+// Open opens the pictures that are at a path. They are the photographs of a folder, as by Folder; images
+// of MNIST's format in a file such as t10k-images-idx3-ubyte.gz, whose labels are looked for beside it, in
+// t10k-labels-idx1-ubyte.gz; or those of CIFAR's binary files: the folder that has them, or one of them, of
+// which train.bin and test.bin are CIFAR-100's and all others CIFAR-10's.
+func (in Input) Open(path string) (interp.Source, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("there are no pictures: %w", err)
+	}
+	name := filepath.Base(path)
+	bin, err := filepath.Glob(filepath.Join(escape(path), "*.bin"))
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir() && len(bin) > 0:
+		return in.cifar(bin...)
+	case info.IsDir():
+		return in.Folder(path)
+	case filepath.Ext(name) == ".bin":
+		return in.cifar(path)
+	case strings.Contains(name, "idx"):
+		x, err := OpenIDX(path, labels(path))
+		return in.fitted(x, err)
+	}
+	return nil, fmt.Errorf("%s is a file, and none of MNIST's (…idx3-ubyte, or that with .gz) or CIFAR's (….bin): name the folder that it is in", path)
+}
+
+// escape returns a path without what is special to filepath.Glob.
+func escape(path string) string {
+	if filepath.Separator == '\\' {
+		return path // where \ cannot escape; a folder with a [ in its name is then one of photographs
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// labels returns the file of labels that belongs to one of images, "" if it is not there.
+func labels(images string) string {
+	name := strings.NewReplacer("images", "labels", "idx3", "idx1", "idx4", "idx1").Replace(filepath.Base(images))
+	path := filepath.Join(filepath.Dir(images), name)
+	if _, err := os.Stat(path); err != nil || name == filepath.Base(images) {
+		return ""
+	}
+	return path
+}
+
+func (in Input) cifar(files ...string) (interp.Source, error) {
+	open := OpenCIFAR10
+	if name := filepath.Base(files[0]); name == "train.bin" || name == "test.bin" {
+		open = OpenCIFAR100
+	}
+	x, err := open(files...)
+	return in.fitted(x, err)
+}
+
+func (in Input) fitted(of interp.Source, err error) (interp.Source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return Fitted{of, in}, nil
+}
+
+// check returns an error if no images are of the size.
+func (in Input) check() error {
+	switch {
+	case in.Height < 1 || in.Width < 1 || in.Height > MaxPixels/in.Width:
+		return fmt.Errorf("dataset: no images are of %d×%d pixels: Height and Width must be at least 1, and their product at most %d", in.Height, in.Width, MaxPixels)
+	case in.Short < 0 || in.Short > MaxPixels:
+		return fmt.Errorf("dataset: Short is %d, must be from 0 to %d", in.Short, MaxPixels)
+	case in.Channels != 0 && in.Channels != 1 && in.Channels != 3:
+		return fmt.Errorf("dataset: Channels is %d, must be 1 or 3", in.Channels)
+	}
+	return nil
+}
+
+// String describes the images.
+func (in Input) String() string {
+	s := fmt.Sprintf("%d×%d", in.Height, in.Width)
+	if in.Channels == 1 {
+		s += " in grey"
+	}
+	s += " from the middle"
+	if in.Short > 0 {
+		s += fmt.Sprintf(" of %d", in.Short)
+	}
+	return s
+}
+
+// cut returns an image of m.
+func (in Input) cut(m image.Image) interp.Images {
+	x := interp.Images{N: 1, H: in.Height, W: in.Width, C: in.Channels}
+	if x.C == 0 {
+		x.C = 3
+	}
+	x.Pix = make([]float64, x.Size())
+	pixels(x.Pix, Fit(m, in.Height, in.Width, in.Short))
+	return x
+}
+
+// Fitted is a data set whose images, of one channel or three, become what a network takes. They are rounded to 8
+// bits.
+type Fitted struct {
+	Of interp.Source
+	Input
+}
+
+// String says of what it is.
+func (f Fitted) String() string { return fmt.Sprintf("%s, %s", f.Of, f.Input) }
+
+// Len returns how many images there are.
+func (f Fitted) Len() int { return f.Of.Len() }
+
+// Name returns the name of image i.
+func (f Fitted) Name(i int) string { return f.Of.Name(i) }
+
+// Image returns image i, with its key, and with its class if Labels says so.
+func (f Fitted) Image(ctx context.Context, i int) (interp.Images, error) {
+	if err := f.check(); err != nil {
+		return interp.Images{}, err
+	}
+	x, err := f.Of.Image(ctx, i)
+	if err != nil {
+		return x, err
+	}
+	m, err := x.Image(0)
+	if err != nil {
+		return x, err
+	}
+	y := f.cut(m)
+	y.Key = x.Keyed().Key
+	if f.Labels {
+		y.Class = x.Class
+	}
+	return y, nil
+}
+
+// Read reads images i to j−1 of a data set, on all cores. An image that cannot be read is an error. The images
+// have classes where all of them do.
+func Read(ctx context.Context, src interp.Source, i, j int) (interp.Images, error) {
+	if i < 0 || j <= i || j > src.Len() {
+		return interp.Images{}, fmt.Errorf("%s: it has images 0 to %d, and none %d to %d", src, src.Len()-1, i, j-1)
+	}
+	images, errs := make([]interp.Images, j-i), make([]error, j-i)
+	next := make(chan int, j-i)
+	for k := range images {
+		next <- k
+	}
+	close(next)
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for k := range next {
+				if errs[k] = ctx.Err(); errs[k] == nil {
+					images[k], errs[k] = src.Image(ctx, i+k)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return interp.Images{}, err
+		}
+	}
+	return interp.Join(images...)
+}
