@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"lucigo/internal/project"
 	"lucigo/kernel/build"
 	"lucigo/kernel/kernelspec"
 )
@@ -31,7 +32,7 @@ const installs = "go run ./kernel install"
 
 // Run examines the machine, needing no network. It fails if something is missing that notebooks cannot run without.
 func (*doctorCommand) Run(ctx context.Context) error {
-	root, err := build.Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 
+	"lucigo/internal/project"
 	"lucigo/kernel/kernelspec"
 )
 
@@ -40,9 +41,9 @@ func (s setup) register(dir string) (string, error) {
 	if err := s.SetPureGo(s.pureGo); err != nil {
 		return "", err
 	}
-	env := map[string]string{"LUCIGO_ROOT": s.Root}
-	if cache := os.Getenv("LUCIGO_CACHE"); cache != "" {
-		env["LUCIGO_CACHE"] = cache
+	env := map[string]string{project.EnvRoot: s.Root}
+	if cache := os.Getenv(project.EnvCache); cache != "" {
+		env[project.EnvCache] = cache
 	}
 	if goCommand, err := exec.LookPath("go"); err == nil { // An editor's PATH may lack it.
 		env["LUCIGO_GO"] = goCommand

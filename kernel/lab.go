@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"lucigo/kernel/build"
+	"lucigo/internal/project"
 )
 
 // jupyterLab is the version that lab installs.
@@ -78,10 +78,7 @@ func python() (string, error) {
 }
 
 // labDir is where the Python environment of JupyterLab is.
-func labDir() (string, error) {
-	cache, err := build.CacheDir()
-	return filepath.Join(cache, jupyterLab), err
-}
+func labDir() (string, error) { return project.Cache(jupyterLab) }
 
 // labEnvironment makes a Python environment with JupyterLab, once, and returns its directory.
 func labEnvironment(ctx context.Context) (string, error) {

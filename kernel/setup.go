@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"lucigo/internal/project"
 	"lucigo/kernel/build"
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
@@ -24,7 +25,7 @@ type setup struct {
 // prepare builds and installs whatever notebooks need and is missing, saying so on progress. Done before, it takes
 // well under a second.
 func prepare(ctx context.Context, progress io.Writer) (setup, error) {
-	root, err := build.Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		return setup{}, err
 	}
@@ -32,7 +33,7 @@ func prepare(ctx context.Context, progress io.Writer) (setup, error) {
 	if err != nil {
 		return setup{}, err
 	}
-	s := setup{Kernel: k, env: append(os.Environ(), "LUCIGO_ROOT="+root)}
+	s := setup{Kernel: k, env: append(os.Environ(), project.EnvRoot+"="+root)}
 	fresh := !k.Built()
 	if fresh {
 		fmt.Fprintln(progress, "Setting up the notebook kernel (once)")

@@ -26,6 +26,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
+	"lucigo/internal/project"
 	"lucigo/interp/engine/internal/diskcache"
 	"lucigo/interp/engine/internal/plugin"
 )
@@ -180,24 +181,9 @@ func RegisterInstaller(f Installer) { installer = f }
 
 const (
 	envBackend      = "LUCIGO_BACKEND"
-	envCache        = "LUCIGO_CACHE"
 	envCompileCache = "LUCIGO_COMPILE_CACHE"
 	envNoInstall    = "GOMLX_NO_AUTO_INSTALL"
 )
-
-// CacheDir returns the directory of everything kept between runs: LUCIGO_CACHE, else lucigo in the user's cache
-// directory.
-func CacheDir() (string, error) {
-	dir := os.Getenv(envCache)
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("no cache directory: %w; set %s to one", err, envCache)
-		}
-		return filepath.Join(user, "lucigo"), nil
-	}
-	return filepath.Abs(dir)
-}
 
 // Open opens an engine. Without a choice it tries XLA on a GPU, XLA on the processor and the Go backend, in this
 // order, and Log gets the engine's Notice. A backend that was asked for and is not to be had is an error.
@@ -210,7 +196,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	var err error
 	if cfg.CacheDir == "" {
-		cfg.CacheDir, err = CacheDir() // without one, nothing is found there and nothing kept
+		cfg.CacheDir, err = project.Cache() // without one, nothing is found there and nothing kept
 	} else {
 		cfg.CacheDir, err = filepath.Abs(cfg.CacheDir)
 	}
@@ -367,7 +353,7 @@ func openCache(cfg Config) (store *diskcache.Dir, off string) {
 	case dir == "" && runtime.GOOS == "darwin":
 		return nil, "off on macOS unless " + envCompileCache + " names a directory"
 	case dir == "" && cfg.CacheDir == "":
-		return nil, "there is no cache directory; set " + envCache
+		return nil, "there is no cache directory; set " + project.EnvCache
 	case dir == "":
 		dir = filepath.Join(cfg.CacheDir, "compile")
 	}

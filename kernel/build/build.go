@@ -21,7 +21,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/modfile"
+	"lucigo/internal/project"
 )
 
 // Kernel is a directory of built programs: launcher, gonb, bin/goimports, bin/go (the launcher again), and bin/gopls
@@ -54,46 +54,14 @@ func (k Kernel) Built() bool {
 	return true
 }
 
-// CacheDir is the root of everything the project caches: $LUCIGO_CACHE, else lucigo in the user's cache directory.
-func CacheDir() (string, error) {
-	if dir := os.Getenv("LUCIGO_CACHE"); dir != "" {
-		return filepath.Abs(dir)
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("no directory for the cache (%w): set LUCIGO_CACHE to one", err)
-	}
-	return filepath.Join(dir, "lucigo"), nil
-}
-
-// Root finds the project's directory, at dir or above it.
-func Root(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		b, err := os.ReadFile(filepath.Join(d, "go.mod"))
-		if err == nil && modfile.ModulePath(b) == "lucigo" {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("no go.mod of module lucigo in %s or above it: run the command in the project's directory", dir)
-		}
-	}
-}
-
 // Find names the kernel that belongs to the project at root as it is now, built or not.
 func Find(root string) (Kernel, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return Kernel{}, err
-	}
 	sum, err := digest(root)
 	if err != nil {
 		return Kernel{}, err
 	}
-	return Kernel{Dir: filepath.Join(cache, "kernel", sum), Root: root}, nil
+	dir, err := project.Cache("kernel", sum)
+	return Kernel{Dir: dir, Root: root}, err
 }
 
 // digest is over all that decides what the programs are: the toolchain, the module versions, the mends, the launcher.
@@ -103,11 +71,15 @@ func digest(root string) (string, error) {
 	for _, m := range mends {
 		fmt.Fprintf(h, "%q\n", m)
 	}
-	files, err := filepath.Glob(filepath.Join(root, "kernel", "launcher", "*.go"))
-	if err != nil {
-		return "", err
+	files := []string{filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")}
+	for _, dir := range []string{"kernel/launcher", "internal/project"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dir), "*.go"))
+		if err != nil {
+			return "", err
+		}
+		files = append(files, found...)
 	}
-	for _, file := range append(files, filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")) {
+	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			return "", err

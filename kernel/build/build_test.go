@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lucigo/internal/project"
 )
 
 func write(t *testing.T, file, content string) {
@@ -49,7 +51,7 @@ func TestMended(t *testing.T) {
 
 // TestMendsFit: the mends apply to the GoNB that go.mod selects.
 func TestMendsFit(t *testing.T) {
-	root, err := Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func TestMendsFit(t *testing.T) {
 
 func TestDigestFollowsWhatItIsMadeOf(t *testing.T) {
 	root := t.TempDir()
-	files := []string{"go.mod", "go.sum", "kernel/launcher/main.go"}
+	files := []string{"go.mod", "go.sum", "kernel/launcher/main.go", "internal/project/project.go"}
 	for _, f := range files {
 		write(t, filepath.Join(root, f), "module lucigo\n")
 	}
@@ -93,7 +95,7 @@ func TestDigestFollowsWhatItIsMadeOf(t *testing.T) {
 func TestFind(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("LUCIGO_CACHE", cache)
-	root, err := Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,16 +127,6 @@ func TestFind(t *testing.T) {
 			t.Errorf("SetPureGo(%v) leaves %v", pure, err)
 		}
 	}
-	t.Setenv("LUCIGO_CACHE", "relative")
-	if dir, err := CacheDir(); err != nil || !filepath.IsAbs(dir) {
-		t.Errorf("CacheDir() = %s, %v", dir, err)
-	}
-}
-
-func TestRootErrors(t *testing.T) {
-	if dir, err := Root(t.TempDir()); err == nil || !strings.Contains(err.Error(), "run the command in the project's directory") {
-		t.Errorf("%s, %v", dir, err)
-	}
 }
 
 func TestSIMD(t *testing.T) {
@@ -153,7 +145,7 @@ func TestSIMD(t *testing.T) {
 
 func TestBuildStops(t *testing.T) {
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
-	root, err := Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}

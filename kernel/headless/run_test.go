@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"lucigo/internal/project"
 	"lucigo/kernel/build"
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // realKernel builds the kernel once.
 var realKernel = sync.OnceValues(func() (build.Kernel, error) {
-	root, err := build.Root(".")
+	root, err := project.Root(".")
 	if err != nil {
 		return build.Kernel{}, err
 	}

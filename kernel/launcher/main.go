@@ -21,16 +21,13 @@ import (
 	"strings"
 	"syscall"
 
+	"lucigo/internal/project"
+
 	"golang.org/x/mod/modfile"
 )
 
-// The environment of a kernel: where the project is, and the go command behind the stand-in.
-const (
-	envRoot = "LUCIGO_ROOT"
-	envGo   = "LUCIGO_GO"
-)
-
-const module = "lucigo"
+// envGo is the variable by which a kernel tells its stand-in where the real go command is.
+const envGo = "LUCIGO_GO"
 
 func main() {
 	var err error
@@ -55,7 +52,7 @@ func start(connection string) error {
 	if err != nil {
 		return err
 	}
-	root, err := projectRoot(dir, os.Getenv(envRoot))
+	root, err := projectRoot(dir, os.Getenv(project.EnvRoot))
 	if err != nil {
 		return err
 	}
@@ -74,7 +71,7 @@ func start(connection string) error {
 		}
 	}
 	os.Setenv("PATH", bin+string(os.PathListSeparator)+path)
-	os.Setenv(envRoot, root)
+	os.Setenv(project.EnvRoot, root)
 	os.Setenv(envGo, realGo)
 	if _, err := os.Stat(filepath.Join(home, "pure-go")); err == nil && runtime.GOARCH == "amd64" && os.Getenv("GOEXPERIMENT") == "" {
 		os.Setenv("GOEXPERIMENT", "simd") // The pure Go backend's matrix products need it.
@@ -86,26 +83,17 @@ func start(connection string) error {
 
 // projectRoot finds the project's directory: upwards from dir, the notebook's, else where the kernel was installed from.
 func projectRoot(dir, installed string) (string, error) {
-	for ; ; dir = filepath.Dir(dir) {
-		if isRoot(dir) {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
+	root, err := project.Root(dir)
+	if err == nil {
+		return root, nil
 	}
 	if installed == "" {
-		return "", fmt.Errorf("no go.mod of module %s above the notebook, and %s is not set: run go run ./kernel install in the project", module, envRoot)
+		return "", fmt.Errorf("no go.mod of module %s above the notebook, and %s is not set: run go run ./kernel install in the project", project.Module, project.EnvRoot)
 	}
-	if !isRoot(installed) {
+	if root, err = project.Root(installed); err != nil {
 		return "", fmt.Errorf("%s is no longer the project's directory: run go run ./kernel install where it is now", installed)
 	}
-	return installed, nil
-}
-
-func isRoot(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	return err == nil && modfile.ModulePath(b) == module
+	return root, nil
 }
 
 // withoutDir is the PATH list without dir.
@@ -122,7 +110,7 @@ func standIn(args []string) (int, error) {
 	}
 	switch {
 	case len(args) == 3 && args[0] == "mod" && args[1] == "init":
-		if err := seed(os.Getenv(envRoot), args[2], "."); err != nil {
+		if err := seed(os.Getenv(project.EnvRoot), args[2], "."); err != nil {
 			return 1, err
 		}
 		return 0, nil
@@ -147,8 +135,8 @@ func seed(root, name, dir string) error {
 	}
 	err = errors.Join(
 		mod.AddModuleStmt(name),
-		mod.AddRequire(module, "v0.0.0-00010101000000-000000000000"),
-		mod.AddReplace(module, "", root, ""))
+		mod.AddRequire(project.Module, "v0.0.0-00010101000000-000000000000"),
+		mod.AddReplace(project.Module, "", root, ""))
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

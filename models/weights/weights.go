@@ -24,9 +24,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
+	"lucigo/internal/project"
 
-	"lucigo/interp/engine"
+	"golang.org/x/term"
 )
 
 // envModels lists directories with weight files.
@@ -135,13 +135,7 @@ func (f File) places(dir string) []string {
 }
 
 // Cached returns where the cache keeps the file, whether it is there or not.
-func (f File) Cached() (string, error) {
-	dir, err := engine.CacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "models", f.Name), nil
-}
+func (f File) Cached() (string, error) { return project.Cache("models", f.Name) }
 
 // ByHand says in a sentence which file to put where.
 func (f File) ByHand() string {
@@ -250,7 +244,7 @@ func fetch(ctx context.Context, f File) error {
 	defer os.RemoveAll(dir)
 	program := filepath.Join(dir, "fetch")
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, "lucigo/models/fetch")
-	build.Dir = os.Getenv("LUCIGO_ROOT")
+	build.Dir = os.Getenv(project.EnvRoot)
 	build.WaitDelay = time.Second
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s is not on this machine, and the command that downloads it does not build: %w\n%s", f.Name, err, bytes.TrimSpace(out))

@@ -121,8 +121,8 @@ func TestRemembersOnlyTheSameFile(t *testing.T) {
 	}
 }
 
-// project writes a stand-in for this module, whose command fetch is the given program.
-func project(t *testing.T, program string) {
+// standIn writes a stand-in for this module, whose command fetch is the given program.
+func standIn(t *testing.T, program string) {
 	dir := t.TempDir()
 	write(t, "module lucigo\n\ngo 1.26\n", dir, "go.mod")
 	write(t, program, dir, "models", "fetch", "main.go")
@@ -133,7 +133,7 @@ func project(t *testing.T, program string) {
 
 func TestFetches(t *testing.T) {
 	cache, _ := clean(t)
-	project(t, `package main
+	standIn(t, `package main
 
 import (
 	"os"
@@ -157,7 +157,7 @@ func main() {
 // Without a network the error says why, and which file to put where.
 func TestOffline(t *testing.T) {
 	cache, _ := clean(t)
-	project(t, "package main\n\nfunc main() { println(`no such host`); panic(1) }\n")
+	standIn(t, "package main\n\nfunc main() { println(`no such host`); panic(1) }\n")
 	f := file()
 	_, err := Find(t.Context(), f)
 	if err == nil {
@@ -177,7 +177,7 @@ func TestOffline(t *testing.T) {
 func TestFindCancels(t *testing.T) {
 	clean(t)
 	dir := t.TempDir()
-	project(t, `package main
+	standIn(t, `package main
 
 import (
 	"os"

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"lucigo/internal/project"
 	"lucigo/interp"
-	"lucigo/interp/engine"
 	"lucigo/interp/exemplar"
 	"lucigo/models/dataset"
 	"lucigo/models/scenes"
@@ -50,16 +50,15 @@ func Data(ctx context.Context, name, folder string, n int) (*interp.Model, inter
 // later calls read it from there, or scan on where one was broken off. An interrupt, as by Ctrl-C or a
 // notebook's stop button, ends the scan; what it has is kept.
 func Index(ctx context.Context, m *interp.Model, src interp.Source, layers ...string) (*exemplar.Index, error) {
-	cache, err := engine.CacheDir()
-	if err != nil {
-		return nil, err
-	}
 	print, err := m.Fingerprint()
 	if err != nil {
 		return nil, err
 	}
 	of := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %q", print, src, src.Len(), layers))
-	path := filepath.Join(cache, "exemplar", fmt.Sprintf("%x.index", of[:16]))
+	path, err := project.Cache("exemplar", fmt.Sprintf("%x.index", of[:16]))
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("no place for the index: %w; set LUCIGO_CACHE to a directory of your own", err)
 	}

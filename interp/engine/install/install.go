@@ -25,6 +25,7 @@ import (
 	"golang.org/x/term"
 
 	"lucigo/internal/atomicfile"
+	"lucigo/internal/project"
 	"lucigo/interp/engine"
 )
 
@@ -36,7 +37,7 @@ func init() {
 
 // Options are Plugin's choices.
 type Options struct {
-	// CacheDir is the directory of everything kept between runs; "" means engine.CacheDir().
+	// CacheDir is the directory of everything kept between runs; "" means LUCIGO_CACHE's.
 	CacheDir string
 	// Log receives one line before a download; nil drops it.
 	Log func(line string)
@@ -79,7 +80,7 @@ func Plugin(ctx context.Context, opts Options) (path string, err error) {
 			"or name its file with LUCIGO_BACKEND=xla:/absolute/path", engine.PluginName, engine.PluginVersion, runtime.GOOS, runtime.GOARCH)
 	}
 	if opts.CacheDir == "" {
-		if opts.CacheDir, err = engine.CacheDir(); err != nil {
+		if opts.CacheDir, err = project.Cache(); err != nil {
 			return "", err
 		}
 	}
