@@ -22,6 +22,8 @@ import (
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
+	"lucigo/kernel/runner"
+	"lucigo/notebooks/claim/record"
 )
 
 func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
@@ -75,150 +77,30 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-func TestFindJobs(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"b.ipynb", "a.ipynb", "deep/er/c.ipynb", ".ipynb_checkpoints/a-checkpoint.ipynb", "other/a.ipynb"} {
-		writeNotebook(t, filepath.Join(dir, name))
-	}
-	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	names := func(paths ...string) string {
-		for i := range paths {
-			paths[i] = filepath.Join(dir, paths[i])
-		}
-		jobs, err := findJobs(paths)
-		if err != nil {
-			return err.Error()
-		}
-		var list []string
-		for _, j := range jobs {
-			if !filepath.IsAbs(j.file) {
-				t.Errorf("%s is not absolute", j.file)
-			}
-			list = append(list, filepath.ToSlash(j.name))
-		}
-		return strings.Join(list, " ")
-	}
-	for _, c := range []struct {
-		paths []string
-		want  string
-	}{
-		{[]string{"b.ipynb"}, "b"},
-		{[]string{"."}, "a b deep/er/c other/a"},
-		{[]string{"deep", "b.ipynb"}, "er/c b"},
-		{[]string{"notes.txt"}, "notes.txt"}, // A file that is named is taken at its word.
-		{[]string{"a.ipynb", "other/a.ipynb"}, "would both be written to a"},
-		{[]string{"none.ipynb"}, "there is no notebook or directory"},
-		{[]string{".ipynb_checkpoints/.."}, "a b deep/er/c other/a"},
-	} {
-		isError := strings.Contains(c.want, "would") || strings.Contains(c.want, "there is no")
-		if got := names(c.paths...); got != c.want && !(isError && strings.Contains(got, c.want)) {
-			t.Errorf("%q gives %s, want %s", c.paths, got, c.want)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if got := names("empty"); !strings.Contains(got, "no notebook (*.ipynb) in") {
-		t.Errorf("an empty directory gives %s", got)
-	}
-}
-
-// TestReadGivesEachNotebookItsParameters: to each what it knows, and nothing to nobody.
-func TestReadGivesEachNotebookItsParameters(t *testing.T) {
-	dir := t.TempDir()
-	writeNotebook(t, filepath.Join(dir, "a.ipynb"), code("var n = 1\nvar m = 2", "parameters"))
-	writeNotebook(t, filepath.Join(dir, "b.ipynb"), code("var n = 1", "parameters"))
-	writeNotebook(t, filepath.Join(dir, "c.ipynb"), code("x()"))
-	if err := os.WriteFile(filepath.Join(dir, "d.ipynb"), []byte("no JSON"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	read := func(names string, values map[string]string) (cells []int, problems []error, err error) {
-		var jobs []job
-		for name := range strings.FieldsSeq(names) {
-			jobs = append(jobs, job{filepath.Join(dir, name+".ipynb"), name})
-		}
-		nbs, problems, err := (&runCommand{Parameters: values}).read(jobs)
-		for _, nb := range nbs {
-			n := 0
-			if nb != nil {
-				n = len(nb.Cells)
-			}
-			cells = append(cells, n)
-		}
-		return cells, problems, err
-	}
-	cells, problems, err := read("a b c d", map[string]string{"n": "5", "m": "6"})
-	if err != nil || cells[0] != 2 || cells[1] != 2 || cells[2] != 1 || problems[3] == nil {
-		t.Errorf("%v, %v, %v", cells, problems, err)
-	}
-	for _, c := range []struct {
-		names, name, want string
-	}{
-		{"a", "k", "has no parameter k; it has: n = 1, m = 2"},
-		{"a b", "k", "has no parameter k; it has: n = 1"},
-		{"c", "k", "has no parameters"},
-		{"d c", "k", "has no parameters"},
-	} {
-		if _, _, err := read(c.names, map[string]string{c.name: "1"}); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s with %s: %v, want %q", c.names, c.name, err, c.want)
-		}
-	}
-	if _, _, err := read("a b", map[string]string{"n": "x"}); err == nil || !strings.Contains(err.Error(), "is no int") {
-		t.Errorf("a wrong value: %v", err)
-	}
-}
-
-func TestSuite(t *testing.T) {
-	cell := code("panics()")
-	cell.Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stderr", Text: "a stack"}}
-	nb := &notebook.Notebook{Cells: []*notebook.Cell{code("fine()"), cell, code("never()")}}
-	one := 1.
-	s := suiteOf("x.ipynb", nb, []headless.Outcome{
-		{Cell: headless.Cell{Number: 1}, Ran: true, Time: time.Second, Claims: []headless.Claim{{Sentence: "good", Holds: true}, {Sentence: "bad", Measured: &one, Relation: "<"}}},
-		{Cell: headless.Cell{Number: 2}, Ran: true, Err: errors.New("panic")},
-		{Cell: headless.Cell{Number: 3}},
-	}, errors.New("the kernel died"))
-	var got []string
-	for _, c := range s.Cases {
-		switch {
-		case c.Skipped:
-			got = append(got, c.Name+": skipped")
-		case c.Failure != "":
-			got = append(got, c.Name+": "+c.Failure+" "+c.Detail)
-		default:
-			got = append(got, c.Name)
-		}
-	}
-	want := "the notebook: the kernel died |cell 1|claim: good|claim: bad: bad (1, not < 0) |cell 2: panic a stack|cell 3: skipped"
-	if strings.Join(got, "|") != want {
-		t.Errorf("%s\nwant %s", strings.Join(got, "|"), want)
-	}
-}
-
 func TestProgress(t *testing.T) {
-	one := 1.
 	cell := headless.Cell{Number: 2, Of: 12, Label: "A figure"}
-	outcome := headless.Outcome{Cell: cell, Ran: true, Time: 1500 * time.Millisecond, Err: errors.New("first\nsecond"),
-		Claims: []headless.Claim{{Sentence: "held", Holds: true}, {Sentence: "It is.", Measured: &one, Relation: "<"}}}
+	outcome := headless.Outcome{Cell: cell, Ran: true, Time: 1500 * time.Millisecond, Err: errors.New("first\nsecond"), Claims: []record.Claim{
+		{Sentence: "held %v", Relation: record.AtMost}, {Sentence: "It is %v", Measured: 1, Relation: record.Less}}}
+	result := runner.Result{Job: runner.Job{File: "a.ipynb"}, Time: 2 * time.Second, Outcomes: []headless.Outcome{outcome, {}}, Page: "out/a.html"}
 	for _, terminal := range []bool{false, true} {
 		var b bytes.Buffer
 		p := progress{&b, terminal}
-		p.begin(cell)
-		p.end(cell, outcome)
-		p.summary([]headless.Outcome{outcome, {}}, 2*time.Second, nil)
-		want := "    2/12     1.50 s  A figure\n                    FAILED: first\n                    second\n                    CLAIM FAILS: It is. (1, not < 0)\n  1 of 2 cells ran, 1 failed, 1 of 2 claims hold in 2.00 s\n"
+		p.Begin(result.Job)
+		p.BeginCell(cell)
+		p.EndCell(outcome)
+		p.End(result)
+		want := "    2/12     1.50 s  A figure\n                    FAILED: first\n                    second\n                    CLAIM FAILS: It is 1 (required: less than 0)\n" +
+			"  1 of 2 cells ran, 1 failed, 1 of 2 claims hold in 2.00 s\npage: out/a.html\n"
 		if terminal {
 			want = "    2/12          …  A figure\r\x1b[K" + want
 		}
-		if b.String() != want {
+		if want = "a.ipynb\n" + want; b.String() != want {
 			t.Errorf("on a terminal %v:\n%q, want\n%q", terminal, b.String(), want)
 		}
 	}
 
 	var b bytes.Buffer
-	progress{w: &b}.end(cell, headless.Outcome{Err: fmt.Errorf("%w: interrupted after 10m0s", jupyter.ErrLimit)})
+	progress{w: &b}.EndCell(headless.Outcome{Err: fmt.Errorf("%w: interrupted after 10m0s", jupyter.ErrLimit)})
 	if !strings.Contains(b.String(), "--timeout=0") {
 		t.Errorf("a cell at its time limit: %q", b.String())
 	}
@@ -234,9 +116,11 @@ func TestMain(m *testing.M) {
 }
 
 // testStops stops the command in mid-cell, in every way that a terminal does: it must be gone soon, with its kernel,
-// and leave the outputs so far.
+// and leave what has ended, and the outputs so far.
 func testStops(t *testing.T) {
-	notebook := filepath.Join(t.TempDir(), "endless.ipynb")
+	dir := t.TempDir()
+	notebook := filepath.Join(dir, "endless.ipynb")
+	writeNotebook(t, filepath.Join(dir, "a.ipynb"), code("%%\nfmt.Println(\"ended\")"))
 	flag := filepath.Join(t.TempDir(), "flag")
 	writeNotebook(t, notebook, code("%%\nfmt.Println(\"begin\")\ntime.Sleep(200*time.Millisecond)\nmust.M(os.WriteFile("+
 		strconv.Quote(flag)+", fmt.Appendln(nil, os.Getppid(), os.Getpid()), 0o666))\nfor {\n}"))
@@ -248,7 +132,7 @@ func testStops(t *testing.T) {
 		out := t.TempDir()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0], "run", notebook, "--out", out, "--junit", filepath.Join(out, "report.xml"))
+		cmd := exec.CommandContext(ctx, os.Args[0], "run", dir, "--out", out, "--junit", filepath.Join(out, "report.xml"))
 		cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
 		r, err := cmd.StdoutPipe()
 		if err != nil {
@@ -285,10 +169,13 @@ func testStops(t *testing.T) {
 				p.Kill()
 			}
 		}
+		if b, err := os.ReadFile(filepath.Join(out, "a.html")); err != nil || !strings.Contains(string(b), "ended") {
+			t.Errorf("%v: the page of the notebook that had ended: %v", sig, err)
+		}
 		if b, err := os.ReadFile(filepath.Join(out, "endless.ipynb")); err != nil || !strings.Contains(string(b), `"begin\n"`) {
 			t.Errorf("%v: %v, in the executed notebook there is no output:\n%.3000s", sig, err, b)
 		}
-		if b, err := os.ReadFile(filepath.Join(out, "report.xml")); err != nil || !strings.Contains(string(b), `tests="1" failures="1"`) {
+		if b, err := os.ReadFile(filepath.Join(out, "report.xml")); err != nil || !strings.Contains(string(b), `tests="2" failures="1"`) {
 			t.Errorf("%v: %v, the report does not tell it, once:\n%.3000s", sig, err, b)
 		}
 	}

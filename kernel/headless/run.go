@@ -11,21 +11,25 @@ import (
 
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
+	"lucigo/notebooks/claim/record"
 )
 
 // Options says how to run a notebook.
 type Options struct {
 	Kernel    jupyter.Command
-	Limit     time.Duration       // for each cell; 0: none
-	KeepGoing bool                // run the cells after one that fails
-	Begin     func(Cell)          // called before a cell runs
-	End       func(Cell, Outcome) // and after
+	Limit     time.Duration // for each cell; 0: none
+	KeepGoing bool          // run the cells after one that fails
+	Begin     func(Cell)    // called before a cell runs; nil: nobody is told
+	End       func(Outcome) // and after
 }
 
-// Cell names a code cell for people.
+// Cell says which code cell of which notebook.
 type Cell struct {
-	Number, Of int    // 1-based, among the notebook's code cells
-	Label      string // the comment it begins with, the heading above it, or its first line
+	Notebook   string // the notebook's file; "" where it was not read from one
+	Index      int    // among all of the notebook's cells, from 0
+	Number, Of int    // among its code cells, from 1
+	Line       int    // of the file, where the cell's source begins; 0 where it is in no file
+	Label      string // for people: the comment it begins with, the heading above it, or its first line
 }
 
 // String is for example "cell 3 (Gradient maps)".
@@ -39,20 +43,24 @@ func (c Cell) String() string {
 // Outcome is what became of a code cell.
 type Outcome struct {
 	Cell   Cell
-	Ran    bool          // false: not reached, or nothing to run
+	Ran    bool          // false: it was not reached, or there is nothing to run
 	Time   time.Duration // of the run
-	Err    error         // why it failed, if it did
-	Claims []Claim
+	Claims []record.Claim
+	Err    error // why it failed, if it did
 }
 
-// Failed says whether the cell failed, or one of its claims does not hold.
-func (o Outcome) Failed() bool {
+// Failure says in one line why the cell failed, or which of its claims does not hold; "" is no failure.
+func (o Outcome) Failure() string {
+	if o.Err != nil {
+		first, _, _ := strings.Cut(o.Err.Error(), "\n")
+		return first
+	}
 	for _, c := range o.Claims {
-		if !c.Holds {
-			return true
+		if !c.Holds() {
+			return "a claim fails: " + c.String()
 		}
 	}
-	return o.Err != nil
+	return ""
 }
 
 // Run executes the notebook's code cells in order in a kernel of their own, and puts their outputs, counts and times
@@ -63,8 +71,9 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 	if l := nb.Language(); l != "" && l != "go" {
 		return nil, fmt.Errorf("the notebook is in %s, and this kernel runs Go", l)
 	}
-	cells, outcomes := CodeCells(nb), outcomesOf(nb)
-	for _, c := range cells {
+	outcomes := Outcomes(nb)
+	for _, o := range outcomes {
+		c := nb.Cells[o.Cell.Index]
 		c.Outputs, c.ExecutionCount = nil, nil
 		delete(c.Metadata, "execution")
 	}
@@ -74,16 +83,17 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 	}
 	defer k.Stop()
 	shown := displays{}
-	for i, c := range cells {
-		if strings.TrimSpace(c.Source) == "" {
+	for i := range outcomes {
+		cell := outcomes[i].Cell
+		if strings.TrimSpace(nb.Cells[cell.Index].Source) == "" {
 			continue
 		}
 		if o.Begin != nil {
-			o.Begin(outcomes[i].Cell)
+			o.Begin(cell)
 		}
-		outcomes[i] = runCell(ctx, k, c, outcomes[i].Cell, o.Limit, shown)
+		outcomes[i] = runCell(ctx, k, nb.Cells[cell.Index], cell, o.Limit, shown)
 		if o.End != nil {
-			o.End(outcomes[i].Cell, outcomes[i])
+			o.End(outcomes[i])
 		}
 		if ctx.Err() != nil {
 			return outcomes, context.Cause(ctx)
@@ -108,7 +118,11 @@ func runCell(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, name Cell
 	} else if reply.Status != "ok" {
 		err = reason(c)
 	}
-	return Outcome{Cell: name, Ran: true, Time: end.Sub(begin), Err: err, Claims: claims(c)}
+	list, unread := claims(c)
+	if err == nil {
+		err = unread
+	}
+	return Outcome{Cell: name, Ran: true, Time: end.Sub(begin), Claims: list, Err: err}
 }
 
 // setTimes records when the cell ran, under the names that Jupyter's front ends use.
@@ -118,27 +132,16 @@ func setTimes(c *notebook.Cell, begin, end time.Time) {
 	c.Metadata["execution"] = b
 }
 
-// CodeCells lists the notebook's code cells.
-func CodeCells(nb *notebook.Notebook) []*notebook.Cell {
-	var cells []*notebook.Cell
-	for _, c := range nb.Cells {
-		if c.Type == notebook.Code {
-			cells = append(cells, c)
-		}
-	}
-	return cells
-}
-
-// outcomesOf are the outcomes before anything has run: the cells' names.
-func outcomesOf(nb *notebook.Notebook) []Outcome {
+// Outcomes are the outcomes of the notebook's code cells before anything has run.
+func Outcomes(nb *notebook.Notebook) []Outcome {
 	var list []Outcome
 	heading := ""
-	for _, c := range nb.Cells {
+	for i, c := range nb.Cells {
 		if h := c.Heading(); h != "" {
 			heading = h
 		}
 		if c.Type == notebook.Code {
-			list = append(list, Outcome{Cell: Cell{Number: len(list) + 1, Label: label(heading, c.Source)}})
+			list = append(list, Outcome{Cell: Cell{Notebook: nb.File, Index: i, Number: len(list) + 1, Line: c.Line, Label: label(heading, c.Source)}})
 		}
 	}
 	for i := range list {

@@ -96,7 +96,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var began, ended []int
-	outcomes := run(t, nb, Options{Begin: func(c Cell) { began = append(began, c.Number) }, End: func(c Cell, o Outcome) { ended = append(ended, c.Number) }})
+	outcomes := run(t, nb, Options{Begin: func(c Cell) { began = append(began, c.Number) }, End: func(o Outcome) { ended = append(ended, o.Cell.Number) }})
 	for i, o := range outcomes {
 		if o.Err != nil {
 			t.Errorf("%v: %v\n%s", o.Cell, o.Err, printed(nb, i))
@@ -143,20 +143,20 @@ func TestRun(t *testing.T) {
 
 func TestStopsAtTheFirstFailure(t *testing.T) {
 	sources := []string{
-		"%%\nmust.M(claim.AtMost(\"It is so.\", 1.5, 2))\nfmt.Println(\"goes on\")",
-		"%%\nmust.M(claim.AtMost(\"It is not so.\", 2.5, 2))\nfmt.Println(\"goes on\")",
+		"%%\nmust.M(claim.AtMost(\"It is %v\", 1.5, 2))\nfmt.Println(\"goes on\")",
+		"%%\nmust.M(claim.AtMost(\"It is %v\", 2.5, 2))\nfmt.Println(\"goes on\")",
 		"%%\nfmt.Println(\"before\")\nvar p *int\nfmt.Println(*p)",
 		"%%\nfmt.Println(\"after\")",
 	}
 	nb := codeCells(sources...)
 	outcomes := run(t, nb, Options{})
-	if o := outcomes[0]; o.Failed() || len(o.Claims) != 1 || o.Claims[0].String() != "It is so. (1.5 <= 2)" {
+	if o := outcomes[0]; o.Failure() != "" || len(o.Claims) != 1 || o.Claims[0].String() != "It is 1.5 (required: at most 2)" {
 		t.Errorf("a claim that holds: %+v\n%s", o, printed(nb, 0))
 	}
-	if o := outcomes[1]; !o.Failed() || o.Err != nil || !strings.Contains(printed(nb, 1), "goes on") {
+	if o := outcomes[1]; o.Failure() == "" || o.Err != nil || !strings.Contains(printed(nb, 1), "goes on") {
 		t.Errorf("a claim that does not hold: %+v", o)
 	}
-	if o := outcomes[2]; !o.Failed() || o.Err == nil || o.Err.Error() != "panic: runtime error: invalid memory address or nil pointer dereference (line 4 of [3])" {
+	if o := outcomes[2]; o.Failure() == "" || o.Err == nil || o.Err.Error() != "panic: runtime error: invalid memory address or nil pointer dereference (line 4 of [3])" {
 		t.Errorf("a panic: %v", o.Err)
 	}
 	if s := printed(nb, 2); !strings.HasPrefix(s, "before\n") || !strings.Contains(s, "[[ Cell [3] Line 4 ]]") {
@@ -166,7 +166,7 @@ func TestStopsAtTheFirstFailure(t *testing.T) {
 		t.Error("the cell after a failing one runs")
 	}
 	nb = codeCells(sources...)
-	if outcomes := run(t, nb, Options{KeepGoing: true}); !outcomes[3].Ran || outcomes[3].Failed() || printed(nb, 3) != "after\n" {
+	if outcomes := run(t, nb, Options{KeepGoing: true}); !outcomes[3].Ran || outcomes[3].Failure() != "" || printed(nb, 3) != "after\n" {
 		t.Errorf("told to keep going: %+v", outcomes[3])
 	}
 }

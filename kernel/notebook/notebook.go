@@ -25,6 +25,7 @@ const MaxSize = 256 << 20
 
 // Notebook is a Jupyter notebook.
 type Notebook struct {
+	File     string // that Read read; "" for none
 	Metadata Metadata
 	Cells    []*Cell
 }
@@ -45,6 +46,7 @@ type Cell struct {
 	Type           string // Markdown, Code or Raw
 	Metadata       Metadata
 	Source         string
+	Line           int                   // of what was parsed, from 1, where Source begins; 0 for a new cell
 	Attachments    map[string]MIMEBundle // by file name
 	Outputs        []*Output
 	ExecutionCount *int // nil: not run
@@ -112,6 +114,7 @@ func Read(file string) (*Notebook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	nb.File = file
 	return nb, nil
 }
 
@@ -192,6 +195,12 @@ func Parse(b []byte) (*Notebook, error) {
 	}
 	nb := &Notebook{Metadata: raw.Metadata.orEmpty(), Cells: make([]*Cell, len(raw.Cells))}
 	used := map[string]bool{}
+	at, line := 0, 1
+	forward := func(by int) { // to where the next cell's source begins
+		line += bytes.Count(b[at:at+by], []byte("\n"))
+		at += by
+	}
+	forward(value(b, "cells"))
 	for i, r := range raw.Cells {
 		var c cellJSON
 		err := json.Unmarshal(r, &c)
@@ -205,9 +214,33 @@ func Parse(b []byte) (*Notebook, error) {
 			nb.Cells[i].ID = ""
 		}
 		used[nb.Cells[i].ID] = true
+		if before, text := bytes.Index(b[at:], r), value(r, "source"); before >= 0 { // b holds r as it is
+			forward(before + text)
+			nb.Cells[i].Line = line
+			forward(len(r) - text)
+		}
 	}
 	nb.identify()
 	return nb, nil
+}
+
+// value is where the value of a key begins in a JSON object: of a list, its first element.
+func value(object []byte, key string) int {
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.Token() // {
+	for {
+		name, err := d.Token()
+		if err != nil { // It has no such key.
+			return 0
+		}
+		if name == key {
+			return len(object) - len(bytes.TrimLeft(object[d.InputOffset():], ": \t\r\n["))
+		}
+		var skipped json.RawMessage
+		if d.Decode(&skipped) != nil {
+			return 0
+		}
+	}
 }
 
 // identify gives ids to the cells that have none.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -177,6 +178,46 @@ func TestLawRoundTrip(t *testing.T) {
 	}
 	if bytes.Contains(first, []byte("future")) {
 		t.Error("a field that the format does not have is kept")
+	}
+}
+
+// A cell knows the line of the file that its source begins on: the one that holds its first line.
+func TestLawCellsKnowTheirLines(t *testing.T) {
+	nb := &Notebook{Metadata: Metadata{"cells": []byte(`[{"source":["first 0"]}]`), "source": []byte("\"first 1\"")}}
+	for i := range 20 {
+		c := &Cell{Type: Code, Source: fmt.Sprintf("first %d\nsource: [", i), Metadata: Metadata{"source": []byte(`["first 3"]`)}}
+		if i%3 == 0 {
+			c.Type, c.Source = Markdown, strings.TrimSuffix(c.Source, "\nsource: [")
+		}
+		if i%4 == 1 {
+			c.Outputs = []*Output{{Type: Stream, Name: "stdout", Text: "first 2\nsource"}}
+		}
+		nb.Cells = append(nb.Cells, c, &Cell{Type: Code, Source: "equal cells"})
+	}
+	file := filepath.Join(t.TempDir(), "a.ipynb")
+	if err := nb.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(b), "\n")
+	got, err := Read(file)
+	if err != nil || got.File != file {
+		t.Fatal(got.File, err)
+	}
+	last := 0
+	for i, c := range got.Cells {
+		first, _, _ := strings.Cut(c.Source, "\n")
+		if c.Line <= last || !strings.HasPrefix(strings.TrimSpace(lines[c.Line-1]), strconv.Quote(first)[:len(first)+1]) {
+			t.Errorf("cell %d, %q, is said to be on line %d: %s", i, first, c.Line, lines[c.Line-1])
+		}
+		last = c.Line
+	}
+	oneLine, err := Parse([]byte(`{"nbformat":4,"metadata":{},"cells":[{"cell_type":"code","metadata":{},"source":"a\nb"},{"cell_type":"raw","metadata":{},"source":""}]}`))
+	if err != nil || oneLine.Cells[0].Line != 1 || oneLine.Cells[1].Line != 1 {
+		t.Errorf("%+v, %v", oneLine.Cells, err)
 	}
 }
 

@@ -10,13 +10,14 @@ import (
 
 // Suite is the cases of one notebook.
 type Suite struct {
-	Name  string
+	Name  string // the notebook's file
 	Cases []Case
 }
 
 // Case is one thing that could fail: a cell, or a claim.
 type Case struct {
 	Name    string
+	Line    int // of the notebook's file, where the cell begins; 0: it is not known
 	Time    time.Duration
 	Failure string // why it failed; "" for no failure
 	Detail  string // of the failure: a stack, what was printed
@@ -42,6 +43,8 @@ type (
 	caseXML struct {
 		Class   string      `xml:"classname,attr"`
 		Name    string      `xml:"name,attr"`
+		File    string      `xml:"file,attr"`
+		Line    int         `xml:"line,attr,omitempty"`
 		Time    string      `xml:"time,attr"`
 		Failure *failureXML `xml:"failure"`
 		Skipped *struct{}   `xml:"skipped"`
@@ -61,7 +64,7 @@ func WriteJUnit(w io.Writer, suites []Suite) error {
 		suite := suiteXML{Name: s.Name, Tests: len(s.Cases)}
 		var sum time.Duration
 		for _, c := range s.Cases {
-			x := caseXML{Class: s.Name, Name: c.Name, Time: seconds(c.Time)}
+			x := caseXML{Class: s.Name, Name: c.Name, File: s.Name, Line: c.Line, Time: seconds(c.Time)}
 			switch {
 			case c.Skipped:
 				x.Skipped = &struct{}{}

@@ -3,46 +3,51 @@
 package claim_test
 
 import (
+	"encoding/json"
 	"math"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/janpfeifer/gonb/gonbui/protocol"
-
 	"lucigo/notebooks/claim"
+	"lucigo/notebooks/claim/record"
 	"lucigo/notebooks/internal/celltest"
 )
 
 func TestMain(m *testing.M) {
 	celltest.Main(m, map[string]func() error{
-		"false": func() error {
-			return claim.Claim{Sentence: "It is quick.", Measured: .75, Relation: claim.LE, Bound: .6, Unit: "s"}.Show()
-		},
-		"NaN":      func() error { return claim.Greater("It is a number.", math.NaN(), 0) },
-		"infinite": func() error { return claim.Less("It ends.", math.Inf(1), 0) },
+		"false":    func() error { return claim.AtMost("It takes %v s", .75, .6) },
+		"true":     func() error { return claim.AtLeast("It takes %v s", .75, .6) },
+		"NaN":      func() error { return claim.Greater("It is %v", math.NaN(), 0) },
+		"infinite": func() error { return claim.Less("It ends in %v", math.Inf(1), 0) },
 	})
 }
 
 // A claim reaches the notebook as data, and a false one leaves the cell alive.
 func TestShow(t *testing.T) {
-	for part, want := range map[string]map[string]any{
-		"false":    {"sentence": "It is quick.", "measured": .75, "relation": "<=", "bound": .6, "unit": "s", "holds": false},
-		"NaN":      {"sentence": "It is a number.", "relation": ">", "bound": 0., "unit": "", "holds": false},
-		"infinite": {"sentence": "It ends.", "relation": "<", "bound": 0., "unit": "", "holds": false},
+	for part, want := range map[string]struct{ claim, verdict, sentence string }{
+		"false":    {`{"sentence":"It takes %v s","measured":0.75,"relation":"\u003c=","bound":0.6}`, "✗ FAILS", "It takes 0.75 s (required: at most 0.6)"},
+		"true":     {`{"sentence":"It takes %v s","measured":0.75,"relation":"\u003e=","bound":0.6}`, "✓ holds", "It takes 0.75 s (required: at least 0.6)"},
+		"NaN":      {`{"sentence":"It is %v","measured":"NaN","relation":"\u003e","bound":0}`, "✗ FAILS", "It is NaN (required: more than 0)"},
+		"infinite": {`{"sentence":"It ends in %v","measured":"+Inf","relation":"\u003c","bound":0}`, "✗ FAILS", "It ends in ∞ (required: less than 0)"},
 	} {
 		shown, printed, err := celltest.Run(t, part, true)
 		if err != nil || printed != "" || len(shown) != 1 {
 			t.Fatalf("%s: %v, %d outputs, printed %q", part, err, len(shown), printed)
 		}
 		data := shown[0].Data
-		if !reflect.DeepEqual(data[claim.MediaType], want) {
-			t.Errorf("%s: data %v, want %v", part, data[claim.MediaType], want)
+		b, err := json.Marshal(data[record.MediaType])
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, form := range []string{"text/html", "text/plain"} {
-			if s, _ := data[protocol.MIMEType(form)].(string); !strings.Contains(s, want["sentence"].(string)) || !strings.Contains(s, "FAILS") {
-				t.Errorf("%s as %s is %q", part, form, s)
-			}
+		got, err := record.Read(b)
+		if wrote, _ := json.Marshal(got); err != nil || string(wrote) != want.claim {
+			t.Errorf("%s: data %s, %v, want %s", part, b, err, want.claim)
+		}
+		if s, _ := data["text/plain"].(string); s != want.verdict+" "+want.sentence {
+			t.Errorf("%s is the text %q", part, s)
+		}
+		if s, _ := data["text/html"].(string); !strings.Contains(s, want.verdict) {
+			t.Errorf("%s is the row %q", part, s)
 		}
 	}
 }

@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lucigo/kernel/notebook"
+)
+
+// Job is one notebook to run.
+type Job struct {
+	File     string             // as the user would write it
+	Name     string             // of its results below the directory of results, without .ipynb
+	Notebook *notebook.Notebook // nil where it cannot be read
+	Problem  error              // why it cannot
+}
+
+// Find finds the notebooks that the paths name, those of a directory in the order of their names, and reads them. One
+// that cannot be read is a job with a problem.
+func Find(paths ...string) ([]Job, error) {
+	var jobs []Job
+	for _, path := range paths {
+		path = filepath.Clean(path)
+		found := len(jobs)
+		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("there is no notebook or directory %s", file)
+			case err != nil:
+				return err
+			case d.IsDir() && file != path && strings.HasPrefix(d.Name(), "."): // Such as .ipynb_checkpoints.
+				return filepath.SkipDir
+			case d.IsDir() || file != path && filepath.Ext(file) != ".ipynb":
+				return nil
+			}
+			name := filepath.Base(file)
+			if file != path {
+				if name, err = filepath.Rel(path, file); err != nil {
+					return err
+				}
+			}
+			jobs = append(jobs, Job{File: file, Name: strings.TrimSuffix(name, ".ipynb")})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(jobs) == found {
+			return nil, fmt.Errorf("no notebook (*.ipynb) in %s", path)
+		}
+	}
+	byName := map[string]string{}
+	for i, j := range jobs {
+		if other, ok := byName[j.Name]; ok {
+			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, with different directories for the results", other, j.File, j.Name)
+		}
+		byName[j.Name] = j.File
+		jobs[i].Notebook, jobs[i].Problem = notebook.Read(j.File)
+	}
+	return jobs, nil
+}
+
+// SetParameters gives the notebooks values of their parameters: to each those that it has, if there are several. A
+// name that no notebook has is an error, as is a value that is not of the parameter's type.
+func SetParameters(jobs []Job, values map[string]string) error {
+	unused := maps.Clone(values)
+	var unknown error
+	for _, j := range jobs {
+		if j.Notebook == nil || len(values) == 0 {
+			continue
+		}
+		list, err := j.Notebook.Parameters()
+		if err != nil {
+			return fmt.Errorf("%s: %w", j.File, err)
+		}
+		its := map[string]string{}
+		for _, p := range list {
+			if v, ok := values[p.Name]; ok {
+				its[p.Name] = v
+				delete(unused, p.Name)
+			}
+		}
+		if unknown == nil && len(its) < len(values) {
+			unknown = fmt.Errorf("%s: %w", j.File, j.Notebook.Inject(values))
+		}
+		if err := j.Notebook.Inject(its); err != nil {
+			return fmt.Errorf("%s: %w", j.File, err)
+		}
+	}
+	if len(unused) > 0 && unknown != nil {
+		if len(jobs) > 1 {
+			return fmt.Errorf("no notebook has the parameter %s; %w", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), unknown)
+		}
+		return unknown
+	}
+	return nil
+}
