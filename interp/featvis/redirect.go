@@ -23,7 +23,7 @@ func (r redirect) String() string {
 	return "redirected"
 }
 
-// ReLU implements layer.Rule.
+// ReLU implements layer.ReLURule.
 func (r redirect) ReLU(x *Node) *Node {
 	passed := IdentityWithCustomGradient(x, func(x, v *Node) *Node {
 		zero := ZerosLike(v)
@@ -44,5 +44,5 @@ func (r redirect) ReLU(x *Node) *Node {
 		return Where(some, exact, through)
 	})
 	// x + (max(x, 0) − x) is max(x, 0) to the bit, and its derivative at x is 1.
-	return Add(passed, StopGradient(Sub(r.Rule.ReLU(x), x)))
+	return Add(passed, StopGradient(Sub(layer.ReLU(x), x)))
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
+	"strings"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/near"
@@ -25,6 +28,8 @@ type Pass struct {
 	Images *Node
 
 	rule    Rule
+	foreign foreign
+	inside  bool // a layer is being built
 	replace map[string]*Node
 	layers  map[string]*Node
 	names   []string // in the order of the Forward
@@ -37,19 +42,31 @@ type Pass struct {
 
 // Start prepares a pass of f over images: nothing of f runs yet. Gradients through the pass follow rule;
 // nil is Exact. A layer named in replace takes that value instead of its own, from there on.
+//
+// Where the rule changes what ReLUs, linear layers, pointwise functions or max-pools do, a Forward that has
+// operators of such a kind outside this package is an error, which Layer and Logits panic with: the rule
+// would not reach them.
 func Start(s *model.Scope, images *Node, f Forward, rule Rule, replace map[string]*Node) *Pass {
 	if rule == nil {
 		rule = Exact
 	}
-	p := &Pass{Images: images, rule: rule, replace: replace, layers: map[string]*Node{}}
+	p := &Pass{Images: images, rule: rule, replace: replace, layers: map[string]*Node{}, foreign: watch(rule, images, replace)}
 	p.next, p.stop = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
 		defer func() {
-			if r := recover(); r != nil && r != any(stopped{}) {
+			switch r := recover().(type) {
+			case nil, stopped:
+			case runtime.Error:
+				panic(fmt.Errorf("layer: the Forward failed at %s: %w", line(), r))
+			case error: // of graph building
 				panic(r)
+			default:
+				panic(fmt.Errorf("layer: the Forward panicked at %s: %v", line(), r))
 			}
 		}()
-		p.logits = f(s, images)
+		if p.logits = f(s, images); p.logits == nil {
+			panic(errors.New("layer: the Forward returned no logits"))
+		}
 	})
 	return p
 }
@@ -58,6 +75,24 @@ type (
 	passKey struct{}
 	stopped struct{} // unwinds a Forward that nobody asks any more
 )
+
+// line returns the file and line of the Forward's code that panics: where it left for the runtime, for GoMLX
+// or for this package. The panic itself ends the coroutine that the Forward runs in, and with it the stack.
+func line() string {
+	pcs := make([]uintptr, 1<<10)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	own, _ := frames.Next()
+	pkg := strings.TrimSuffix(own.Function, "line")
+	for {
+		f, more := frames.Next()
+		if !more {
+			return "an unknown line"
+		}
+		if !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "github.com/gomlx/") && !strings.HasPrefix(f.Function, pkg) {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+	}
+}
 
 // Layer returns the value of the named layer, [N, H, W, C] or [N, C]. It panics, as graph building does,
 // if the model has no layer of that name.
@@ -76,7 +111,7 @@ func (p *Pass) Logits() *Node {
 	for p.step() {
 	}
 	if p.logits == nil {
-		panic(errors.New("the pass ended before its logits; ask for them before Stop"))
+		panic(errors.New("layer: the pass ended before its logits; ask for them before Stop"))
 	}
 	return p.logits
 }
@@ -100,8 +135,18 @@ func (p *Pass) step() bool {
 	before := g.State(passKey{})
 	g.AttachState(passKey{}, p)
 	defer g.AttachState(passKey{}, before)
+	if outer, ok := before.(*Pass); ok { // this Forward is a part of another's, under a rule of its own
+		outer.foreign.read(g, true)
+		defer outer.foreign.read(g, false)
+	}
+	p.foreign.skip(g)
+	last := len(p.names)
 	_, more := p.next()
 	p.done = !more
+	p.foreign.read(g, true)
+	if err := p.foreign.error(p.rule, p.names, last); err != nil {
+		panic(err)
+	}
 	if p.done && p.logits != nil {
 		for name := range p.replace {
 			if p.layers[name] == nil {
@@ -143,10 +188,64 @@ func current(x *Node) *Pass {
 	return p
 }
 
-// ruleOf returns the rule that gradients through x follow.
-func ruleOf(x *Node) Rule {
-	if p := current(x); p != nil {
-		return p.rule
+// ruleOf returns how the layers of x are built, as gradients through x go back.
+func ruleOf(x *Node) ruled { return ruled{current(x)} }
+
+// ruled builds layers by the rule of a pass; without one they are exact. What a layer is made of belongs
+// to it: there the layers are exact.
+type ruled struct{ pass *Pass }
+
+func (r ruled) build(layer func(Rule) *Node) *Node {
+	p := r.pass
+	if p == nil || p.inside {
+		return layer(Exact)
 	}
-	return Exact
+	g := p.Images.Graph()
+	p.foreign.read(g, true)
+	p.inside = true
+	defer func() {
+		p.inside = false
+		p.foreign.read(g, false)
+	}()
+	return layer(p.rule)
+}
+
+func (r ruled) ReLU(x *Node) *Node {
+	return r.build(func(rule Rule) *Node {
+		if rule, ok := rule.(ReLURule); ok {
+			return rule.ReLU(x)
+		}
+		return relu(x)
+	})
+}
+
+func (r ruled) Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node {
+	return r.build(func(rule Rule) *Node {
+		if rule, ok := rule.(LinearRule); ok {
+			return rule.Linear(x, weights, bias, op)
+		}
+		y := op(x, weights)
+		if bias != nil {
+			y = graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
+		}
+		return y
+	})
+}
+
+func (r ruled) Pointwise(x *Node, f func(x *Node) *Node) *Node {
+	return r.build(func(rule Rule) *Node {
+		if rule, ok := rule.(PointwiseRule); ok {
+			return rule.Pointwise(x, f)
+		}
+		return f(x)
+	})
+}
+
+func (r ruled) MaxPool(x *Node, w Window) *Node {
+	return r.build(func(rule Rule) *Node {
+		if rule, ok := rule.(MaxPoolRule); ok {
+			return rule.MaxPool(x, w)
+		}
+		return maxPool(x, w)
+	})
 }

@@ -34,7 +34,12 @@ func building(t *testing.T, size int, f func(x *Node)) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec, err := graph.NewExec(engines[0].Backend, func(x *Node) *Node { f(x); return x })
+	return buildingOn(t, engines[0].Backend, size, f)
+}
+
+func buildingOn(t *testing.T, b compute.Backend, size int, f func(x *Node)) error {
+	t.Helper()
+	exec, err := graph.NewExec(b, func(x *Node) *Node { f(x); return x })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,12 +196,12 @@ func TestPassPanic(t *testing.T) {
 // Outside a pass At names nothing; between its steps and after it nothing is attached.
 func TestLawPassDetached(t *testing.T) {
 	err := building(t, 4, func(x *Node) {
-		if At("name", x) != x || current(x) != nil || ruleOf(x) != Exact {
+		if At("name", x) != x || current(x) != nil {
 			t.Error("there is a pass where none is")
 		}
 		p := Start(nil, x, steps, Guided, nil)
 		check := func(when string) {
-			if current(x) != nil || ruleOf(x) != Exact {
+			if current(x) != nil {
 				t.Errorf("a pass is attached %s", when)
 			}
 		}
@@ -216,7 +221,7 @@ func TestLawPassesInterleaved(t *testing.T) {
 	var seen []string
 	net := func(_ *model.Scope, x *Node) *Node {
 		for i := range 3 {
-			seen = append(seen, ruleOf(x).String())
+			seen = append(seen, current(x).rule.String())
 			x = At(fmt.Sprint("l", i), graph.AddScalar(x, 1))
 		}
 		return x
@@ -246,7 +251,7 @@ func TestLawPassNested(t *testing.T) {
 			inner := Start(s, x, steps, Deconv, nil)
 			defer inner.Stop()
 			y := inner.Layer("conv")
-			if ruleOf(x) != Guided {
+			if current(x).rule != Guided {
 				t.Error("the inner pass changed the outer's rule")
 			}
 			return At("outer", y)

@@ -5,23 +5,37 @@ import "github.com/gomlx/gomlx/core/graph"
 // Rule is how the layers of a Pass send a gradient back to their inputs. The values of the forward run
 // are a Rule's business too: Support, which asks only where a gradient can reach, has none.
 //
-// A new rule is a struct that embeds a Rule, with Exact in it, and replaces what differs.
+// A rule changes the layers that it has a method for: those of ReLURule, LinearRule, PointwiseRule and
+// MaxPoolRule. All other layers are exact, and so is every layer inside a rule's method: it may call
+// the function that it changes.
 type Rule interface {
 	// String names the rule: it is part of captions and of the key of compiled programs.
 	String() string
+}
 
+// ReLURule changes ReLUs.
+type ReLURule interface {
 	// ReLU returns max(x, 0).
-	ReLU(x *Node) *Node
+	ReLU(x *graph.Node) *graph.Node
+}
 
+// LinearRule changes convolutions, dense layers, means and resizing.
+type LinearRule interface {
 	// Linear returns op(x, weights) + bias, for an op linear in x. Weights (nil for means and resizing)
 	// and bias (nil for none) are whatever shape op and + take.
-	Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node
+	Linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node
+}
 
+// PointwiseRule changes normalisations and all activations but ReLUs.
+type PointwiseRule interface {
 	// Pointwise returns f(x), for an f that does not mix positions.
-	Pointwise(x *Node, f func(x *Node) *Node) *Node
+	Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node
+}
 
+// MaxPoolRule changes max-pooling.
+type MaxPoolRule interface {
 	// MaxPool returns the maxima of the windows of x, as the function MaxPool does.
-	MaxPool(x *Node, w Window) *Node
+	MaxPool(x *graph.Node, w Window) *graph.Node
 }
 
 // The rules. Guided and Deconv follow max-pooling's switches, as the exact gradient does.
@@ -47,65 +61,54 @@ type exact struct{}
 
 func (exact) String() string { return "exact" }
 
-// graph.Max(x, 0) would have derivative 1 at 0, and Where(x > 0, x, 0) would hide a NaN.
-func (exact) ReLU(x *Node) *Node {
+// relu is the exact ReLU. graph.Max(x, 0) would have derivative 1 at 0, and Where(x > 0, x, 0) would hide
+// a NaN.
+func relu(x *graph.Node) *graph.Node {
 	zero := graph.ZerosLike(x)
 	return graph.Where(graph.LessOrEqual(x, zero), zero, x)
 }
 
-func (exact) Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node {
-	y := op(x, weights)
-	if bias != nil {
-		y = graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
-	}
-	return y
-}
-
-func (exact) Pointwise(x *Node, f func(x *Node) *Node) *Node { return f(x) }
-
-func (exact) MaxPool(x *Node, w Window) *Node { return maxPool(x, w) }
-
-type guided struct{ exact }
+type guided struct{}
 
 func (guided) String() string { return "guided" }
 
-func (guided) ReLU(x *Node) *Node { return positive(exact{}.ReLU(x)) }
+func (guided) ReLU(x *graph.Node) *graph.Node { return positive(relu(x)) }
 
-type deconv struct{ exact }
+type deconv struct{}
 
 func (deconv) String() string { return "deconv" }
 
 // x + (max(x, 0) − x) is max(x, 0) to the bit, and its derivative at x is 1.
-func (deconv) ReLU(x *Node) *Node {
-	return positive(graph.Add(x, graph.StopGradient(graph.Sub(exact{}.ReLU(x), x))))
+func (deconv) ReLU(x *graph.Node) *graph.Node {
+	return positive(graph.Add(x, graph.StopGradient(graph.Sub(relu(x), x))))
 }
 
 // positive is the identity whose cotangent loses its negative part.
-func positive(y *Node) *Node {
-	return graph.IdentityWithCustomGradient(y, func(_, v *Node) *Node { return exact{}.ReLU(v) })
+func positive(y *graph.Node) *graph.Node {
+	return graph.IdentityWithCustomGradient(y, func(_, v *graph.Node) *graph.Node { return relu(v) })
 }
 
 type support struct{}
 
 func (support) String() string { return "support" }
 
-func (support) ReLU(x *Node) *Node { return x }
+func (support) ReLU(x *graph.Node) *graph.Node { return x }
 
-func (support) Linear(x, weights, _ *Node, op func(x, weights *Node) *Node) *Node {
+func (support) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
 	if weights != nil {
 		weights = graph.OnesLike(weights)
 	}
 	return reached(op(x, weights))
 }
 
-func (support) Pointwise(x *Node, _ func(x *Node) *Node) *Node { return x }
+func (support) Pointwise(x *graph.Node, _ func(x *graph.Node) *graph.Node) *graph.Node { return x }
 
-func (support) MaxPool(x *Node, w Window) *Node { return reached(meanPool(x, w, true)) }
+func (support) MaxPool(x *graph.Node, w Window) *graph.Node { return reached(meanPool(x, w, true)) }
 
 // reached is the identity whose cotangent becomes 1 where it is positive and 0 elsewhere: sums over a
 // deep network's paths would overflow.
-func reached(y *Node) *Node {
-	return graph.IdentityWithCustomGradient(y, func(_, v *Node) *Node {
+func reached(y *graph.Node) *graph.Node {
+	return graph.IdentityWithCustomGradient(y, func(_, v *graph.Node) *graph.Node {
 		return graph.Where(graph.GreaterThan(v, graph.ZerosLike(v)), graph.OnesLike(v), graph.ZerosLike(v))
 	})
 }
