@@ -8,11 +8,10 @@ import (
 	"io"
 	"math"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -103,28 +102,11 @@ func SpectrumOf(ctx context.Context, x interp.Images, colours Colours) (Spectrum
 	}
 	s := Spectrum{C: x.C, H: x.H, W: x.W, Magnitude: make([]float64, x.C*x.H*(x.W/2+1))}
 	across, down := inverseDFT(x.H, x.W)
-	planes := make(chan int)
-	var wait sync.WaitGroup
-	var mu sync.Mutex
 	each := make([][]float64, x.N*x.C) // summed in order, so that cores do not matter
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for i := range planes {
-				m := magnitudes(plane(x, i/x.C, i%x.C, inverse), x.H, x.W, across, down)
-				mu.Lock()
-				each[i] = m
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range each {
-		if err = ctx.Err(); err != nil {
-			break
-		}
-		planes <- i
-	}
-	close(planes)
-	wait.Wait()
+	err = parallel.Each(ctx, len(each), func(i int) error {
+		each[i] = magnitudes(plane(x, i/x.C, i%x.C, inverse), x.H, x.W, across, down)
+		return nil
+	})
 	if err != nil {
 		return Spectrum{}, err
 	}

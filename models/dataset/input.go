@@ -6,10 +6,9 @@ import (
 	"image"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -178,27 +177,13 @@ func Read(ctx context.Context, src interp.Source, i, j int) (interp.Images, erro
 	if i < 0 || j <= i || j > src.Len() {
 		return interp.Images{}, fmt.Errorf("%s: it has images 0 to %d, and none %d to %d", src, src.Len()-1, i, j-1)
 	}
-	images, errs := make([]interp.Images, j-i), make([]error, j-i)
-	next := make(chan int, j-i)
-	for k := range images {
-		next <- k
-	}
-	close(next)
-	var wait sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for k := range next {
-				if errs[k] = ctx.Err(); errs[k] == nil {
-					images[k], errs[k] = src.Image(ctx, i+k)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return interp.Images{}, err
-		}
+	images := make([]interp.Images, j-i)
+	err := parallel.Each(ctx, len(images), func(k int) (err error) {
+		images[k], err = src.Image(ctx, i+k)
+		return err
+	})
+	if err != nil {
+		return interp.Images{}, err
 	}
 	return interp.Join(images...)
 }

@@ -3,11 +3,10 @@ package googlenet
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 	"lucigo/interp/near"
 	"lucigo/models/imagenet"
@@ -105,26 +104,15 @@ func read(path string) (interp.Weights, error) {
 		return nil, err
 	}
 	out := make([]*interp.Weight, len(all))
-	errs := make([]error, len(all))
-	next := make(chan int, len(all))
-	for i := range all {
-		next <- i
+	err = parallel.Each(context.Background(), len(all), func(i int) (err error) {
+		out[i], err = all[i].read(f)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	close(next)
-	var wait sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for i := range next {
-				out[i], errs[i] = all[i].read(f)
-			}
-		})
-	}
-	wait.Wait()
 	w := interp.Weights{}
 	for i, p := range all {
-		if errs[i] != nil {
-			return nil, errs[i]
-		}
 		w[p.path()] = out[i]
 	}
 	return w, nil

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"lucigo/internal/parallel"
 )
 
 // inside is each solid's slow definition: positive outside, negative inside.
@@ -337,7 +339,7 @@ func TestLawNoise(t *testing.T) {
 func sheet() *image.NRGBA {
 	const n = 32
 	m := image.NewNRGBA(image.Rect(0, 0, 8*n, 8*n))
-	Each(64, func(k int) {
+	parallel.For(64, func(k int) {
 		p := New(uint64(7000+k), Shape(k/8), Surface(k%8)).Draw(n)
 		for i := range n * n {
 			m.SetNRGBA(k%8*n+i%n, k/8*n+i/n, color.NRGBA{p.RGB[3*i], p.RGB[3*i+1], p.RGB[3*i+2], 255})

@@ -1,10 +1,7 @@
 package scenes
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -94,7 +91,7 @@ func (t Task) Sample(seed uint64, i int) Scene {
 // Pictures draws the first n scenes of the stream, on all cores.
 func (t Task) Pictures(seed uint64, n, size int) []*Picture {
 	pictures := make([]*Picture, n)
-	Each(n, func(i int) { pictures[i] = t.Sample(seed, i).Draw(size) })
+	parallel.For(n, func(i int) { pictures[i] = t.Sample(seed, i).Draw(size) })
 	return pictures
 }
 
@@ -116,18 +113,4 @@ func (t Task) Batch(pictures []*Picture) interp.Images {
 		x.Key = append(x.Key, p.Scene.Seed)
 	}
 	return x
-}
-
-// Each calls f(0) … f(n−1), in any order, on all cores.
-func Each(n int, f func(i int)) {
-	var next atomic.Int64
-	var done sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		done.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	done.Wait()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 
+	"lucigo/internal/parallel"
 	"lucigo/models/scenes"
 )
 
@@ -47,7 +48,7 @@ func (f *feed) at(t int) batch {
 			missing = append(missing, i)
 		}
 	}
-	scenes.Each(len(missing), func(k int) {
+	parallel.For(len(missing), func(k int) {
 		i := missing[k]
 		s := f.task.Sample(f.seed, i)
 		f.held[i%f.window] = sample{i + 1, f.task.Class(s), s.Draw(side).RGB}
@@ -55,7 +56,7 @@ func (f *feed) at(t int) batch {
 
 	const n = side * side * 3
 	b := batch{make([]float32, f.batch*n), make([]int8, f.batch*n), make([]int32, f.batch)}
-	scenes.Each(f.batch, func(k int) {
+	parallel.For(f.batch, func(k int) {
 		r := rand.New(rand.NewPCG(f.seed, uint64(t*f.batch+k)))
 		i := k
 		if !f.ordered {
