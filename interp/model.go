@@ -32,7 +32,8 @@ type Spec struct {
 	// Classes are the names of the classes, in the order of the logits.
 	Classes []string
 
-	// Weights are the values of the variables that Forward makes.
+	// Weights are the values of the variables that Forward makes. One that it does not read is an error
+	// as soon as the whole network is built.
 	Weights Weights
 
 	// Store has the hyperparameters that Forward reads, if it reads any; nil is none.
@@ -46,6 +47,7 @@ type Model struct {
 	weights Weights
 	place   place // the zero backend is engine.Default, opened at the first run
 	budget  int64
+	spare   bool // weights that the network does not read are no error
 	family  *family
 }
 
@@ -74,14 +76,19 @@ func New(spec Spec) (*Model, error) {
 	return m, nil
 }
 
-// FromStore returns the model that was trained in a GoMLX store: forward with the store's values. Name,
-// Input and Classes are as in Spec.
+// FromStore returns the model that was trained in a GoMLX store: forward with the store's values, among
+// which those of an optimizer may be. Name, Input and Classes are as in Spec.
 func FromStore(store *model.Store, name string, forward layer.Forward, input [3]int, classes []string) (*Model, error) {
 	w, err := WeightsOf(store)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return New(Spec{Name: name, Forward: forward, Input: input, Classes: classes, Weights: w, Store: store})
+	m, err := New(Spec{Name: name, Forward: forward, Input: input, Classes: classes, Weights: w, Store: store})
+	if err != nil {
+		return nil, err
+	}
+	m.spare = true
+	return m, nil
 }
 
 // Name returns the model's name.
@@ -196,6 +203,9 @@ func (m *Model) Layers() ([]Layer, error) {
 		pass := net.Pass(x, nil)
 		for _, name := range pass.Names() {
 			named = append(named, Layer{name, slices.Clone(pass.Layer(name).Shape().Dimensions[1:])})
+		}
+		if err := m.unread(g); err != nil {
+			panic(err)
 		}
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/layer"
+	"lucigo/interp/near"
 )
 
 // Step is one computation with a network: from tensors to tensors.
@@ -180,6 +182,11 @@ func (m *Model) compile(prog *program, p place, s Step, args []*tensors.Tensor) 
 			}
 			prog.inputs = append(prog.inputs, in)
 		}
+		if slices.ContainsFunc(net.passes, (*layer.Pass).Done) {
+			if err := m.unread(g); err != nil {
+				panic(err)
+			}
+		}
 		if err := g.Compile(out...); err != nil {
 			panic(err)
 		}
@@ -194,11 +201,28 @@ func (m *Model) fits(variable *Node) error {
 	w := m.weights[path]
 	switch {
 	case w == nil:
-		return fmt.Errorf("no weight %q, shaped %v: the network has that variable, and the weights do not", path, shape.Dimensions)
+		return fmt.Errorf("the network reads variable %q, shaped %v: %w", path, shape.Dimensions, near.Error("weight", path, m.weights.Paths()))
 	case !shape.DType.IsFloat():
 		return fmt.Errorf("weight %q is of %s: only floats are supported", path, shape.DType)
 	case !shapes.Make(dtypes.Float32, w.dims...).EqualDimensions(shape):
 		return fmt.Errorf("weight %q is shaped %v, and the network needs %v", path, w.dims, shape.Dimensions)
+	}
+	return nil
+}
+
+// unread checks that the whole network, which is built in g, reads every weight: one that it does not is
+// misnamed, or a layer is missing.
+func (m *Model) unread(g *Graph) error {
+	var variables []string
+	for i := range g.NumParameters() {
+		if name := g.GetParameterByHandle(ParameterHandle(i)).GetParameterName(); strings.HasPrefix(name, model.RootScopePath) {
+			variables = append(variables, name) // and not an argument
+		}
+	}
+	for _, path := range m.weights.Paths() {
+		if !m.spare && !slices.Contains(variables, path) {
+			return fmt.Errorf("weight %q is never read: %w", path, near.Error("variable", path, variables))
+		}
 	}
 	return nil
 }

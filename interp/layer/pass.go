@@ -122,6 +122,9 @@ func (p *Pass) Names() []string {
 	return slices.Clone(p.names)
 }
 
+// Done reports whether the Forward ran to its end.
+func (p *Pass) Done() bool { return p.logits != nil }
+
 // Stop ends the Forward where it is.
 func (p *Pass) Stop() { p.stop() }
 
