@@ -17,6 +17,7 @@ import (
 	"golang.org/x/image/draw"
 	_ "golang.org/x/image/webp"
 
+	"lucigo/interp"
 	"lucigo/models/internal/regular"
 )
 
@@ -112,6 +113,20 @@ func pixels(pix []float64, m *image.RGBA) {
 			pix = pix[3:]
 		}
 	}
+}
+
+// Grey returns images of three channels in one: their luma, in 8 bits, as in Pillow's mode L.
+func Grey(x interp.Images) (interp.Images, error) {
+	y := x
+	y.C, y.Pix = 1, make([]float64, x.N*x.H*x.W)
+	for i := range x.N {
+		m, err := x.Image(i)
+		if err != nil {
+			return y, err
+		}
+		pixels(y.Pix[i*y.Size():][:y.Size()], Fit(m, x.H, x.W, 0))
+	}
+	return y, nil
 }
 
 // luma is .299 R + .587 G + .114 B, of ITU-R BT.601, rounded as Pillow rounds it for its mode L.

@@ -28,6 +28,9 @@ import (
 // Size is the height and width of the images that the whole network takes.
 const Size = 224
 
+// Short is the shorter side of a photograph from whose middle the image is cut.
+const Short = 256
+
 // The files in the archive, and how long they may be: the real ones have 53,884,595 bytes and some 11,000.
 const (
 	graphFile  = "tensorflow_inception_graph.pb"

@@ -38,6 +38,16 @@ func (s Stream) Image(ctx context.Context, i int) (interp.Images, error) {
 	return s.Task.Batch([]*Picture{s.Task.Sample(s.Seed, i).Draw(s.size())}), nil
 }
 
+// Mask returns which pixels of scene i belong to the object, from 0 to 1.
+func (s Stream) Mask(i int) []float64 {
+	drawn := s.Task.Sample(s.Seed, i).Draw(s.size()).Mask
+	mask := make([]float64, len(drawn))
+	for j, v := range drawn {
+		mask[j] = float64(v)
+	}
+	return mask
+}
+
 func (s Stream) size() int {
 	if s.Size == 0 {
 		return 64

@@ -5,18 +5,24 @@ import (
 	"fmt"
 	"log"
 
+	"lucigo/models"
+	"lucigo/models/scenes"
 	"lucigo/notebooks/subject"
 )
 
 // A network by its name, and four images of the kind that it was trained on.
 func ExampleOpen() {
-	s, err := subject.Open(context.Background(), "scenes", "", 4)
+	n, err := subject.Open(context.Background(), "scenes")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(s.Model, s.Images.N, s.Images.H, s.Images.W)
+	s, err := n.Subject(context.Background(), "", 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(n, s.Images.N, s.Images.H, s.Images.W)
 	for _, c := range s.Images.Class {
-		fmt.Println(s.Model.ClassName(c))
+		fmt.Println(n.ClassName(c))
 	}
 	// Output:
 	// scenes standard 4 64 64
@@ -27,8 +33,21 @@ func ExampleOpen() {
 }
 
 // A network's name that was mistyped.
-func ExampleNetwork() {
-	_, err := subject.Network(context.Background(), "scenes-robst")
+func ExampleOpen_mistyped() {
+	_, err := subject.Open(context.Background(), "scenes-robst")
 	fmt.Println(err)
 	// Output: no network "scenes-robst"; near it: scenes, scenes-robust, scenes-dense
+}
+
+// A network that is open already, and what a notebook should know of it: photographs are brought to a shorter side
+// of 72 pixels.
+func ExampleNetwork() {
+	m, err := scenes.AllConv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	n := subject.Network{Model: m, Known: models.Network{Pictures: models.Pictures{Short: 72}}}
+	stages, err := n.Stages()
+	fmt.Println(stages, err)
+	// Output: [conv1 conv2 conv4 conv5 conv7] <nil>
 }

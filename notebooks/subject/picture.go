@@ -10,8 +10,24 @@ import (
 
 // Picture opens a picture for what takes images of any size, such as a dream: the photograph in a file, of
 // its own size or, where its longer side has more than size pixels, reduced to that; or, if path is empty,
-// a drawn evening sky, size pixels wide and two thirds as high.
-func Picture(path string, size int) (interp.Images, error) {
+// a drawn evening sky, size pixels wide and two thirds as high. It has the network's channels.
+func (n Network) Picture(path string, size int) (interp.Images, error) {
+	x, err := picture(path, size)
+	if err != nil {
+		return x, err
+	}
+	return n.Channels(x)
+}
+
+// Channels returns images in the channels that the network takes: colours become grey where it takes one.
+func (n Network) Channels(x interp.Images) (interp.Images, error) {
+	if _, _, c := n.Input(); c == 1 && x.C == 3 {
+		return dataset.Grey(x)
+	}
+	return x, nil
+}
+
+func picture(path string, size int) (interp.Images, error) {
 	if path != "" {
 		return dataset.Whole(path, size)
 	}

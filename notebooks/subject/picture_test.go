@@ -31,19 +31,23 @@ func TestPicture(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+	n, err := subject.Open(t.Context(), "scenes-dense")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for size, want := range map[int][2]int{100: {20, 30}, 15: {10, 15}} {
-		x, err := subject.Picture(path, size)
+		x, err := n.Picture(path, size)
 		if err != nil || x.N != 1 || x.H != want[0] || x.W != want[1] || x.Pix[len(x.Pix)-3] != 200./255 {
 			t.Errorf("at most %d pixels: %d×%d, %v", size, x.H, x.W, err)
 		}
 	}
 
 	// The sky is the same sky in every size, of many colours, and to be dreamt into by networks of any classes.
-	large, err := subject.Picture("", 96)
+	large, err := n.Picture("", 96)
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, err := subject.Picture("", 48)
+	small, err := n.Picture("", 48)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +66,17 @@ func TestPicture(t *testing.T) {
 	if s := stat.StdDev(small.Pix, nil); s < .1 {
 		t.Errorf("an even sky, of standard deviation %.3f", s)
 	}
-	again, err := subject.Picture("", 48)
+	again, err := n.Picture("", 48)
 	if err != nil || !slices.Equal(again.Pix, small.Pix) {
 		t.Errorf("a second sky differs, %v", err)
 	}
 }
 
 func TestPictureErrors(t *testing.T) {
+	n, err := subject.Open(t.Context(), "scenes-dense")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		path string
 		size int
@@ -78,7 +86,7 @@ func TestPictureErrors(t *testing.T) {
 		{"", 1 << 14, "16384 pixels"},
 		{filepath.Join(t.TempDir(), "absent.jpg"), 100, "absent.jpg"},
 	} {
-		if _, err := subject.Picture(c.path, c.size); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := n.Picture(c.path, c.size); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%q, %d: error %v", c.path, c.size, err)
 		}
 	}

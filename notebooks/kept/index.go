@@ -1,4 +1,5 @@
-package subject
+// Package kept computes what several cells of a notebook need once, and keeps it on disk.
+package kept
 
 import (
 	"cmp"
@@ -14,36 +15,8 @@ import (
 	"lucigo/internal/project"
 	"lucigo/interp"
 	"lucigo/interp/exemplar"
-	"lucigo/models/dataset"
-	"lucigo/models/scenes"
 	"lucigo/notebooks/show"
 )
-
-// Data opens a network by its name or file, and the images to which its units may be asked to respond: all
-// photographs of a folder, or, if folder is empty, n scenes that no network was trained on.
-func Data(ctx context.Context, name, folder string, n int) (*interp.Model, interp.Source, error) {
-	net, err := find(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := net.open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	h, w, _ := m.Input()
-	switch {
-	case folder != "":
-		src, err := dataset.Input{Height: h, Width: w, Short: short(h)}.Folder(folder)
-		return m, src, err
-	case n < 1:
-		return nil, nil, fmt.Errorf("%d images: give one or more", n)
-	case net.trained != drawn:
-		return nil, nil, noFolder(name)
-	case h != w:
-		return nil, nil, fmt.Errorf("scenes are square, and %s takes images of %d×%d", m, h, w)
-	}
-	return m, scenes.Stream{Seed: unseen, N: n, Size: h}, nil
-}
 
 // Index returns which images of a data set excite each unit of some layers most. The data set is scanned
 // once, under a line that says how far it is; the index is kept in the folder exemplar of LUCIGO_CACHE, and

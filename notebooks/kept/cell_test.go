@@ -1,6 +1,6 @@
 //go:build unix
 
-package subject_test
+package kept_test
 
 import (
 	"context"
@@ -15,24 +15,29 @@ import (
 
 	"lucigo/interp"
 	"lucigo/notebooks/internal/celltest"
+	"lucigo/notebooks/kept"
 	"lucigo/notebooks/subject"
 )
 
 func TestMain(m *testing.M) {
 	celltest.Main(m, map[string]func() error{"index": func() error {
 		ctx := context.Background()
-		if _, err := subject.Open(ctx, "scenes-dense", "", 1); err != nil { // the backend, from where it is
+		n, err := subject.Open(ctx, "scenes-dense")
+		if err != nil {
+			return err
+		}
+		if _, err := n.Subject(ctx, "", 1); err != nil { // the backend, from where it is
 			return err
 		}
 		if err := os.Setenv("LUCIGO_CACHE", os.Getenv("SUBJECT_TEST_CACHE")); err != nil {
 			return err
 		}
-		m, src, err := subject.Data(ctx, "scenes-dense", "", 40)
+		src, err := n.Data("", 40)
 		if err != nil {
 			return err
 		}
-		_, err = subject.Index(ctx, m, src, "logits")
-		_, again := subject.Index(ctx, m, src, "logits")
+		_, err = kept.Index(ctx, n.Model, src, "logits")
+		_, again := kept.Index(ctx, n.Model, src, "logits")
 		return errors.Join(err, again)
 	}})
 }
@@ -83,10 +88,11 @@ func (d grey) Image(ctx context.Context, i int) (interp.Images, error) {
 // An interrupt ends a scan, and all that had been looked at is in the index.
 func TestIndexIsInterrupted(t *testing.T) {
 	ctx := context.Background()
-	m, err := subject.Network(ctx, "scenes-dense")
+	n, err := subject.Open(ctx, "scenes-dense")
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := n.Model
 	h, w, c := m.Input()
 	x := interp.Images{N: 1, H: h, W: w, C: c, Pix: make([]float64, h*w*c)}
 	if _, err := m.Predict(ctx, x); err != nil { // the backend, from where it is
@@ -94,7 +100,7 @@ func TestIndexIsInterrupted(t *testing.T) {
 	}
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
 	src := grey{Images: x, n: 600, last: 500, once: new(sync.Once), reads: new(atomic.Int64)}
-	ix, err := subject.Index(ctx, m, src, "logits")
+	ix, err := kept.Index(ctx, m, src, "logits")
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "goes on from there") {
 		t.Fatalf("interrupted: %v", err)
 	}
@@ -104,7 +110,7 @@ func TestIndexIsInterrupted(t *testing.T) {
 	}
 	src.last = src.n
 	src.reads.Store(0)
-	if ix, err = subject.Index(ctx, m, src, "logits"); err != nil {
+	if ix, err = kept.Index(ctx, m, src, "logits"); err != nil {
 		t.Fatal(err)
 	}
 	if all, _ := ix.Scanned(); all != src.n || int(src.reads.Load()) != src.n-done {

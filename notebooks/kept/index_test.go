@@ -1,31 +1,35 @@
-package subject_test
+package kept_test
 
 import (
 	"context"
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"lucigo/notebooks/kept"
 	"lucigo/notebooks/subject"
 )
 
 // What was scanned once is read again; another data set has an index of its own.
 func TestIndexIsKept(t *testing.T) {
 	ctx := context.Background()
-	if _, err := subject.Open(ctx, "scenes", "", 1); err != nil { // the backend, from where it is
+	net, err := subject.Open(ctx, "scenes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.Subject(ctx, "", 1); err != nil { // the backend, from where it is
 		t.Fatal(err)
 	}
 	cache := t.TempDir()
 	t.Setenv("LUCIGO_CACHE", cache)
 	index := func(n int) string {
-		m, src, err := subject.Data(ctx, "scenes", "", n)
+		src, err := net.Data("", n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ix, err := subject.Index(ctx, m, src, "logits")
+		ix, err := kept.Index(ctx, net.Model, src, "logits")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,25 +63,5 @@ func TestIndexIsKept(t *testing.T) {
 	}
 	if index(64); len(files()) != 2 {
 		t.Errorf("indexes %v of two data sets", files())
-	}
-}
-
-func TestData(t *testing.T) {
-	ctx := context.Background()
-	for _, c := range []struct {
-		name, folder string
-		n            int
-		want         string
-	}{
-		{"scene", "", 4, "near it"},
-		{"scenes", "", 0, "0 images: give one"},
-		{"absent.caffemodel", "", 4, "absent.caffemodel"},
-		{"absent.pb", "", 4, "absent.pb"},
-		{"scenes", t.TempDir(), 4, "photograph"},
-	} {
-		_, _, err := subject.Data(ctx, c.name, c.folder, c.n)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v", c, err)
-		}
 	}
 }
