@@ -5,6 +5,8 @@ import (
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/internal/fourier"
 )
 
 // Fourier optimises an image's spectrum, in which each frequency f (in cycles a pixel) counts
@@ -31,7 +33,7 @@ func (f Fourier) Canvas(h, w, c int) (Canvas, error) {
 	scale := Array{Dims: []int{1, 1, h, 2 * half}, Data: make([]float64, h*2*half)}
 	for row := range h {
 		for column := range half {
-			fy, fx := frequency(row, h), frequency(column, w)
+			fy, fx := fourier.Frequency(row, h), fourier.Frequency(column, w)
 			lowest := 1 / float64(max(h, w))
 			v := math.Pow(max(math.Hypot(fx, fy), lowest), -or(f.Decay, 1)) * math.Sqrt(float64(h*w))
 			v /= 4 // the article's contrast
@@ -49,14 +51,6 @@ func (f Fourier) Canvas(h, w, c int) (Canvas, error) {
 			return Sigmoid(colour(x, fixed[3]))
 		},
 	}, nil
-}
-
-// frequency returns the frequency of bin i of n, in cycles a pixel, from −½ to ½.
-func frequency(i, n int) float64 {
-	if i > n/2 {
-		i -= n
-	}
-	return float64(i) / float64(n)
 }
 
 // inverseDFT returns the matrices by which transform turns spectra into images: across, [2·half, 2·w],

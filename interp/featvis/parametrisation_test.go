@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/internal/fourier"
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
@@ -411,7 +412,7 @@ func TestSpectrumAtOtherSizes(t *testing.T) {
 		s := Spectrum{C: 1, H: h, W: w}
 		for row := range h {
 			for column := range w/2 + 1 {
-				s.Magnitude = append(s.Magnitude, 1-math.Abs(frequency(row, h))-math.Abs(frequency(column, w)))
+				s.Magnitude = append(s.Magnitude, 1-math.Abs(fourier.Frequency(row, h))-math.Abs(fourier.Frequency(column, w)))
 			}
 		}
 		return s
@@ -522,48 +523,9 @@ func TestOracleMaCoKeepsMagnitudes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keeps(t, f.Images, s, func(plane []float64, h, w int) []float64 {
-		rows := make([][]complex128, h)
-		for y := range rows {
-			for _, v := range plane[y*w:][:w] {
-				rows[y] = append(rows[y], complex(v, 0))
-			}
-			rows[y] = fft(rows[y])
-		}
-		out := make([]float64, h*(w/2+1))
-		for k := range w/2 + 1 {
-			var column []complex128
-			for y := range h {
-				column = append(column, rows[y][k])
-			}
-			for row, v := range fft(column) {
-				out[row*(w/2+1)+k] = cmplx.Abs(v)
-			}
-		}
-		return out
-	})
+	keeps(t, f.Images, s, func(plane []float64, _, w int) []float64 { return magnitudes(plane, w) })
 }
 
-// fft is Cooley and Tukey's, of a power of two.
-func fft(x []complex128) []complex128 {
-	n := len(x)
-	if n == 1 {
-		return x
-	}
-	var even, odd []complex128
-	for i := 0; i < n; i += 2 {
-		even, odd = append(even, x[i]), append(odd, x[i+1])
-	}
-	even, odd = fft(even), fft(odd)
-	out := make([]complex128, n)
-	for k := range n / 2 {
-		turned := cmplx.Rect(1, -2*math.Pi*float64(k)/float64(n)) * odd[k]
-		out[k], out[k+n/2] = even[k]+turned, even[k]-turned
-	}
-	return out
-}
-
-// root returns the repository's root.
 // ImageNet's colours are the published ones, the longest column at length 1.
 func TestImageNetColours(t *testing.T) {
 	published := [3][3]float64{{.26, .09, .02}, {.27, 0, -.05}, {.27, -.09, .03}}

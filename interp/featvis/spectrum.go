@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/cmplx"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"lucigo/internal/fourier"
 	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
@@ -55,7 +58,7 @@ func (s Spectrum) at(c, h, w int) ([]float64, error) {
 		for range c {
 			for row := range h {
 				for column := range w/2 + 1 {
-					f := math.Hypot(frequency(row, h), frequency(column, w))
+					f := math.Hypot(fourier.Frequency(row, h), fourier.Frequency(column, w))
 					out = append(out, 1/max(f, 1/float64(max(h, w))))
 				}
 			}
@@ -72,10 +75,10 @@ func (s Spectrum) at(c, h, w int) ([]float64, error) {
 	for channel := range c {
 		plane := s.Magnitude[channel*s.H*half:]
 		for row := range h {
-			y := frequency(row, h) * float64(s.H)
+			y := fourier.Frequency(row, h) * float64(s.H)
 			y0 := math.Floor(y)
 			for column := range w/2 + 1 {
-				x := frequency(column, w) * float64(s.W)
+				x := fourier.Frequency(column, w) * float64(s.W)
 				x0 := math.Floor(x)
 				value := 0.0
 				for _, corner := range [4][2]float64{{y0, x0}, {y0, x0 + 1}, {y0 + 1, x0}, {y0 + 1, x0 + 1}} {
@@ -101,10 +104,9 @@ func SpectrumOf(ctx context.Context, x interp.Images, colours Colours) (Spectrum
 		return Spectrum{}, err
 	}
 	s := Spectrum{C: x.C, H: x.H, W: x.W, Magnitude: make([]float64, x.C*x.H*(x.W/2+1))}
-	across, down := inverseDFT(x.H, x.W)
 	each := make([][]float64, x.N*x.C) // summed in order, so that cores do not matter
 	err = parallel.Each(ctx, len(each), func(i int) error {
-		each[i] = magnitudes(plane(x, i/x.C, i%x.C, inverse), x.H, x.W, across, down)
+		each[i] = magnitudes(plane(x, i/x.C, i%x.C, inverse), x.W)
 		return nil
 	})
 	if err != nil {
@@ -139,35 +141,17 @@ func plane(x interp.Images, n, c int, inverse [3][3]float64) []float64 {
 	return out
 }
 
-// magnitudes returns |DFT| of an image, [h, w/2+1], by the cosines and sines of the inverse transform.
-func magnitudes(image []float64, h, w int, across, down Array) []float64 {
-	half := w/2 + 1
-	re, im := make([]float64, h*half), make([]float64, h*half)
-	for y := range h {
-		for k := range half {
-			count := 2.0
-			if k == 0 || 2*k == w {
-				count = 1
-			}
-			cos, sin := across.Data[k*2*w:][:w], across.Data[k*2*w+w:][:w]
-			var a, b float64
-			for x, v := range image[y*w:][:w] {
-				a += v * cos[x]
-				b -= v * sin[x]
-			}
-			re[y*half+k], im[y*half+k] = a*float64(w)/count, b*float64(w)/count
-		}
+// magnitudes returns the magnitudes of an image's transform, [h, w/2+1].
+func magnitudes(image []float64, w int) []float64 {
+	plane := make([]complex128, len(image))
+	for i, v := range image {
+		plane[i] = complex(v, 0)
 	}
-	out := make([]float64, h*half)
-	for row := range h {
-		cos, minus := down.Data[row*2*h:][:h], down.Data[row*2*h+h:][:h]
-		for k := range half {
-			var a, b float64
-			for y := range h { // times exp(−iφ) = cos φ − i·sin φ
-				a += re[y*half+k]*cos[y] - im[y*half+k]*minus[y]
-				b += re[y*half+k]*minus[y] + im[y*half+k]*cos[y]
-			}
-			out[row*half+k] = math.Hypot(a, b) * float64(h)
+	fourier.Transform(plane, w)
+	var out []float64
+	for row := range slices.Chunk(plane, w) {
+		for _, v := range row[:w/2+1] {
+			out = append(out, cmplx.Abs(v))
 		}
 	}
 	return out

@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/cmplx"
 
-	"gonum.org/v1/gonum/dsp/fourier"
+	"lucigo/internal/fourier"
 )
 
 // Orientation is how far the spectrum of a filter lies along one direction, in [0, 1]: the length of the
@@ -28,7 +28,7 @@ func Orientation(f []float64, width, channels int) (float64, error) {
 		for i := range plane {
 			plane[i] = complex(f[i*channels+c], 0)
 		}
-		transform(plane, width)
+		fourier.Transform(plane, width)
 		for i, v := range plane {
 			e := real(v)*real(v) + imag(v)*imag(v)
 			if i == 0 {
@@ -36,8 +36,8 @@ func Orientation(f []float64, width, channels int) (float64, error) {
 				continue
 			}
 			energy += e
-			x, y := frequency(i%width, width), frequency(i/width, height)
-			if x == -.5 && y == -.5 {
+			x, y := fourier.Frequency(i%width, width), fourier.Frequency(i/width, height)
+			if x == .5 && y == .5 {
 				continue // the chessboard: along both diagonals
 			}
 			z := complex(x, y)
@@ -48,34 +48,6 @@ func Orientation(f []float64, width, channels int) (float64, error) {
 		return math.NaN(), nil
 	}
 	return cmplx.Abs(along) / energy, nil
-}
-
-// transform replaces a picture by its Fourier transform.
-func transform(plane []complex128, width int) {
-	height := len(plane) / width
-	rows, columns := fourier.NewCmplxFFT(width), fourier.NewCmplxFFT(height)
-	for y := range height {
-		row := plane[y*width : (y+1)*width]
-		rows.Coefficients(row, row)
-	}
-	column := make([]complex128, height)
-	for x := range width {
-		for y := range column {
-			column[y] = plane[y*width+x]
-		}
-		columns.Coefficients(column, column)
-		for y, v := range column {
-			plane[y*width+x] = v
-		}
-	}
-}
-
-// frequency is that of bin i of n, in cycles a pixel, from −½ to below ½.
-func frequency(i, n int) float64 {
-	if 2*i >= n {
-		i -= n
-	}
-	return float64(i) / float64(n)
 }
 
 // Chroma is the share of a filter's energy that is not grey, in [0, 1]: of each pixel's red, green and blue

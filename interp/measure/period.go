@@ -3,6 +3,8 @@ package measure
 import (
 	"fmt"
 	"math"
+
+	"lucigo/internal/fourier"
 )
 
 // Period is how large the pattern of a picture of the given width is, in pixels: the period of its mean
@@ -29,12 +31,12 @@ func Period(m []float64, width int) (float64, error) {
 		plane[i] = complex(window[i]*(v-mean), 0)
 		size = max(size, math.Abs(v))
 	}
-	transform(plane, width)
+	fourier.Transform(plane, width)
 	var energy, frequencies float64
 	for i, v := range plane {
 		e := real(v)*real(v) + imag(v)*imag(v)
 		energy += e
-		frequencies += e * math.Hypot(frequency(i%width, width), frequency(i/width, height))
+		frequencies += e * math.Hypot(fourier.Frequency(i%width, width), fourier.Frequency(i/width, height))
 	}
 	if energy <= 1e-24*size*size*weights*weights { // rounding
 		return math.NaN(), nil
