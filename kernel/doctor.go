@@ -112,8 +112,21 @@ func compiler(ctx context.Context) finding {
 func engines(ctx context.Context, k build.Kernel) []finding {
 	xla := finding{what: "XLA", mend: installs + " (with the network on)"}
 	cache := finding{what: "compile cache", mend: "unset LUCIGO_COMPILE_CACHE, or point it at a directory of your own"}
+	if !k.Built() { // It leaves no trace.
+		tmp, err := os.MkdirTemp("", "lucigo-")
+		if err != nil {
+			xla.detail = err.Error()
+			return []finding{xla}
+		}
+		defer os.RemoveAll(tmp)
+		k.Dir = filepath.Join(tmp, "kernel")
+	}
 	var log bytes.Buffer
-	e, err := k.OpenEngine(ctx, false, &log)
+	err := k.BuildEngine(ctx, &log)
+	var e build.Engine
+	if err == nil {
+		e, err = k.OpenEngine(ctx, false, &log)
+	}
 	if err != nil {
 		xla.detail = strings.TrimSpace(log.String())
 		if xla.detail == "" {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"lucigo/internal/project"
@@ -38,21 +39,34 @@ func prepare(ctx context.Context, progress io.Writer) (setup, error) {
 	if fresh {
 		fmt.Fprintln(progress, "Setting up the notebook kernel (once)")
 	}
-	if err := k.Build(ctx, progress); err != nil {
-		return setup{}, err
+	e, err := build.Engine{}, k.BuildEngine(ctx, progress)
+	var opening sync.WaitGroup
+	if err == nil {
+		opening.Go(func() { e, err = k.OpenEngine(ctx, true, progress) })
 	}
-	e, err := k.OpenEngine(ctx, true, progress)
+	var building error
+	warm := false
+	if fresh { // Meanwhile: XLA may have to be downloaded.
+		if building = k.Build(ctx, progress); building == nil {
+			building, warm = k.Warm(ctx, s.env, progress), true
+		}
+	}
+	opening.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return setup{}, ctx.Err()
+	case building != nil:
+		return setup{}, building
 	case err != nil: // A notebook that needs no engine runs all the same; a cell that does will fail and say why.
 		fmt.Fprintf(progress, "  %v\n", err)
 	case e.Kind == "go":
-		s.pureGo = true
+		s.pureGo, warm = true, false
 		s.env = build.SIMD(s.env)
 	}
-	if err := k.Warm(ctx, s.env, progress); err != nil {
-		return setup{}, err
+	if !warm {
+		if err := k.Warm(ctx, s.env, progress); err != nil {
+			return setup{}, err
+		}
 	}
 	if fresh {
 		return s, s.firstCell(ctx, progress)

@@ -67,7 +67,7 @@ func Find(root string) (Kernel, error) {
 // digest is over all that decides what the programs are: the toolchain, the module versions, the mends, the launcher.
 func digest(root string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, "kernel 1", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(h, "kernel 2", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	for _, m := range mends {
 		fmt.Fprintf(h, "%q\n", m)
 	}
@@ -115,18 +115,15 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// One build compiles on all processors, and with the flags that everything else is built with, so that the go
+	// command's cache holds each package once.
+	if err := run(ctx, progress, "GoNB, goimports and the launcher", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-modfile="+mod,
+		"-o", tmp+string(filepath.Separator), "./kernel/launcher", "golang.org/x/tools/cmd/goimports", gonbModule); err != nil {
+		return err
+	}
 	half := Kernel{Dir: tmp, Root: k.Root}
-	for _, p := range []struct {
-		name, pkg string
-		flags     []string
-	}{
-		{"launcher", "./kernel/launcher", nil},
-		{"bin/goimports", "golang.org/x/tools/cmd/goimports", nil},
-		{"gonb", gonbModule, []string{"-modfile=" + mod}},
-	} {
-		if err := half.goBuild(ctx, progress, p.name, append(p.flags, p.pkg)...); err != nil {
-			return err
-		}
+	if err := errors.Join(os.Mkdir(filepath.Join(tmp, "bin"), 0o777), os.Rename(half.program("goimports"), half.program("bin/goimports"))); err != nil {
+		return err
 	}
 	if err := os.Symlink("../launcher", half.program("bin/go")); err != nil {
 		// Where links need a privilege, a copy does.
@@ -193,12 +190,6 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 	return os.Rename(filepath.Join(tmp, filepath.Base(k.Completion())), k.Completion())
 }
 
-func (k Kernel) goBuild(ctx context.Context, progress io.Writer, name string, args ...string) error {
-	// Cgo off: the kernel's own programs need no C compiler, and link faster.
-	args = append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", k.program(name)}, args...)
-	return run(ctx, progress, filepath.Base(name), k.Root, []string{"CGO_ENABLED=0"}, args...)
-}
-
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
 // env is what the kernel will run in. What fails to compile is left for the cell that imports it to report.
 func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
@@ -252,23 +243,24 @@ type Engine struct {
 	}
 }
 
-// OpenEngine has the engine opened by a process of its own; XLA's plugin is downloaded first if it is missing and
-// install says so. What it has to say goes to progress.
+// engine is the program that BuildEngine builds.
+func (k Kernel) engine() string {
+	return Kernel{Dir: filepath.Dir(k.Dir)}.program(filepath.Base(k.Dir) + "-engine")
+}
+
+// BuildEngine builds the program that opens the engine. It is kept beside the kernel, and linked again only when it has
+// changed.
+func (k Kernel) BuildEngine(ctx context.Context, progress io.Writer) error {
+	if err := os.MkdirAll(filepath.Dir(k.Dir), 0o777); err != nil {
+		return err
+	}
+	return run(ctx, progress, "the engine", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", k.engine(), "./kernel/engine")
+}
+
+// OpenEngine has the engine opened by the program that BuildEngine builds; XLA's plugin is downloaded first if it is
+// missing and install says so. What the program has to say goes to progress.
 func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer) (Engine, error) {
-	// In the kernel's directory the program is linked only when it changes. Without a kernel, it leaves no trace.
-	program := k.program("engine")
-	if !k.Built() {
-		tmp, err := os.MkdirTemp("", "lucigo-")
-		if err != nil {
-			return Engine{}, err
-		}
-		defer os.RemoveAll(tmp)
-		program = Kernel{Dir: tmp}.program("engine")
-	}
-	if err := run(ctx, progress, "the engine", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", program, "./kernel/engine"); err != nil {
-		return Engine{}, err
-	}
-	cmd := exec.CommandContext(ctx, program, fmt.Sprintf("-no-install=%v", !install))
+	cmd := exec.CommandContext(ctx, k.engine(), fmt.Sprintf("-no-install=%v", !install))
 	cmd.Dir, cmd.Stderr, cmd.WaitDelay = k.Root, progress, time.Second
 	out, err := cmd.Output()
 	var exit *exec.ExitError
