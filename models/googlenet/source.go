@@ -1,11 +1,9 @@
 package googlenet
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
-	"strings"
 
+	"lucigo/models/safetensors"
 	"lucigo/models/weights"
 )
 
@@ -46,41 +44,37 @@ func (p parameter) bytes() int {
 // join turns the published tensors, one behind the other, into the safetensors file. Convolutions are
 // published as [out, h, w, in].
 func join(parts []byte) ([]byte, error) {
-	all := parameters()
-	var header strings.Builder
-	header.WriteString(`{"__metadata__":{"source":"chaosmail/caffejs@dedfd566 bvlc_googlenet per-layer .bin, transposed O,H,W,I -> O,I,H,W",` +
-		`"input":"BGR 0-255 minus [104,117,123], 1x3x224x224"}`)
-	at := 0
-	for _, p := range all {
-		shape := strings.ReplaceAll(fmt.Sprint(p.dims), " ", ",")
-		fmt.Fprintf(&header, `,"%s":{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, p.name(), shape, at, at+p.bytes())
-		at += p.bytes()
-	}
-	header.WriteByte('}')
-	for header.Len()%8 != 0 {
-		header.WriteByte(' ')
-	}
-	if len(parts) != at {
-		return nil, fmt.Errorf("%d bytes of tensors, want %d", len(parts), at)
-	}
-	var out bytes.Buffer
-	out.Write(binary.LittleEndian.AppendUint64(nil, uint64(header.Len())))
-	out.WriteString(header.String())
-	for _, p := range all {
+	var tensors []safetensors.Tensor
+	for _, p := range parameters() {
+		if len(parts) < p.bytes() {
+			return nil, fmt.Errorf("googlenet: %s has %d bytes, must be %d", p.name(), len(parts), p.bytes())
+		}
 		data := parts[:p.bytes()]
 		parts = parts[p.bytes():]
-		if len(p.dims) < 4 {
-			out.Write(data)
-			continue
+		if len(p.dims) == 4 {
+			data = p.transposed(data)
 		}
-		in, window := p.dims[1], p.dims[2]*p.dims[3]
-		for o := range p.dims[0] {
-			for i := range in {
-				for w := range window {
-					out.Write(data[4*((o*window+w)*in+i):][:4])
-				}
+		tensors = append(tensors, safetensors.Tensor{Name: p.name(), Info: safetensors.Info{Type: "F32", Shape: p.dims}, Data: data})
+	}
+	if len(parts) > 0 {
+		return nil, fmt.Errorf("googlenet: %d bytes follow the last tensor, must be 0", len(parts))
+	}
+	return safetensors.Encode([][2]string{
+		{"source", "chaosmail/caffejs@dedfd566 bvlc_googlenet per-layer .bin, transposed O,H,W,I -> O,I,H,W"},
+		{"input", "BGR 0-255 minus [104,117,123], 1x3x224x224"},
+	}, tensors)
+}
+
+// transposed turns [out, h, w, in] into [out, in, h, w].
+func (p parameter) transposed(data []byte) []byte {
+	out := make([]byte, 0, len(data))
+	in, window := p.dims[1], p.dims[2]*p.dims[3]
+	for o := range p.dims[0] {
+		for i := range in {
+			for w := range window {
+				out = append(out, data[4*((o*window+w)*in+i):][:4]...)
 			}
 		}
 	}
-	return out.Bytes(), nil
+	return out
 }

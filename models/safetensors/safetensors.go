@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/x448/float16"
+
 	"lucigo/interp/near"
 	"lucigo/models/internal/regular"
 )
@@ -303,7 +305,7 @@ func converters[T float32 | float64]() map[string]func(out []T, in []byte) {
 		},
 		"F16": func(out []T, in []byte) {
 			for i := range len(in) / 2 {
-				out[i] = T(half(binary.LittleEndian.Uint16(in[2*i:])))
+				out[i] = T(float16.Frombits(binary.LittleEndian.Uint16(in[2*i:])).Float32())
 			}
 		},
 		"BF16": func(out []T, in []byte) {
@@ -312,18 +314,6 @@ func converters[T float32 | float64]() map[string]func(out []T, in []byte) {
 			}
 		},
 	}
-}
-
-// half is the value of an IEEE 754 binary16.
-func half(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
-	switch exponent {
-	case 0: // zero and subnormal: a multiple of 2⁻²⁴
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)/(1<<24)))
-	case 31: // infinity and NaN
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
 
 // readAt fills p from offset off.

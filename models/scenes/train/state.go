@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,47 +26,35 @@ type array struct {
 	data []float32
 }
 
-// entry is one tensor in a safetensors header.
-type entry struct {
-	DType   string `json:"dtype"`
-	Shape   []int  `json:"shape"`
-	Offsets [2]int `json:"data_offsets"`
-}
-
 // write stores arrays as a safetensors file, in float32 or in half precision, the file replaced at once when it is complete.
 func write(file string, arrays map[string]array, half bool, about map[string]string) error {
-	var names []string
-	for name := range arrays {
-		names = append(names, name)
+	var metadata [][2]string
+	for _, key := range slices.Sorted(maps.Keys(about)) {
+		metadata = append(metadata, [2]string{key, about[key]})
 	}
-	slices.Sort(names)
-	header := map[string]any{"__metadata__": about}
-	var data bytes.Buffer
-	for _, name := range names {
-		a, e := arrays[name], entry{DType: "F32", Shape: arrays[name].dims}
-		e.Offsets[0] = data.Len()
-		for _, v := range a.data {
+	var tensors []safetensors.Tensor
+	for _, name := range slices.Sorted(maps.Keys(arrays)) {
+		t := safetensors.Tensor{Name: name, Info: safetensors.Info{Type: "F32", Shape: arrays[name].dims}}
+		if half {
+			t.Type = "F16"
+		}
+		for _, v := range arrays[name].data {
 			if half {
-				data.Write(binary.LittleEndian.AppendUint16(nil, float16.Fromfloat32(v).Bits()))
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, float16.Fromfloat32(v).Bits())
 			} else {
-				data.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+				t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(v))
 			}
 		}
-		if half {
-			e.DType = "F16"
-		}
-		e.Offsets[1] = data.Len()
-		header[name] = e
+		tensors = append(tensors, t)
 	}
-	head, err := json.Marshal(header)
+	content, err := safetensors.Encode(metadata, tensors)
 	if err != nil {
 		return err
 	}
-	head = append(head, bytes.Repeat([]byte(" "), -len(head)&7)...)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(file, slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes()), 0o644)
+	return atomicfile.WriteFile(file, content, 0o644)
 }
 
 // read is the inverse of write. Its errors say what to do.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,6 +138,29 @@ func TestLawFold(t *testing.T) {
 	for i := range want {
 		if math.Abs(float64(got[i]-want[i])) > 1e-5*(1+math.Abs(float64(want[i]))) {
 			t.Fatalf("logit %d is %g folded, %g with batch norm", i, got[i], want[i])
+		}
+	}
+}
+
+// The embedded weights, read and written again, are the same to the byte.
+func TestWritesTheEmbeddedFiles(t *testing.T) {
+	for _, net := range []string{"standard", "robust", "allconv", "dense"} {
+		file := filepath.Join("..", "weights", net+".safetensors")
+		arrays, steps, err := read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := filepath.Join(t.TempDir(), "w")
+		about := map[string]string{"net": net, "steps": steps, "task": strings.Join(scenes.Task{}.Classes(), ", ")}
+		if err := write(again, arrays, true, about); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(again); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d other bytes, %v", net, len(got), err)
 		}
 	}
 }
