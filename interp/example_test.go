@@ -16,9 +16,9 @@ import (
 
 // edges is a network of one's own: it tells where a picture changes from left to right.
 func edges(s *model.Scope, images *Node) *Node {
-	x := layer.Conv(s.In("change"), images, 1, layer.Window{Size: [2]int{1, 2}})
+	x := layer.Conv(s.At("change"), images, 1, layer.Window{Size: [2]int{1, 2}})
 	x = layer.At("change", layer.ReLU(x))
-	return layer.Dense(s.In("logits"), layer.Flatten(x), 2)
+	return layer.Dense(s.At("logits"), layer.Flatten(x), 2)
 }
 
 // opened returns the network with weights that were chosen by hand.
@@ -72,7 +72,7 @@ func ExampleNew() {
 func ExampleFromStore() {
 	store := model.NewStore()
 	root := store.RootScope()
-	change, logits := root.In("change"), root.In("logits")
+	change, logits := root.At("change"), root.At("logits")
 	change.VariableWithValue("weights", [][][][]float32{{{{-1}}, {{1}}}})
 	change.VariableWithValue("biases", []float32{0})
 	logits.VariableWithValue("weights", [][]float32{{1, -1}, {0, 2}})

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -189,18 +188,8 @@ func (m *Model) Layers() ([]Layer, error) {
 	if m.family.named != nil {
 		return slices.Clone(m.family.named), nil
 	}
-	p, err := m.at()
-	if err != nil {
-		return nil, err
-	}
 	var named []Layer
-	err = catch(func() {
-		g := NewGraph(p.backend, "layers")
-		defer g.Finalize()
-		net := m.net(g, p, layer.Exact)
-		defer net.stop()
-		x := Parameter(g, "images", shapes.Make(p.dtype, 1, m.spec.Input[0], m.spec.Input[1], m.spec.Input[2]))
-		pass := net.Pass(x, nil)
+	err := m.whole(func(g *Graph, pass *layer.Pass) {
 		for _, name := range pass.Names() {
 			named = append(named, Layer{name, slices.Clone(pass.Layer(name).Shape().Dimensions[1:])})
 		}
@@ -209,7 +198,7 @@ func (m *Model) Layers() ([]Layer, error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+		return nil, err
 	}
 	m.family.named = named
 	return slices.Clone(named), nil

@@ -213,15 +213,13 @@ func (m *Model) fits(variable *Node) error {
 // unread checks that the whole network, which is built in g, reads every weight: one that it does not is
 // misnamed, or a layer is missing.
 func (m *Model) unread(g *Graph) error {
-	var variables []string
-	for i := range g.NumParameters() {
-		if name := g.GetParameterByHandle(ParameterHandle(i)).GetParameterName(); strings.HasPrefix(name, model.RootScopePath) {
-			variables = append(variables, name) // and not an argument
-		}
+	var paths []string
+	for _, v := range variables(g) {
+		paths = append(paths, v.GetParameterName())
 	}
 	for _, path := range m.weights.Paths() {
-		if !m.spare && !slices.Contains(variables, path) {
-			return fmt.Errorf("weight %q is never read: %w", path, near.Error("variable", path, variables))
+		if !m.spare && !slices.Contains(paths, path) {
+			return fmt.Errorf("weight %q is never read: %w", path, near.Error("variable", path, paths))
 		}
 	}
 	return nil

@@ -46,25 +46,25 @@ func Branchy() *interp.Model { return Model("branchy", branchy, [3]int{Size, Siz
 
 func branchy(s *model.Scope, x *Node) *Node {
 	x = AddScalar(MulScalar(x, 4), -2)
-	x = layer.At("conv1", layer.ReLU(layer.Conv(s.In("conv1"), x, 6, layer.Window{
+	x = layer.At("conv1", layer.ReLU(layer.Conv(s.At("conv1"), x, 6, layer.Window{
 		Size: [2]int{3, 4}, Stride: [2]int{2, 1}, Pad: [2][2]int{{1, 0}, {2, 1}}})))
 	x = layer.At("pool1", layer.MaxPool(x, layer.Square(3, 1, 1)))
-	a := layer.ReLU(layer.Conv(s.In("a"), x, 3, layer.Square(1, 1, 0)))
-	b := layer.At("branch", layer.ReLU(layer.Conv(s.In("b"), x, 4, layer.Square(3, 1, 1))))
+	a := layer.ReLU(layer.Conv(s.At("a"), x, 3, layer.Square(1, 1, 0)))
+	b := layer.At("branch", layer.ReLU(layer.Conv(s.At("b"), x, 4, layer.Square(3, 1, 1))))
 	x = layer.At("mixed", layer.Concat(a, b))
 	shared := func(x *Node) *Node {
 		return layer.At("shared", layer.ReLU(layer.Conv(s.At("shared"), x, 7, layer.Square(3, 1, 1))))
 	}
 	x = layer.MeanPool(shared(shared(x)), layer.Square(2, 2, 0), false)
-	x = layer.At("head", layer.ReLU(layer.Dense(s.In("head"), layer.Flatten(x), 5)))
-	return layer.Dense(s.In("logits"), x, Classes)
+	x = layer.At("head", layer.ReLU(layer.Dense(s.At("head"), layer.Flatten(x), 5)))
+	return layer.Dense(s.At("logits"), x, Classes)
 }
 
 // Linear returns the network whose logits are weights·x + bias: the gradient of logit c is row c of
 // Rows, whatever the image.
 func Linear() *interp.Model {
 	return Model("linear", func(s *model.Scope, x *Node) *Node {
-		return layer.Dense(s.In("logits"), layer.Flatten(x), 3)
+		return layer.Dense(s.At("logits"), layer.Flatten(x), 3)
 	}, [3]int{2, 3, 1}, 3, 2)
 }
 
@@ -82,8 +82,8 @@ func Rows(m *interp.Model) [][]float64 {
 // dense layer.
 func Smooth() *interp.Model {
 	return Model("smooth", func(s *model.Scope, x *Node) *Node {
-		h := layer.At("hidden", layer.Tanh(layer.Conv(s.In("conv"), x, 5, layer.Square(3, 2, 1))))
-		return layer.Dense(s.In("logits"), layer.Flatten(h), Classes)
+		h := layer.At("hidden", layer.Tanh(layer.Conv(s.At("conv"), x, 5, layer.Square(3, 2, 1))))
+		return layer.Dense(s.At("logits"), layer.Flatten(h), Classes)
 	}, [3]int{Size, Size, 3}, Classes, 3)
 }
 

@@ -18,7 +18,7 @@ func inception(s *model.Scope, x *Node) *Node {
 		w.Ceil = true
 		return w
 	}
-	conv := func(name string, x *Node, out int, w Window) *Node { return ReLU(Conv(s.In("%s", name), x, out, w)) }
+	conv := func(name string, x *Node, out int, w Window) *Node { return ReLU(Conv(s.At("%s", name), x, out, w)) }
 	lrn := func(x *Node) *Node { return LRN(x, 5, 1e-4, 0.75, 1) }
 	block := func(name string, x *Node, a, b1, b2, c1, c2, d int) *Node {
 		return Concat(
@@ -42,7 +42,7 @@ func inception(s *model.Scope, x *Node) *Node {
 	x = MaxPool(x, ceil(3, 2, 0))
 	x = block("5a", x, 256, 160, 320, 32, 128, 128)
 	x = block("5b", x, 384, 192, 384, 48, 128, 128)
-	return Dense(s.In("logits"), GlobalMean(x), 1000)
+	return Dense(s.At("logits"), GlobalMean(x), 1000)
 }
 
 func random(rng *rand.Rand, dims ...int) *tensors.Tensor {

@@ -5,10 +5,13 @@
 // At names the layers that one may ask for:
 //
 //	func forward(s *model.Scope, images *Node) *Node {
-//		x := layer.Conv(s.In("conv1"), images, 16, layer.Square(5, 2, 2))
+//		x := layer.Conv(s.At("conv1"), images, 16, layer.Square(5, 2, 2))
 //		x = layer.At("conv1", layer.ReLU(x))
-//		return layer.Dense(s.In("logits"), layer.GlobalMean(x), 10)
+//		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 10)
 //	}
+//
+// Variables have the names of their scopes: /conv1/weights. s.At enters a scope however often; GoMLX's s.In
+// does so only once, and both take a format, so that a name that is no constant is s.At("%s", name).
 //
 // A Pass runs it, as far as it is asked, under a Rule; networks that are written with these layers obey
 // every one. Outside a Pass, as while a network is trained, the layers are GoMLX operations like others.

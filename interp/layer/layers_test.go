@@ -562,9 +562,9 @@ func TestVariables(t *testing.T) {
 		train := true
 		net := func(s *model.Scope, x *Node) []*Node {
 			s.Store().SetTraining(x.Graph(), train)
-			y := BatchNorm(s.In("norm"), x)
-			c := Conv(s.In("conv"), ConvNoBias(s.In("plain"), y, 4, Square(3, 1, 1)), 5, Square(2, 2, 0))
-			return []*Node{y, Dense(s.In("dense"), Flatten(c), 7)}
+			y := BatchNorm(s.At("norm"), x)
+			c := Conv(s.At("conv"), ConvNoBias(s.At("plain"), y, 4, Square(3, 1, 1)), 5, Square(2, 2, 0))
+			return []*Node{y, Dense(s.At("dense"), Flatten(c), 7)}
 		}
 		step := func() []*tensors.Tensor {
 			exec, err := model.NewExec(b, store, net)

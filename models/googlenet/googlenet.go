@@ -60,11 +60,11 @@ var halve = layer.Window{Size: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true}
 // left out.
 func Forward(s *model.Scope, images *graph.Node) *graph.Node {
 	x := preprocess(images)
-	stem := s.In("conv1")
+	stem := s.At("conv1")
 	x = convolve(stem, "conv1/", "7x7_s2", x, 64, layer.Square(7, 2, 3))
 	x = layer.At("pool1/3x3_s2", layer.MaxPool(x, halve))
 	x = layer.At("pool1/norm1", normalize(x))
-	stem = s.In("conv2")
+	stem = s.At("conv2")
 	x = convolve(stem, "conv2/", "3x3_reduce", x, 64, layer.Square(1, 1, 0))
 	x = convolve(stem, "conv2/", "3x3", x, 192, layer.Square(3, 1, 1))
 	x = layer.At("conv2/norm2", normalize(x))
@@ -76,13 +76,13 @@ func Forward(s *model.Scope, images *graph.Node) *graph.Node {
 		}
 	}
 	x = layer.At("pool5/7x7_s1", layer.MeanPool(x, layer.Square(7, 1, 0), true))
-	x = layer.Dense(s.In("loss3").In("classifier"), layer.Flatten(x), Classes)
+	x = layer.Dense(s.At("loss3").At("classifier"), layer.Flatten(x), Classes)
 	return layer.At("loss3/classifier", x)
 }
 
 func (b block) forward(s *model.Scope, x *graph.Node) *graph.Node {
 	name := "inception_" + b.name
-	s = s.In("%s", name)
+	s = s.At("%s", name)
 	point := layer.Square(1, 1, 0)
 	conv := func(at string, x *graph.Node, out int, w layer.Window) *graph.Node {
 		return convolve(s, name+"/", at, x, out, w)
@@ -100,7 +100,7 @@ func (b block) forward(s *model.Scope, x *graph.Node) *graph.Node {
 
 // convolve is a convolution and its ReLU, with the variables prefix/name/weights and prefix/name/biases.
 func convolve(s *model.Scope, prefix, name string, x *graph.Node, out int, w layer.Window) *graph.Node {
-	return layer.At(prefix+name, layer.ReLU(layer.Conv(s.In("%s", name), x, out, w)))
+	return layer.At(prefix+name, layer.ReLU(layer.Conv(s.At("%s", name), x, out, w)))
 }
 
 func normalize(x *graph.Node) *graph.Node { return layer.LRN(x, 5, 1e-4, 0.75, 1) }

@@ -27,3 +27,8 @@ func HWIO[T any](src []T, out, in, h, w int) []T {
 	}
 	return dst
 }
+
+// Flattened turns the weights of a dense layer, [out, c·h·w], that sees images flattened as [C, H, W], as
+// PyTorch, Caffe and ONNX flatten them, into [h·w·c, out] for layer.Flatten, where channels change fastest.
+// Loaded without this they fit, and are wrong. It panics if src has another length.
+func Flattened[T any](src []T, out, c, h, w int) []T { return HWIO(src, out, c, h, w) }

@@ -26,6 +26,32 @@ func TestLawHWIO(t *testing.T) {
 	}
 }
 
+// A dense layer sees the same numbers, in whatever order an image is flattened: the sums are those of plain
+// loops over [C, H, W].
+func TestLawFlattened(t *testing.T) {
+	const out, c, h, w = 3, 4, 2, 5
+	src := make([]int, out*c*h*w)
+	for i := range src {
+		src[i] = i*i%101 - 50
+	}
+	dst := Flattened(src, out, c, h, w)
+	at := func(ch, y, x int) int { return (ch*7+y*3+x*11)%13 - 6 } // the image
+	for o := range out {
+		var want, got int
+		for ch := range c {
+			for y := range h {
+				for x := range w {
+					want += src[o*c*h*w+(ch*h+y)*w+x] * at(ch, y, x)
+					got += dst[((y*w+x)*c+ch)*out+o] * at(ch, y, x)
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("unit %d: %d, want %d", o, got, want)
+		}
+	}
+}
+
 func TestHWIOPanicsOnAnotherLength(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -1,0 +1,209 @@
+// Package named gives a network the weights of a file in which tensors have another framework's names and
+// layouts.
+//
+// The network itself says which weights it needs: they are the variables that its Forward makes. So opening
+// a network takes its Spec, and no list of tensors:
+//
+//	m, err := named.Reader{}.Open("resnet20.safetensors", interp.Spec{Name: "ResNet-20", Forward: forward, …})
+package named
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lucigo/internal/parallel"
+	"lucigo/interp"
+	"lucigo/interp/near"
+	"lucigo/models/layout"
+	"lucigo/models/safetensors"
+)
+
+// Reader reads the weights of networks that were trained with PyTorch or Caffe: convolutions are
+// [out, in, h, w], dense layers [out, in]. The zero Reader takes PyTorch's names.
+type Reader struct {
+	// Name returns the name of the tensor that is the value of a variable, such as "/conv1/weights"; nil is
+	// Dotted.
+	Name func(variable string) string
+
+	// Flat has, by the path of a dense layer's weights, the channels, rows and columns that the layer sees
+	// flattened: other frameworks flatten images [C, H, W], layer.Flatten [H, W, C].
+	Flat map[string][3]int
+}
+
+// Source is a file of tensors.
+type Source interface {
+	// Names are the names of the tensors, and Shape the dimensions of one; false if there is none of that name.
+	Names() []string
+	Shape(name string) ([]int, bool)
+
+	// Float32 returns the numbers of a tensor, row-major.
+	Float32(name string) ([]float32, error)
+}
+
+// floats are the tensors of a file that are not of integers: those are counters of steps, and no weights.
+type floats struct{ *safetensors.File }
+
+func (f floats) Names() []string {
+	return slices.DeleteFunc(f.File.Names(), func(name string) bool {
+		info, _ := f.Info(name)
+		return strings.HasPrefix(info.Type, "I") || strings.HasPrefix(info.Type, "U")
+	})
+}
+
+func (f floats) Shape(name string) ([]int, bool) {
+	info, ok := f.Info(name)
+	return info.Shape, ok
+}
+
+// roles are what PyTorch calls the variables of package layer.
+var roles = map[string]string{
+	"weights": "weight", "biases": "bias",
+	"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var",
+}
+
+// Dotted is PyTorch's name of a variable: /layer1/0/conv1/weights is layer1.0.conv1.weight.
+func Dotted(variable string) string { return strings.ReplaceAll(Slashed(variable), "/", ".") }
+
+// Slashed is the name of a variable where layers have Caffe's names: /conv1/7x7_s2/weights is
+// conv1/7x7_s2.weight.
+func Slashed(variable string) string {
+	i := strings.LastIndex(variable, "/")
+	layer, name := strings.TrimPrefix(variable[:i], "/"), variable[i+1:]
+	if role := roles[name]; role != "" {
+		name = role
+	}
+	if layer == "" {
+		return name
+	}
+	return layer + "." + name
+}
+
+// Open returns the model of spec with the weights of a safetensors file. The error lists every tensor that
+// is missing, is shaped otherwise than the network needs it, or is not needed. Tensors of integers, which
+// count steps of training, are left out.
+func (r Reader) Open(path string, spec interp.Spec) (*interp.Model, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := r.Read(floats{f}, spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Read is Open for another source.
+func (r Reader) Read(src Source, spec interp.Spec) (*interp.Model, error) {
+	m, err := interp.New(spec)
+	if err != nil {
+		return nil, err
+	}
+	variables, err := m.Variables()
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, v := range variables {
+		paths = append(paths, v.Path)
+	}
+	for path := range r.Flat {
+		if !slices.Contains(paths, path) {
+			return nil, fmt.Errorf("%s: Flat: %w", spec.Name, near.Error("variable", path, paths))
+		}
+	}
+	tensors := make([]tensor, len(variables))
+	for i, v := range variables {
+		if tensors[i], err = r.tensor(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", spec.Name, err)
+		}
+	}
+	if err := check(src, tensors); err != nil {
+		return nil, fmt.Errorf("this is the file of another network than %s: %w", spec.Name, err)
+	}
+	weights := make([]*interp.Weight, len(tensors))
+	err = parallel.Each(context.Background(), len(tensors), func(i int) error {
+		data, err := src.Float32(tensors[i].name)
+		if err == nil {
+			weights[i], err = interp.NewWeight(tensors[i].turn(data), tensors[i].Dims...)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	spec.Weights = interp.Weights{}
+	for i, v := range variables {
+		spec.Weights[v.Path] = weights[i]
+	}
+	return interp.New(spec)
+}
+
+// tensor is a variable's value in the other framework's layout.
+type tensor struct {
+	interp.Variable
+	name string
+	dims []int
+	turn func(data []float32) []float32 // into the network's layout
+}
+
+func (r Reader) tensor(v interp.Variable) (tensor, error) {
+	name := r.Name
+	if name == nil {
+		name = Dotted
+	}
+	t := tensor{Variable: v, name: name(v.Path), dims: v.Dims, turn: func(data []float32) []float32 { return data }}
+	flat, ok := r.Flat[v.Path]
+	if ok && (len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
+		return t, fmt.Errorf("Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
+	}
+	switch len(v.Dims) {
+	case 4:
+		h, w, in, out := v.Dims[0], v.Dims[1], v.Dims[2], v.Dims[3]
+		t.dims = []int{out, in, h, w}
+		t.turn = func(data []float32) []float32 { return layout.HWIO(data, out, in, h, w) }
+	case 2:
+		in, out := v.Dims[0], v.Dims[1]
+		t.dims = []int{out, in}
+		t.turn = func(data []float32) []float32 { return layout.HWIO(data, out, in, 1, 1) }
+		if ok {
+			t.turn = func(data []float32) []float32 { return layout.Flattened(data, out, flat[0], flat[1], flat[2]) }
+		}
+	}
+	return t, nil
+}
+
+// check compares a file's tensors with those that a network needs.
+func check(src Source, tensors []tensor) error {
+	var wrong []error
+	needed := map[string]bool{}
+	for _, t := range tensors {
+		needed[t.name] = true
+	}
+	var spare []string
+	for _, name := range src.Names() {
+		if !needed[name] {
+			spare = append(spare, name)
+		}
+	}
+	for _, t := range tensors {
+		switch dims, ok := src.Shape(t.name); {
+		case !ok:
+			wrong = append(wrong, fmt.Errorf("variable %q, shaped %v, needs a tensor shaped %v: %w", t.Path, t.Dims, t.dims, near.Error("tensor", t.name, spare)))
+		case !slices.Equal(dims, t.dims):
+			wrong = append(wrong, fmt.Errorf("tensor %q is shaped %v, and variable %q, shaped %v, needs %v", t.name, dims, t.Path, t.Dims, t.dims))
+		}
+	}
+	const most = 20
+	for _, name := range spare[:min(len(spare), most)] {
+		wrong = append(wrong, fmt.Errorf("no variable needs tensor %.200q", name))
+	}
+	if len(spare) > most {
+		wrong = append(wrong, fmt.Errorf("nor %d more", len(spare)-most))
+	}
+	return errors.Join(wrong...)
+}

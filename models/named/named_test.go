@@ -1,0 +1,209 @@
+package named
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+)
+
+// file is a Source of random numbers.
+type file struct {
+	names []string
+	dims  map[string][]int
+	data  map[string][]float32
+}
+
+func (f *file) add(name string, dims ...int) {
+	if f.dims == nil {
+		f.dims, f.data = map[string][]int{}, map[string][]float32{}
+	}
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	rng := rand.New(rand.NewPCG(uint64(len(f.names)), 1))
+	data := make([]float32, n)
+	for i := range data {
+		data[i] = rng.Float32() + .1
+	}
+	f.names, f.dims[name], f.data[name] = append(f.names, name), dims, data
+}
+
+func (f *file) Names() []string { return f.names }
+
+func (f *file) Shape(name string) ([]int, bool) {
+	dims, ok := f.dims[name]
+	return dims, ok
+}
+
+func (f *file) Float32(name string) ([]float32, error) { return f.data[name], nil }
+
+// small is a network with each kind of layer that has weights, and a dense layer after a flatten.
+func small(s *model.Scope, x *graph.Node) *graph.Node {
+	x = layer.ReLU(layer.Conv(s.At("features").At("0"), x, 3, layer.Window{Size: [2]int{2, 3}}))
+	x = layer.ReLU(layer.BatchNorm(s.At("bn"), layer.ConvNoBias(s.At("conv2"), x, 4, layer.Square(1, 1, 0))))
+	return layer.Dense(s.At("fc"), layer.Flatten(x), 5)
+}
+
+var smallSpec = interp.Spec{Name: "small", Forward: small, Input: [3]int{4, 5, 2}, Classes: []string{"a", "b", "c", "d", "e"}}
+
+func smallFile() *file {
+	f := &file{}
+	f.add("features.0.weight", 3, 2, 2, 3)
+	f.add("features.0.bias", 3)
+	f.add("conv2.weight", 4, 3, 1, 1)
+	f.add("bn.weight", 4)
+	f.add("bn.bias", 4)
+	f.add("bn.running_mean", 4)
+	f.add("bn.running_var", 4)
+	f.add("fc.weight", 5, 4*3*3)
+	f.add("fc.bias", 5)
+	return f
+}
+
+// The logits of a network whose weights were read are those of the other framework's arithmetic, images
+// [C, H, W], in plain loops.
+func TestLawRead(t *testing.T) {
+	f := smallFile()
+	m, err := Reader{Flat: map[string][3]int{"/fc/weights": {4, 3, 3}}}.Read(f, smallSpec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = m.Float64()
+	x := interptest.Images(m, 1, 1)
+	p, err := m.Predict(t.Context(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := func(name string, i int) float64 { return float64(f.data[name][i]) }
+	var flat []float64
+	for o := range 4 {
+		for y := range 3 {
+			for xx := range 3 {
+				var sum float64
+				for h := range 3 {
+					v := w("features.0.bias", h)
+					for c := range 2 {
+						for i := range 2 {
+							for j := range 3 {
+								v += w("features.0.weight", ((h*2+c)*2+i)*3+j) * x.Pix[((y+i)*5+xx+j)*2+c]
+							}
+						}
+					}
+					sum += w("conv2.weight", o*3+h) * max(v, 0)
+				}
+				sum = (sum-w("bn.running_mean", o))/math.Sqrt(w("bn.running_var", o)+1e-5)*w("bn.weight", o) + w("bn.bias", o)
+				flat = append(flat, max(sum, 0))
+			}
+		}
+	}
+	for o := range 5 {
+		want := w("fc.bias", o)
+		for i, v := range flat {
+			want += w("fc.weight", o*len(flat)+i) * v
+		}
+		if got := p.Logits[o]; math.Abs(got-want) > 1e-12*math.Abs(want) {
+			t.Errorf("logit %d is %g, want %g", o, got, want)
+		}
+	}
+}
+
+// Everything that does not fit is told at once, with near names.
+func TestReadOfAnotherFile(t *testing.T) {
+	f := &file{}
+	f.add("features.0.weight", 3, 2, 3, 2)
+	f.add("features.0.bia", 3)
+	f.add("conv2.weight", 4, 3, 1, 1)
+	f.add("bn.weight", 4)
+	f.add("bn.bias", 4)
+	f.add("bn.running_mean", 4)
+	f.add("bn.running_var", 4)
+	f.add("conv2.bias", 4)
+	f.add("fc.weight", 4*3*3, 5)
+	f.add("fc.bias", 5)
+	_, err := Reader{}.Read(f, smallSpec)
+	for _, want := range []string{
+		"another network than small",
+		`tensor "features.0.weight" is shaped [3 2 3 2], and variable "/features/0/weights", shaped [2 3 2 3], needs [3 2 2 3]`,
+		`variable "/features/0/biases", shaped [3], needs a tensor shaped [3]: no tensor "features.0.bias"; near it: features.0.bia`,
+		`no variable needs tensor "features.0.bia"`,
+		`no variable needs tensor "conv2.bias"`,
+		`tensor "fc.weight" is shaped [36 5], and variable "/fc/weights", shaped [36 5], needs [5 36]`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), `"bn`) {
+		t.Errorf("error %v: the batch norm's tensors are right", err)
+	}
+	if _, err := (Reader{Flat: map[string][3]int{"/fc/weights": {4, 3, 2}}}).Read(smallFile(), smallSpec); err == nil || !strings.Contains(err.Error(), "as many numbers") {
+		t.Errorf("error %v of a Flat of another size", err)
+	}
+	if _, err := (Reader{Flat: map[string][3]int{"/fc/weight": {4, 3, 3}}}).Read(smallFile(), smallSpec); err == nil || !strings.Contains(err.Error(), "near it: /fc/weights") {
+		t.Errorf("error %v of a Flat of no variable", err)
+	}
+	many := smallFile()
+	for i := range 70 {
+		many.add(fmt.Sprint("more.", i), 1)
+	}
+	if _, err := (Reader{}).Read(many, smallSpec); err == nil || !strings.Contains(err.Error(), "nor 50 more") {
+		t.Errorf("error %v of a file with 70 tensors too many", err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for variable, want := range map[string][2]string{
+		"/layer1/0/conv1/weights": {"layer1.0.conv1.weight", "layer1/0/conv1.weight"},
+		"/bn/variance":            {"bn.running_var", "bn.running_var"},
+		"/fc/table":               {"fc.table", "fc.table"},
+		"/weights":                {"weight", "weight"},
+	} {
+		if got := [2]string{Dotted(variable), Slashed(variable)}; got != want {
+			t.Errorf("%s: %q, want %q", variable, got, want)
+		}
+	}
+}
+
+// A safetensors file is read by the same names, and its integers are no weights.
+func TestOpen(t *testing.T) {
+	header := `{"logits.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},` +
+		`"logits.bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},"steps":{"dtype":"I64","shape":[],"data_offsets":[16,24]}}`
+	b := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	for _, v := range []float32{2, 3, 4, 5} {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	path := filepath.Join(t.TempDir(), "test.safetensors")
+	if err := os.WriteFile(path, append(b, make([]byte, 8)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec := interp.Spec{Name: "mean", Input: [3]int{2, 2, 1}, Classes: []string{"a", "b"}}
+	spec.Forward = func(s *model.Scope, x *graph.Node) *graph.Node {
+		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 2)
+	}
+	m, err := Reader{}.Open(path, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := m.Weights(); !slices.Equal(w["/logits/weights"].Values(), []float64{2, 3}) || !slices.Equal(w["/logits/biases"].Values(), []float64{4, 5}) {
+		t.Errorf("weights %v", w)
+	}
+	spec.Forward = small
+	if _, err := (Reader{}).Open(path, spec); err == nil || !strings.Contains(err.Error(), path+": ") {
+		t.Errorf("error %v of another network", err)
+	}
+}
