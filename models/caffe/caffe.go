@@ -9,9 +9,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
+	"lucigo/interp/near"
 	"lucigo/models/internal/wire"
 )
 
@@ -19,23 +22,56 @@ import (
 type Blob struct {
 	// Dims are the lengths of the axes, the last one contiguous: [out, in/groups, h, w] of a
 	// convolution's weights, [out, in] of an inner product's. In files of before 2015 every blob has four
-	// axes, of which the first are 1 where they are not needed: see Is.
+	// axes, of which the first are 1 where they are not needed.
 	Dims []int
 
 	// Data are the numbers. Those of a file in double precision are rounded.
 	Data []float32
 }
 
-// Is says whether the blob has these dimensions, but for axes of length 1 in front, as Caffe itself
-// compares them.
-func (b Blob) Is(dims ...int) bool { return slices.Equal(significant(b.Dims), significant(dims)) }
+// Layers are the blobs of a network's layers, by the layer's name. As the file of tensors that
+// lucigo/models/named takes, the first blob of a layer is NAME.weight and the second NAME.bias.
+type Layers map[string][]Blob
 
-// significant is dims without the axes of length 1 in front.
-func significant(dims []int) []int {
-	for len(dims) > 0 && dims[0] == 1 {
-		dims = dims[1:]
+// roles are what the blobs of a layer are called.
+var roles = []string{"weight", "bias"}
+
+// Names returns the names of the blobs, sorted.
+func (l Layers) Names() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		for i := range l[name] {
+			role := fmt.Sprint("blob", i)
+			if i < len(roles) {
+				role = roles[i]
+			}
+			names = append(names, name+"."+role)
+		}
 	}
-	return dims
+	return names
+}
+
+// Shape returns the dimensions of a blob; false if there is none of that name.
+func (l Layers) Shape(name string) ([]int, bool) {
+	b, ok := l.blob(name)
+	return b.Dims, ok
+}
+
+// Float32 returns the numbers of a blob.
+func (l Layers) Float32(name string) ([]float32, error) {
+	b, ok := l.blob(name)
+	if !ok {
+		return nil, near.Error("blob", name, l.Names())
+	}
+	return b.Data, nil
+}
+
+func (l Layers) blob(name string) (Blob, bool) {
+	dot := strings.LastIndex(name, ".")
+	i := slices.Index(roles, name[dot+1:])
+	if blobs := l[name[:max(dot, 0)]]; 0 <= i && i < len(blobs) {
+		return blobs[i], true
+	}
+	return Blob{}, false
 }
 
 // maxBlobs is how many blobs a file may have, and maxDims how many axes a blob: Caffe's own limit.
@@ -47,7 +83,7 @@ const (
 // Weights returns the blobs of the layers of a .caffemodel that have any, by the layer's name: of a
 // convolution and an inner product, the weights and, unless the layer has none, the biases. Files of both
 // versions of Caffe's layers are read.
-func Weights(path string) (map[string][]Blob, error) {
+func Weights(path string) (Layers, error) {
 	b, err := wire.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights of Caffe: %w", err)
@@ -60,8 +96,8 @@ func Weights(path string) (map[string][]Blob, error) {
 }
 
 // Parse is Weights of a file's content. It keeps nothing of b.
-func Parse(b []byte) (map[string][]Blob, error) {
-	all := map[string][]Blob{}
+func Parse(b []byte) (Layers, error) {
+	all := Layers{}
 	count := 0
 	for f, err := range wire.Fields(b) {
 		if err != nil {

@@ -121,20 +121,27 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 	}
 }
 
-func TestIs(t *testing.T) {
-	for _, c := range []struct {
-		blob, dims []int
-		want       bool
-	}{
-		{[]int{2, 3}, []int{2, 3}, true},
-		{[]int{1, 1, 2, 3}, []int{2, 3}, true},
-		{[]int{1, 3}, []int{3}, true},
-		{[]int{2, 3}, []int{3, 2}, false},
-		{[]int{2, 1, 1, 1}, []int{2}, false},
-		{[]int{1, 1, 1, 1}, []int{1}, true},
-	} {
-		if got := (Blob{Dims: c.blob}).Is(c.dims...); got != c.want {
-			t.Errorf("%v is %v: %v, want %v", c.blob, c.dims, got, c.want)
+// Blobs are found by the names that they are listed under, and by no others.
+func TestLayers(t *testing.T) {
+	l := Layers{
+		"conv1/7x7": {{[]int{1, 2}, []float32{1, 2}}, {[]int{1}, []float32{3}}},
+		"a.b":       {{[]int{1}, []float32{4}}, {}, {[]int{1}, []float32{5}}},
+	}
+	if got, want := l.Names(), []string{"a.b.weight", "a.b.bias", "a.b.blob2", "conv1/7x7.weight", "conv1/7x7.bias"}; !slices.Equal(got, want) {
+		t.Errorf("names %q, want %q", got, want)
+	}
+	for name, want := range map[string][]float32{"a.b.weight": {4}, "conv1/7x7.weight": {1, 2}, "conv1/7x7.bias": {3}} {
+		got, err := l.Float32(name)
+		if dims, ok := l.Shape(name); err != nil || !slices.Equal(got, want) || !ok || dims[len(dims)-1] != len(want) {
+			t.Errorf("%s is %v, %v, want %v", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"", ".", "weight", "conv1", "conv1/7x7.", "conv1/7x8.weight", "a.weight"} {
+		if _, ok := l.Shape(name); ok {
+			t.Errorf("there is a blob %q", name)
+		}
+		if _, err := l.Float32(name); err == nil || !strings.Contains(err.Error(), "no blob") {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }

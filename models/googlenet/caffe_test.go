@@ -128,9 +128,9 @@ func TestOpenCaffeRejectsOtherNetworks(t *testing.T) {
 		net  caffeModel
 		want string
 	}{
-		{other, `no layer "conv1/7x7_s2"; near it: conv1; GoogLeNet needs its weights`},
-		{short, `layer "conv1/7x7_s2": a blob is shaped [64 3 1 1], and GoogLeNet needs [64 3 7 7]`},
-		{unbiased, "it has 1 blobs"},
+		{other, `no tensor "conv1/7x7_s2.weight"; there are: conv1.weight`},
+		{short, `tensor "conv1/7x7_s2.weight" is shaped [64 3 1 1], and variable "/conv1/7x7_s2/weights", shaped [7 7 3 64], needs [64 3 7 7]`},
+		{unbiased, `no tensor "conv1/7x7_s2.bias"`},
 		{caffeModel{}, "no layer has weights"},
 	} {
 		path := c.net.write(t)
@@ -153,7 +153,7 @@ func TestOpenCaffeRejectsOtherNetworks(t *testing.T) {
 		t.Errorf("a file of the right shapes: %v", err)
 	}
 	all.layer("extra", all.blob([]float32{1}, 1))
-	if _, err := OpenCaffe(all.write(t)); err == nil || !strings.Contains(err.Error(), `no layers ["extra"]`) {
+	if _, err := OpenCaffe(all.write(t)); err == nil || !strings.Contains(err.Error(), `no variable needs tensor "extra.weight"`) {
 		t.Errorf("a layer too many: %v", err)
 	}
 }

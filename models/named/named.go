@@ -194,16 +194,26 @@ func check(src Source, tensors []tensor) error {
 		switch dims, ok := src.Shape(t.name); {
 		case !ok:
 			wrong = append(wrong, fmt.Errorf("variable %q, shaped %v, needs a tensor shaped %v: %w", t.Path, t.Dims, t.dims, near.Error("tensor", t.name, spare)))
-		case !slices.Equal(dims, t.dims):
+		case !slices.Equal(significant(dims), significant(t.dims)):
 			wrong = append(wrong, fmt.Errorf("tensor %q is shaped %v, and variable %q, shaped %v, needs %v", t.name, dims, t.Path, t.Dims, t.dims))
 		}
 	}
-	const most = 20
-	for _, name := range spare[:min(len(spare), most)] {
+	for _, name := range spare {
 		wrong = append(wrong, fmt.Errorf("no variable needs tensor %.200q", name))
 	}
-	if len(spare) > most {
-		wrong = append(wrong, fmt.Errorf("nor %d more", len(spare)-most))
+	if n := len(wrong); n > most {
+		wrong = append(wrong[:most], fmt.Errorf("and %d more", n-most))
 	}
 	return errors.Join(wrong...)
+}
+
+// most is how many differences of a file an error lists.
+const most = 20
+
+// significant is dims without the axes of length 1 in front, which say nothing: Caffe wrote four axes once.
+func significant(dims []int) []int {
+	for len(dims) > 0 && dims[0] == 1 {
+		dims = dims[1:]
+	}
+	return dims
 }

@@ -71,7 +71,7 @@ func smallFile() *file {
 	f.add("bn.running_mean", 4)
 	f.add("bn.running_var", 4)
 	f.add("fc.weight", 5, 4*3*3)
-	f.add("fc.bias", 5)
+	f.add("fc.bias", 1, 1, 1, 5) // as Caffe wrote it once
 	return f
 }
 
@@ -161,7 +161,7 @@ func TestReadOfAnotherFile(t *testing.T) {
 	for i := range 70 {
 		many.add(fmt.Sprint("more.", i), 1)
 	}
-	if _, err := (Reader{}).Read(many, smallSpec); err == nil || !strings.Contains(err.Error(), "nor 50 more") {
+	if _, err := (Reader{}).Read(many, smallSpec); err == nil || !strings.Contains(err.Error(), "and 50 more") {
 		t.Errorf("error %v of a file with 70 tensors too many", err)
 	}
 }
@@ -205,5 +205,23 @@ func TestOpen(t *testing.T) {
 	spec.Forward = small
 	if _, err := (Reader{}).Open(path, spec); err == nil || !strings.Contains(err.Error(), path+": ") {
 		t.Errorf("error %v of another network", err)
+	}
+}
+
+func TestSignificant(t *testing.T) {
+	for _, c := range []struct {
+		a, b []int
+		same bool
+	}{
+		{[]int{2, 3}, []int{2, 3}, true},
+		{[]int{1, 1, 2, 3}, []int{2, 3}, true},
+		{[]int{1, 3}, []int{3}, true},
+		{[]int{2, 3}, []int{3, 2}, false},
+		{[]int{2, 1, 1, 1}, []int{2}, false},
+		{[]int{1, 1, 1, 1}, []int{1}, true},
+	} {
+		if got := slices.Equal(significant(c.a), significant(c.b)); got != c.same {
+			t.Errorf("%v is %v: %v, want %v", c.a, c.b, got, c.same)
+		}
 	}
 }
