@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"fmt"
 	"math"
 	"math/cmplx"
+	"strconv"
 	"testing"
 
 	"lucigo/interp/random"
@@ -179,6 +181,30 @@ func TestStrongest(t *testing.T) {
 	for _, share := range []float64{-.1, 1.1, math.NaN()} {
 		if _, err := Strongest(m, share); err == nil {
 			t.Errorf("a share of %g was taken", share)
+		}
+	}
+}
+
+// A share that is written as a decimal fraction marks as many pixels as its product says, though no float
+// is 0.07, and 0.07·100 is rounded up to just above 7.
+func TestLawStrongestCounts(t *testing.T) {
+	for thousandth := range 1001 {
+		share, err := strconv.ParseFloat(fmt.Sprintf("%d.%03d", thousandth/1000, thousandth%1000), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 7, 100, 1000, 50176} {
+			mask, err := Strongest(make([]float64, n), share)
+			if err != nil {
+				t.Fatal(err)
+			}
+			marked := 0
+			for _, v := range mask {
+				marked += int(v)
+			}
+			if want := (thousandth*n + 999) / 1000; marked != want {
+				t.Fatalf("a share of %g of %d pixels marks %d, want %d", share, n, marked, want)
+			}
 		}
 	}
 }

@@ -43,7 +43,8 @@ func Strongest(m []float64, share float64) ([]float64, error) {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(math.Abs(m[j]), math.Abs(m[i])) })
 	mask := make([]float64, len(m))
-	for _, i := range order[:int(math.Ceil(share*float64(len(m))))] {
+	const exact = 1 - 0x1p-51 // a product such as 0.07·100 may be rounded up to just above a whole number
+	for _, i := range order[:int(math.Ceil(share*float64(len(m))*exact))] {
 		mask[i] = 1
 	}
 	return mask, nil
@@ -70,14 +71,21 @@ func Variation(m []float64, width int) (float64, error) {
 			pairs++
 		}
 	}
+	if differences == 0 {
+		return 0, nil // also of zeros
+	}
 	return differences / float64(pairs) / (magnitudes / float64(len(m))), nil
 }
 
 // Spearman is the rank correlation of two maps, in [−1, 1]: Pearson's correlation of the ranks, of which
-// equal values share the mean. A map whose values are all equal has correlation NaN with any other.
+// equal values share the mean. A map whose values are all equal has correlation NaN with any other, and so
+// has one that holds a NaN, which has no rank.
 func Spearman(a, b []float64) (float64, error) {
 	if len(a) != len(b) || len(a) < 2 {
 		return 0, fmt.Errorf("maps of %d and %d pixels have no rank correlation", len(a), len(b))
+	}
+	if slices.ContainsFunc(slices.Concat(a, b), math.IsNaN) {
+		return math.NaN(), nil
 	}
 	return stat.Correlation(ranks(a), ranks(b), nil), nil
 }
@@ -112,10 +120,10 @@ func ranks(v []float64) []float64 {
 		for j < len(order) && v[order[j]] == v[order[i]] {
 			j++
 		}
-		for _, k := range order[i:max(j, i+1)] {
+		for _, k := range order[i:j] {
 			out[k] = float64(i+j-1) / 2
 		}
-		i = max(j, i+1)
+		i = j
 	}
 	return out
 }

@@ -15,7 +15,7 @@ func normals(n int, seed uint64) []float64 {
 }
 
 func TestMass(t *testing.T) {
-	got, err := Mass([]float64{1, -2, 3, -4}, []float64{0, 1, .4, .6})
+	got, err := Mass([]float64{1, -2, 3, -4}, []float64{0, 1, .5, .6}) // a half is not above a half
 	if err != nil || got != .6 {
 		t.Errorf("got %g, %v, want 0.6", got, err)
 	}
@@ -35,6 +35,7 @@ func TestVariation(t *testing.T) {
 		want  float64
 	}{
 		{"a flat map", []float64{3, 3, 3, 3, 3, 3}, 3, 0},
+		{"zeros", make([]float64, 6), 3, 0},
 		{"a chessboard", []float64{1, 0, 1, 0, 1, 0, 1, 0, 1}, 3, 1 / (5. / 9)},
 		{"signs in turn", []float64{1, -1, 1, -1}, 4, 2},
 		{"a ramp", []float64{0, 1, 2, 3}, 4, 1 / 1.5},
@@ -94,6 +95,19 @@ func TestLawSpearman(t *testing.T) {
 	}
 	if got := ranks([]float64{5, 1, 5, 0, 5}); !slices.Equal(got, []float64{3, 1, 3, 0, 3}) {
 		t.Errorf("ranks with ties: %v", got)
+	}
+}
+
+// A map that holds a NaN has no correlation, on either side.
+func TestCorrelationOfNaN(t *testing.T) {
+	a, b := normals(9, 1), normals(9, 2)
+	a[4] = math.NaN()
+	for _, f := range []func(a, b []float64) (float64, error){Pearson, Spearman} {
+		for _, maps := range [][2][]float64{{a, b}, {b, a}, {a, a}} {
+			if got, err := f(maps[0], maps[1]); err != nil || !math.IsNaN(got) {
+				t.Errorf("with a NaN among them, maps correlate %g, %v", got, err)
+			}
+		}
 	}
 }
 
