@@ -3,6 +3,9 @@ package interp_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"image"
+	"image/color"
 	"math"
 	"slices"
 	"strings"
@@ -137,6 +140,22 @@ func TestLawObjective(t *testing.T) {
 				t.Errorf("%s of image %d: %g, want %g", c.o, i, v, want)
 			}
 		}
+	}
+}
+
+// Of one class there is no log p: an error that says what to ask instead.
+func TestOneLogit(t *testing.T) {
+	m := interptest.Model("one logit", func(s *model.Scope, x *Node) *Node {
+		return layer.Dense(s.In("logits"), layer.Flatten(x), 1)
+	}, [3]int{2, 3, 1}, 1, 2)
+	x := interptest.Images(m, 2, 1)
+	for _, o := range []interp.Objective{objective.LogProb, objective.Prob, objective.Loss, objective.LogProbOf(0)} {
+		if _, err := m.Gradient(ctx, o, nil, x); err == nil || !strings.Contains(err.Error(), "1 logit") || !strings.Contains(err.Error(), "use Logit") {
+			t.Errorf("%s of a network with one logit: error %v", o, err)
+		}
+	}
+	if _, err := m.Gradient(ctx, objective.Logit, nil, x); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -470,6 +489,11 @@ func TestBadInput(t *testing.T) {
 		{"a class that does not exist", gradient(m, objective.Logit, x.Asked(4)), []string{"class 4", "0 to 3"}},
 		{"a fixed class that does not exist", gradient(m, objective.LogitOf(9), x), []string{"logit 9", "classes are 0 to 3"}},
 		{"a fixed class below 0", gradient(m, objective.Channel("mixed", 1).Plus(objective.LogProbOf(-1)), x), []string{"log p -1", "classes are 0 to 3"}},
+		{"a class that is 0 in 32 bits", gradient(m, objective.Logit, x.Asked(1<<32)), []string{"class 4294967296", "0 to 3"}},
+		{"a fixed class that is 0 in 32 bits", gradient(m, objective.LogitOf(1<<32), x), []string{"logit 4294967296", "must fit in 32 bits"}},
+		{"a channel that is 1 in 32 bits", gradient(m, objective.Channels("mixed", 1, -1<<32+1), x), []string{"is -4294967295,", "must fit in 32 bits"}},
+		{"a row that is 0 in 32 bits", gradient(m, objective.Neuron("mixed", 1<<40, 0, 0), x), []string{"is 1099511627776,", "must fit in 32 bits"}},
+		{"a factor that is no number", gradient(m, objective.Logit.Times(math.NaN()), x), []string{"argument 0 is NaN, and must be finite"}},
 		{"a class name that does not exist", func() error { _, err := m.Class("clas b"); return err }, []string{"branchy", "clas b", "class b"}},
 		{"no pixels", gradient(m, objective.Logit, interp.Images{}), []string{"no images"}},
 		{"too few pixels", gradient(m, objective.Logit, interp.Images{N: 1, H: 12, W: 12, C: 3, Pix: make([]float64, 5)}), []string{"432", "5"}},
@@ -515,6 +539,68 @@ func TestJoinAndSlice(t *testing.T) {
 	}
 	if _, err := interp.Join(x, interptest.ImagesOf(1, 3, 4, 2, 1)); err == nil {
 		t.Error("images of two sizes were joined")
+	}
+}
+
+// Images that differ in one pixel, or in their shape alone, have different keys; equal ones have equal keys.
+func TestLawKeys(t *testing.T) {
+	x := interptest.ImagesOf(1, 4, 6, 3, 1)
+	seen := map[uint64]string{x.Keyed().Key[0]: "the image"}
+	add := func(what string, y interp.Images) {
+		key := y.Keyed().Key[0]
+		if other, ok := seen[key]; ok {
+			t.Errorf("%s has the key of %s", what, other)
+		}
+		seen[key] = what
+	}
+	for p := range x.Pix {
+		y := x
+		y.Pix = slices.Clone(x.Pix)
+		y.Pix[p] = 1 - y.Pix[p]
+		add(fmt.Sprintf("another pixel %d", p), y)
+	}
+	for _, shape := range [][3]int{{6, 4, 3}, {3, 6, 4}, {4, 3, 6}} {
+		y := x
+		y.H, y.W, y.C = shape[0], shape[1], shape[2]
+		add(fmt.Sprintf("another shape %v", shape), y)
+	}
+	if same := interptest.ImagesOf(1, 4, 6, 3, 1).Keyed().Key[0]; seen[same] != "the image" {
+		t.Error("the same pixels have another key")
+	}
+}
+
+// Of equal logits the first comes first, wherever they are.
+func TestEqualLogits(t *testing.T) {
+	p := interp.Prediction{N: 2, Classes: 5, Logits: []float64{1, 3, 3, 0, 3, 2, 2, 2, 2, 2}, Names: []string{"a", "b", "c", "d", "e"}}
+	if top := p.Top(0, 5); !slices.Equal(top, []int{1, 2, 4, 0, 3}) {
+		t.Errorf("the order is %v", top)
+	}
+	if top := p.Top1(); !slices.Equal(top, []int{1, 0}) || p.Name(1) != "a" {
+		t.Errorf("the first are %v, and image 1 is of class %s", top, p.Name(1))
+	}
+}
+
+func TestMapReductions(t *testing.T) {
+	m := interp.Maps{N: 2, H: 1, W: 3, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0, -1, -2, -3}}
+	if got := m.Magnitude(1); !slices.Equal(got, []float64{4, .5, 3}) {
+		t.Errorf("magnitudes %v", got)
+	}
+	if d := interptest.Distance(m.Mean(1), []float64{0, -.25 / 3, -2}); d > 1e-15 {
+		t.Errorf("means %v", m.Mean(1))
+	}
+	m.Pix[10] = math.NaN()
+	if got := m.Magnitude(1); !math.IsNaN(got[0]) || math.IsNaN(got[1]) {
+		t.Errorf("with a NaN, magnitudes %v", got)
+	}
+}
+
+// Transparency is laid over black, whatever the picture's kind.
+func TestTransparency(t *testing.T) {
+	clear := image.NewNRGBA(image.Rect(3, 4, 5, 5))
+	clear.SetNRGBA(3, 4, color.NRGBA{R: 255, G: 51, A: 102})
+	clear.SetNRGBA(4, 4, color.NRGBA{R: 255, G: 255, B: 255})
+	if x := interp.FromImage(clear); interptest.Distance(x.Pix, []float64{.4, .08, 0, 0, 0, 0}) > 1e-4 {
+		t.Errorf("got %v", x.Pix)
 	}
 }
 

@@ -31,7 +31,7 @@ type unit struct {
 
 // Arg is an argument of an objective.
 type Arg struct {
-	ints     []int32
+	ints     []int
 	floats   []float64
 	dims     []int
 	perImage bool
@@ -42,16 +42,10 @@ type Arg struct {
 var ImageClass = Arg{class: true, perImage: true}
 
 // Int is a whole number: a node of int32 without axes.
-func Int(v int) Arg { return Arg{ints: []int32{int32(v)}} }
+func Int(v int) Arg { return Arg{ints: []int{v}} }
 
 // Ints holds a whole number for each image: a node [N] of int32.
-func Ints(v ...int) Arg {
-	a := Arg{perImage: true}
-	for _, v := range v {
-		a.ints = append(a.ints, int32(v))
-	}
-	return a
-}
+func Ints(v ...int) Arg { return Arg{ints: slices.Clone(v), perImage: true} }
 
 // Float is a number: a node without axes, in the network's precision.
 func Float(v float64) Arg { return Arg{floats: []float64{v}} }
@@ -152,25 +146,27 @@ func (o Objective) with(p Objective, sign string, join func(a, b *Node) *Node) O
 // tensors returns the arguments for images i to j-1 of x, of which the last is repeated up to size.
 func (o Objective) tensors(x Images, i, j, size int, dtype dtypes.DType) ([]*tensors.Tensor, error) {
 	var out []*tensors.Tensor
-	for _, a := range o.args {
+	for n, a := range o.args {
 		if a.class {
-			a.ints = make([]int32, x.N)
-			for i, c := range x.Class {
-				a.ints[i] = int32(c)
-			}
+			a.ints = x.Class
 		}
-		if !a.perImage {
-			if a.ints != nil {
-				out = append(out, tensors.FromFlatDataAndDimensions(a.ints, a.dims...))
-			} else {
-				out = append(out, fromFloats(a.floats, dtype, a.dims...))
-			}
-			continue
+		if k := slices.IndexFunc(a.ints, func(v int) bool { return int(int32(v)) != v }); k >= 0 {
+			return nil, fmt.Errorf("objective %s: argument %d is %d, and must fit in 32 bits", o, n, a.ints[k])
 		}
-		if len(a.ints) != x.N {
-			return nil, fmt.Errorf("objective %s has a number for each of %d images, and there are %d", o, len(a.ints), x.N)
+		if k := slices.IndexFunc(a.floats, notFinite); k >= 0 {
+			return nil, fmt.Errorf("objective %s: argument %d is %g, and must be finite", o, n, a.floats[k])
 		}
-		out = append(out, tensors.FromFlatDataAndDimensions(padded(a.ints[i:j], 1, size), size))
+		ints := cast[int32](a.ints)
+		switch {
+		case !a.perImage && a.ints != nil:
+			out = append(out, tensors.FromFlatDataAndDimensions(ints, a.dims...))
+		case !a.perImage:
+			out = append(out, fromFloats(a.floats, dtype, a.dims...))
+		case len(ints) != x.N:
+			return nil, fmt.Errorf("objective %s has a number for each of %d images, and there are %d", o, len(ints), x.N)
+		default:
+			out = append(out, tensors.FromFlatDataAndDimensions(padded(ints[i:j], 1, size), size))
+		}
 	}
 	return out, nil
 }

@@ -70,7 +70,7 @@ func convert[T float32 | float64](w *Weight) []T {
 	return cast[T](w.f64)
 }
 
-func cast[T, F float32 | float64](from []F) []T {
+func cast[T, F int | int32 | float32 | float64](from []F) []T {
 	to := make([]T, len(from))
 	for i, v := range from {
 		to[i] = T(v)

@@ -3,6 +3,7 @@
 package objective
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -53,6 +54,9 @@ func logit(p *layer.Pass, class *Node) *Node { return pick(p.Logits(), class) }
 // near 0 would be a small difference of large numbers, and its gradient in float32 worth few digits.
 func logProb(p *layer.Pass, class *Node) *Node {
 	logits := p.Logits()
+	if logits.Shape().Dim(1) == 1 {
+		panic(errors.New("objective: the network has 1 logit, of which p is 1 for every image: use Logit"))
+	}
 	own := pick(logits, class)
 	others := Where(chosen(logits, class), Scalar(logits.Graph(), logits.DType(), math.Inf(-1)), logits)
 	most := StopGradient(ReduceAndKeep(others, ReduceMax, -1))

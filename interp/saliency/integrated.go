@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 )
@@ -102,7 +103,9 @@ func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.
 			sum += v
 		}
 		rise := maps.Score[i] - low[i]
-		gap[i] = math.Abs(sum-rise) / math.Abs(rise)
+		if sum != rise { // where neither is anything, as at the baseline, nothing is missed
+			gap[i] = math.Abs(sum-rise) / math.Abs(rise)
+		}
 	}
 	return gap, nil
 }
@@ -122,6 +125,9 @@ func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 	}
 	for p := range b.Pix {
 		b.Pix[p] = g.Baseline[p%n]
+	}
+	if p := slices.IndexFunc(g.Baseline, func(v float64) bool { return math.IsNaN(v - v) }); p >= 0 {
+		return b, fmt.Errorf("saliency: Baseline[%d] is %g, must be finite", p, g.Baseline[p])
 	}
 	return b, nil
 }

@@ -128,7 +128,7 @@ func TestLawNoiseBySlowDefinition(t *testing.T) {
 	}
 	const n, sigma, seed = 6, .2, 77
 	size := x.Size()
-	mean, square := make([]float64, len(x.Pix)), make([]float64, len(x.Pix))
+	mean, square, score := make([]float64, len(x.Pix)), make([]float64, len(x.Pix)), make([]float64, x.N)
 	for i := range x.N {
 		one := x.Slice(i, i+1)
 		wide := slices.Max(one.Pix) - slices.Min(one.Pix)
@@ -144,6 +144,7 @@ func TestLawNoiseBySlowDefinition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			score[i] += g.Score[0] / n
 			for p, v := range g.Pix {
 				mean[i*size+p] += v / n
 				square[i*size+p] += v * v / n
@@ -162,8 +163,12 @@ func TestLawNoiseBySlowDefinition(t *testing.T) {
 		{saliency.SquareGrad{N: n, Sigma: sigma, Seed: seed}, square},
 		{saliency.VarGrad{N: n, Sigma: sigma, Seed: seed}, variance},
 	} {
-		if d := interptest.Distance(maps(t, c.method, m, objective.LogProb, x).Pix, c.want); d > 1e-12 {
+		got := maps(t, c.method, m, objective.LogProb, x)
+		if d := interptest.Distance(got.Pix, c.want); d > 1e-12 {
 			t.Errorf("%s: %g from its definition", c.method, d)
+		}
+		if d := interptest.Distance(got.Score, score); d > 1e-12 {
+			t.Errorf("%s: scores %v, and the means of the copies' are %v", c.method, got.Score, score)
 		}
 	}
 }
@@ -205,10 +210,64 @@ func TestLawCompleteness(t *testing.T) {
 	}
 }
 
+// An image that is its own baseline has nothing to explain, and so has one whose score does not change:
+// nothing of it is missed. Gap is a share of the change for the others.
+func TestLawGapOfNothing(t *testing.T) {
+	m := interptest.Smooth().Float64()
+	x := interptest.Images(m, 3, 2)
+	base := slices.Clone(x.Pix)
+	for p := range x.Size() {
+		base[x.Size()+p] /= 2
+	}
+	constant := interp.NewObjective("constant", "constant", nil, func(p *layer.Pass, _ []*layer.Node) *layer.Node {
+		return zero(p.Images)
+	})
+	g := saliency.IntegratedGradients{Steps: 2, Baseline: base}
+	for _, o := range []interp.Objective{objective.LogProb, constant} {
+		out := maps(t, g, m, o, x)
+		gap, err := g.Gap(ctx, m, o, x, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap[0] != 0 || gap[2] != 0 {
+			t.Errorf("%s: gaps %v where image and baseline are the same", o, gap)
+		}
+		if changed := o.AsksClass(); changed != (gap[1] > 0) || gap[1] > .1 {
+			t.Errorf("%s: gap %g of an image with another baseline", o, gap[1])
+		}
+	}
+	out := maps(t, g, m, objective.LogProb, x)
+	sum := 0.
+	for p := range x.Size() {
+		out.Pix[x.Size()+p] *= 3
+		sum += out.Pix[x.Size()+p]
+	}
+	b := x
+	b.Pix, b.Class = base, out.Class
+	low, err := m.Score(ctx, objective.LogProb, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gap, err := g.Gap(ctx, m, objective.LogProb, x, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := math.Abs(sum/(out.Score[1]-low[1]) - 1); math.Abs(gap[1]-want) > 1e-9 {
+		t.Errorf("a map of three times the size has gap %g, want %g", gap[1], want)
+	}
+}
+
 // IG where the integral is known: the score Σx³ has gradient 3x², and IG from 0 is x³.
 func TestIntegratedGradientsClosedForm(t *testing.T) {
 	m := interptest.Linear().Float64()
 	x := interptest.Images(m, 2, 3)
+	score, err := m.Score(ctx, objective.LogitOf(1), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := maps(t, saliency.IntegratedGradients{Steps: 3}, m, objective.LogitOf(1), x).Score; !slices.Equal(got, score) {
+		t.Errorf("scores %v, and the images' are %v", got, score)
+	}
 	cube := interp.NewObjective("Σx³", "cube", nil, func(p *layer.Pass, _ []*layer.Node) *layer.Node { return sumCubes(p.Images) })
 	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
 		if want := math.Pow(x.Pix[i], 3); math.Abs(v-want) > 1e-5 {
@@ -246,9 +305,21 @@ func TestSeedsAndKeys(t *testing.T) {
 	if b := maps(t, saliency.SmoothGrad{N: 2}, m, objective.Logit, x); slices.Equal(a.Pix, b.Pix) {
 		t.Error("another key, the same map")
 	}
-	for _, bad := range []saliency.Method{saliency.SmoothGrad{N: -1}, saliency.VarGrad{Sigma: -1}, saliency.IntegratedGradients{Steps: -1}} {
-		if _, err := bad.Maps(ctx, m, objective.Logit, x); err == nil {
-			t.Errorf("%s has a map", bad)
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, c := range []struct {
+		bad   saliency.Method
+		field string
+	}{
+		{saliency.SmoothGrad{N: -1}, "N is -1"},
+		{saliency.VarGrad{Sigma: -1}, "Sigma is -1"},
+		{saliency.SmoothGrad{Sigma: nan}, "Sigma is NaN"},
+		{saliency.SquareGrad{Sigma: inf}, "Sigma is +Inf"},
+		{saliency.IntegratedGradients{Steps: -1}, "steps"},
+		{saliency.IntegratedGradients{Baseline: []float64{0, nan, 0}}, "Baseline[1] is NaN"},
+		{saliency.IntegratedGradients{Baseline: []float64{0, 0, -inf}}, "Baseline[2] is -Inf"},
+	} {
+		if _, err := c.bad.Maps(ctx, m, objective.Logit, x); err == nil || !strings.Contains(err.Error(), c.field) {
+			t.Errorf("%s: error %v, want one that says %q", c.bad, err, c.field)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package saliency
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"lucigo/interp"
@@ -87,8 +88,11 @@ func (n Noise) defaults() Noise {
 // score of the copies.
 func (n Noise) moments(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (mean interp.Maps, variance []float64, err error) {
 	n = n.defaults()
-	if n.N < 0 || n.Sigma < 0 {
-		return mean, nil, fmt.Errorf("%s: neither N nor σ can be negative", n.title("noise"))
+	switch {
+	case n.N < 0:
+		return mean, nil, fmt.Errorf("saliency: N is %d, must be at least 1, or 0 for 50", n.N)
+	case !(n.Sigma >= 0 && n.Sigma <= math.MaxFloat64):
+		return mean, nil, fmt.Errorf("saliency: Sigma is %g, must be at least 0 and finite", n.Sigma)
 	}
 	if x, err = m.Resolve(ctx, o, x); err != nil {
 		return mean, nil, err
