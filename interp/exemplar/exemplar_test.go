@@ -261,6 +261,32 @@ func TestLawShardsMergeToTheSameBytes(t *testing.T) {
 	}
 }
 
+// Where what a network says of an image depends on the whole batch, as its rounding may, shards still find
+// what one scan finds: none cuts a batch.
+func TestLawShardsKeepBatches(t *testing.T) {
+	m := interptest.Model("crowd", func(s *model.Scope, x *Node) *Node {
+		x = Sub(x, ReduceAndKeep(x, ReduceMean, 0))
+		return layer.Dense(s.In("logits"), layer.Flatten(layer.At("less the others", x)), 2)
+	}, [3]int{3, 2, 3}, 2, 1)
+	src := data(m, 50)
+	plan := Scan{K: 4, Sample: 7, Batch: 8, Layers: []string{"less the others"}}
+	want := file(t, scan(t, plan, m, src))
+	for _, shards := range []int{2, 3, 4, 6, 9} {
+		var parts []*Index
+		for i := range shards {
+			plan.Shard, plan.Shards = i, shards
+			parts = append(parts, scan(t, plan, m, src))
+		}
+		all, err := Merge(parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(file(t, all), want) {
+			t.Errorf("%d shards make another file", shards)
+		}
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	m := interptest.Branchy()
 	a := scan(t, Scan{K: 2, Batch: 4, Shards: 2}, m, data(m, 16))
@@ -958,7 +984,7 @@ func FuzzDecode(f *testing.F) {
 // all images is left out, and of equal ones the first comes first.
 func TestLawSelective(t *testing.T) {
 	const images, k = 40, 2
-	ix := newIndex(head{Model: "m", Images: images, K: k, Sample: images, Layers: []Layer{{"l", 1, 1, 5}}})
+	ix := newIndex(head{Model: "m", Images: images, K: k, Sample: images, Layers: []Layer{{"l", 1, 1, 6}}})
 	for i := range images {
 		unit := func(is bool) float64 {
 			if is {
@@ -972,10 +998,11 @@ func TestLawSelective(t *testing.T) {
 			unit(i%10 == 3),    // a tenth: (1 − .1)/.3 = 3
 			-7 * unit(i%2 > 0), // half of them, less than the others
 			unit(i%10 == 4) * 1e4,
+			unit(i == 0) - .3*unit(i%2 > 0), // the mean of its two best is ½, (½ + .125)/.233 = 2.7
 		}
 		ix.put(int64(i), ident{}, random.Hash(uint64(i)), v, make([]int32, len(v)))
 	}
-	for n, want := range [][]int{nil, {2}, {2, 4}, {2, 4, 0}, {2, 4, 0, 3}} {
+	for n, want := range [][]int{nil, {2}, {2, 4}, {2, 4, 5}, {2, 4, 5, 0}, {2, 4, 5, 0, 3}} {
 		got, err := ix.Selective("l", n)
 		if n == 0 {
 			if err == nil {
@@ -988,8 +1015,8 @@ func TestLawSelective(t *testing.T) {
 		}
 	}
 	for _, layer := range []string{"l", "k"} {
-		if got, err := ix.Selective(layer, 5); err == nil {
-			t.Errorf("five units of %s: %v", layer, got)
+		if got, err := ix.Selective(layer, 6); err == nil {
+			t.Errorf("six units of %s: %v", layer, got)
 		}
 	}
 }

@@ -152,6 +152,24 @@ func TestLawFit(t *testing.T) {
 	}
 }
 
+// Transparency is laid over black, whether the image is scaled or not, as interp.FromImage does.
+func TestFitTransparency(t *testing.T) {
+	clear := image.NewNRGBA(image.Rect(0, 0, 8, 8))
+	for i := range 64 {
+		clear.SetNRGBA(i%8, i/8, color.NRGBA{R: 255, G: 51, B: 204, A: 102})
+	}
+	for _, size := range []int{4, 8, 13} {
+		got := Fit(clear, size, size, 0)
+		for i := 0; i < len(got.Pix); i += 4 {
+			for c, want := range []int{102, 20, 82, 255} {
+				if d := int(got.Pix[i+c]) - want; d < -1 || d > 1 {
+					t.Fatalf("%d×%d: pixel %d is %v, want [102 20 82 255]", size, size, i/4, got.Pix[i:i+4])
+				}
+			}
+		}
+	}
+}
+
 // triangle returns the weights of the n source pixels for pixel i of size.
 func triangle(i, size, n int) map[int]float64 {
 	step := float64(n) / float64(size)

@@ -219,13 +219,14 @@ func TestGrid(t *testing.T) {
 		{Name: "more", Maps: m, Style: &Style{Signed: true, Palette: Grey}},
 		{Name: "copy", Images: x},
 		{Name: .15, Maps: m},
+		{Name: "over the image", Maps: m, Style: &Style{Palette: Overlay}},
 	}}
 	html, err := g.HTML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := read(t, html)
-	if got.count["tr"] != 1+3+1 || got.count["th"] != 7+3 || len(got.pictures) != 3*6+3 {
+	if got.count["tr"] != 1+3+1 || got.count["th"] != 8+3 || len(got.pictures) != 3*7+4 {
 		t.Errorf("%v, %d pictures", got.count, len(got.pictures))
 	}
 	for _, want := range []string{"Three", "image", "SmoothGrad(N=50)", "again", "0.15", "deerp=0.9"} {
@@ -244,7 +245,7 @@ func TestGrid(t *testing.T) {
 	for _, l := range f.Legends {
 		spans = append(spans, l.Span)
 	}
-	if fmt.Sprint(spans) != "[1 2 1 1 1]" || f.Legends[0].Bar != nil || f.Legends[1].Bar == nil {
+	if fmt.Sprint(spans) != "[1 2 1 1 1 1]" || f.Legends[0].Bar != nil || f.Legends[1].Bar == nil {
 		t.Errorf("legends %v under %v columns", f.Legends, spans)
 	}
 	// The picture in a cell is the style's.
@@ -252,6 +253,10 @@ func TestGrid(t *testing.T) {
 		want, _ := Style{Signed: true, Palette: Grey}.Draw(m, i, x)
 		if d := difference(f.Cells[i][3].Picture, want.Picture); d != 0 {
 			t.Errorf("map %d differs by %d", i, d)
+		}
+		want, _ = Style{Palette: Overlay}.Draw(m, i, x)
+		if d := difference(f.Cells[i][6].Picture, want.Picture); d != 0 {
+			t.Errorf("the overlay of map %d differs by %d", i, d)
 		}
 		photograph, _ := x.Image(i)
 		if d := difference(f.Cells[i][0].Picture, photograph); d != 0 {

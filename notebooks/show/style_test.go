@@ -254,6 +254,46 @@ func TestLargest(t *testing.T) {
 	}
 }
 
+// A map lies on its own image: where it is zero, the picture is that image in light grey, whose darkest is
+// 110 and whose lightness is ITU-R BT.601's luma.
+func TestLawOverlayKeepsTheImage(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		m, x := noise(8, 3, 8, 8, 3)
+		clear(m.Pix)
+		for n := range m.N {
+			cell, err := Style{Palette: Overlay, Signed: signed}.Draw(m, n, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 64 {
+				pix := x.Pix[(n*64+i)*3:]
+				want := 110 + 145*(.299*pix[0]+.587*pix[1]+.114*pix[2])
+				got := cell.Picture.At(i%8, i/8).(color.RGBA)
+				if got.R != got.G || got.G != got.B || math.Abs(float64(got.R)-want) > 2 {
+					t.Fatalf("signed %v: pixel %d of map %d is %v, want %.1f of 255", signed, i, n, got, want)
+				}
+			}
+		}
+	}
+}
+
+// A legend says what its style does: the percentile that is clipped at, what is shown, and the ends.
+func TestLegend(t *testing.T) {
+	for _, c := range []struct {
+		style     Style
+		low, note string
+	}{
+		{Style{}, "0", "largest magnitude over channels; each map from 0 to percentile 99 of its magnitudes"},
+		{Style{Clip: 97.5}, "0", "largest magnitude over channels; each map from 0 to percentile 97.5 of its magnitudes"},
+		{Style{Clip: 100}, "0", "largest magnitude over channels; each map from 0 to its largest magnitude"},
+		{Style{Clip: 90, Signed: true}, "−", "mean over channels, 0 in the middle; each map from minus to plus percentile 90 of its magnitudes"},
+	} {
+		if l := c.style.Legend(3); l.Low != c.low || l.High != "+" || l.Note != c.note || l.Span != 3 {
+			t.Errorf("%+v: from %q to %q under %d: %q, want %q", c.style, l.Low, l.High, l.Span, l.Note, c.note)
+		}
+	}
+}
+
 func TestDrawErrors(t *testing.T) {
 	for _, c := range []struct {
 		change func(s *Style, m *interp.Maps, x *interp.Images)
