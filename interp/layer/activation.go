@@ -3,11 +3,11 @@ package layer
 import "github.com/gomlx/gomlx/core/graph"
 
 // ReLU returns max(x, 0), for x of any shape. Its derivative at 0 is 0; NaN stays NaN.
-func ReLU(x *Node) *Node { return ruleOf(x).ReLU(x) }
+func ReLU(x *graph.Node) *graph.Node { return ruleOf(x).ReLU(x) }
 
 // ReLU6 returns min(max(x, 0), 6), for x of any shape. Its derivative at 0 and at 6 is 0.
-func ReLU6(x *Node) *Node {
-	return Pointwise(ReLU(x), func(x *Node) *Node {
+func ReLU6(x *graph.Node) *graph.Node {
+	return Pointwise(ReLU(x), func(x *graph.Node) *graph.Node {
 		six := graph.MulScalar(graph.OnesLike(x), 6)
 		return graph.Where(graph.GreaterOrEqual(x, six), six, x)
 	})
@@ -15,23 +15,25 @@ func ReLU6(x *Node) *Node {
 
 // LeakyReLU returns x where it is positive and slope·x elsewhere, for x of any shape. Rules of ReLUs do
 // not touch it: its derivative at 0 is slope.
-func LeakyReLU(x *Node, slope float64) *Node {
-	return Pointwise(x, func(x *Node) *Node {
+func LeakyReLU(x *graph.Node, slope float64) *graph.Node {
+	return Pointwise(x, func(x *graph.Node) *graph.Node {
 		return graph.Where(graph.LessOrEqual(x, graph.ZerosLike(x)), graph.MulScalar(x, slope), x)
 	})
 }
 
 // Pointwise returns f(x), for an f that computes each number of its result from one position of x alone and
 // that is no ReLU: rules of ReLUs do not touch it, and to Support it is the identity.
-func Pointwise(x *Node, f func(x *Node) *Node) *Node { return ruleOf(x).Pointwise(x, f) }
+func Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
+	return ruleOf(x).Pointwise(x, f)
+}
 
 // Sigmoid returns 1/(1 + exp(−x)), for x of any shape.
-func Sigmoid(x *Node) *Node { return Pointwise(x, graph.Sigmoid) }
+func Sigmoid(x *graph.Node) *graph.Node { return Pointwise(x, graph.Sigmoid) }
 
 // Tanh returns the hyperbolic tangent of x, of any shape.
-func Tanh(x *Node) *Node { return Pointwise(x, graph.Tanh) }
+func Tanh(x *graph.Node) *graph.Node { return Pointwise(x, graph.Tanh) }
 
 // Softmax returns exp(x) over its sum along the last axis.
-func Softmax(x *Node) *Node {
-	return Pointwise(x, func(x *Node) *Node { return graph.Softmax(x, -1) })
+func Softmax(x *graph.Node) *graph.Node {
+	return Pointwise(x, func(x *graph.Node) *graph.Node { return graph.Softmax(x, -1) })
 }

@@ -12,7 +12,7 @@ import (
 // w.Size may be left 0: it is the weights'.
 //
 // It is differentiable any number of times, for every kernel, padding, stride and dilation.
-func Convolve(x, weights, bias *Node, w Window, groups int) *Node {
+func Convolve(x, weights, bias *graph.Node, w Window, groups int) *graph.Node {
 	c := convolution(x, weights, w, max(groups, 1))
 	return ruleOf(x).Linear(x, weights, bias, c.output)
 }

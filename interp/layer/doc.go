@@ -4,7 +4,7 @@
 // A network is a Forward, an ordinary GoMLX model function from images [N, H, W, C] in [0, 1] to logits.
 // At names the layers that one may ask for:
 //
-//	func forward(s *model.Scope, images *Node) *Node {
+//	func forward(s *model.Scope, images *graph.Node) *graph.Node {
 //		x := layer.Conv(s.At("conv1"), images, 16, layer.Square(5, 2, 2))
 //		x = layer.At("conv1", layer.ReLU(x))
 //		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 10)

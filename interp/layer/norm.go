@@ -13,7 +13,7 @@ import (
 //	y[c] = x[c] / (bias + alpha/size · Σ x[i]²)^beta,  c − ⌊(size−1)/2⌋ ≤ i ≤ c + ⌈(size−1)/2⌉
 //
 // with alpha over size as Caffe and ONNX have it (Krizhevsky et al., NIPS 2012, have alpha alone).
-func LRN(x *Node, size int, alpha, beta, bias float64) *Node {
+func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
 	if size < 1 || x.Rank() != 4 {
 		panic(fmt.Errorf("LRN takes images [N, H, W, C] and a positive size, not %s and %d", x.Shape(), size))
 	}
@@ -57,7 +57,7 @@ func power(x *Node, p float64) *Node {
 
 // Normalize is batch normalisation with known statistics: scale·(x − mean)/√(variance + epsilon) +
 // offset, channel by channel, for x [N, H, W, C] or [N, C] and the others [C].
-func Normalize(x, mean, variance, scale, offset *Node, epsilon float64) *Node {
+func Normalize(x, mean, variance, scale, offset *graph.Node, epsilon float64) *graph.Node {
 	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
 		factor := graph.Div(scale, graph.Sqrt(graph.AddScalar(variance, epsilon)))
 		shift := graph.Sub(offset, graph.Mul(mean, factor))
@@ -70,7 +70,7 @@ func Normalize(x, mean, variance, scale, offset *Node, epsilon float64) *Node {
 // (zeros) and "variance" (ones), all [C]. While training it takes the statistics of the batch, the
 // variance with divisor n, and moves the variables towards them by a tenth a step; else it takes the
 // variables.
-func BatchNorm(s *model.Scope, x *Node) *Node {
+func BatchNorm(s *model.Scope, x *graph.Node) *graph.Node {
 	const epsilon, keep = 1e-5, 0.9
 	g, last := x.Graph(), x.Rank()-1
 	shape := shapes.Make(x.DType(), x.Shape().Dim(last))

@@ -17,7 +17,7 @@ import (
 // Forward is an ordinary GoMLX model function: from images [N, H, W, C], in [0, 1], to logits
 // [N, classes]. Preprocessing is its first line. The same function trains and is explained: outside a
 // Pass, At names nothing and every layer's gradient is the exact one.
-type Forward func(s *model.Scope, images *Node) (logits *Node)
+type Forward func(s *model.Scope, images *graph.Node) (logits *graph.Node)
 
 // Pass is one run of a Forward while a graph is built. The Forward runs only as far as it is asked: a
 // score of an inner layer builds no head, so it works at image sizes whose head does not fit.
@@ -25,15 +25,15 @@ type Forward func(s *model.Scope, images *Node) (logits *Node)
 // A Pass belongs to the goroutine that builds its graph. Stop must be called at the end.
 type Pass struct {
 	// Images are what the Forward was given: [N, H, W, C], in [0, 1].
-	Images *Node
+	Images *graph.Node
 
 	rule    Rule
 	foreign foreign
 	inside  bool // a layer is being built
-	replace map[string]*Node
-	layers  map[string]*Node
+	replace map[string]*graph.Node
+	layers  map[string]*graph.Node
 	names   []string // in the order of the Forward
-	logits  *Node
+	logits  *graph.Node
 	done    bool
 	next    func() (string, bool)
 	stop    func()
@@ -46,11 +46,11 @@ type Pass struct {
 // Where the rule changes what ReLUs, linear layers, pointwise functions or max-pools do, a Forward that has
 // operators of such a kind outside this package is an error, which Layer and Logits panic with: the rule
 // would not reach them.
-func Start(s *model.Scope, images *Node, f Forward, rule Rule, replace map[string]*Node) *Pass {
+func Start(s *model.Scope, images *graph.Node, f Forward, rule Rule, replace map[string]*graph.Node) *Pass {
 	if rule == nil {
 		rule = Exact
 	}
-	p := &Pass{Images: images, rule: rule, replace: replace, layers: map[string]*Node{}, foreign: watch(rule, images, replace)}
+	p := &Pass{Images: images, rule: rule, replace: replace, layers: map[string]*graph.Node{}, foreign: watch(rule, images, replace)}
 	p.next, p.stop = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
 		defer func() {
@@ -96,7 +96,7 @@ func line() string {
 
 // Layer returns the value of the named layer, [N, H, W, C] or [N, C]. It panics, as graph building does,
 // if the model has no layer of that name.
-func (p *Pass) Layer(name string) *Node {
+func (p *Pass) Layer(name string) *graph.Node {
 	for p.layers[name] == nil {
 		if !p.step() {
 			panic(near.Error("layer", name, p.names))
@@ -107,7 +107,7 @@ func (p *Pass) Layer(name string) *Node {
 
 // Logits runs the Forward to its end and returns the logits, [N, classes]. It panics if the pass was
 // stopped before that.
-func (p *Pass) Logits() *Node {
+func (p *Pass) Logits() *graph.Node {
 	for p.step() {
 	}
 	if p.logits == nil {
@@ -162,7 +162,7 @@ func (p *Pass) step() bool {
 
 // At names x as a layer and returns it, or what replaces it in this pass. A name met again (a shared
 // submodule) becomes name:2, name:3, …
-func At(name string, x *Node) *Node {
+func At(name string, x *graph.Node) *graph.Node {
 	p := current(x)
 	if p == nil {
 		return x
@@ -186,19 +186,19 @@ func At(name string, x *Node) *Node {
 }
 
 // current returns the pass whose Forward is running on x's graph, or nil.
-func current(x *Node) *Pass {
+func current(x *graph.Node) *Pass {
 	p, _ := x.Graph().State(passKey{}).(*Pass)
 	return p
 }
 
 // ruleOf returns how the layers of x are built, as gradients through x go back.
-func ruleOf(x *Node) ruled { return ruled{current(x)} }
+func ruleOf(x *graph.Node) ruled { return ruled{current(x)} }
 
 // ruled builds layers by the rule of a pass; without one they are exact. What a layer is made of belongs
 // to it: there the layers are exact.
 type ruled struct{ pass *Pass }
 
-func (r ruled) build(layer func(Rule) *Node) *Node {
+func (r ruled) build(layer func(Rule) *graph.Node) *graph.Node {
 	p := r.pass
 	if p == nil || p.inside {
 		return layer(Exact)
@@ -213,8 +213,8 @@ func (r ruled) build(layer func(Rule) *Node) *Node {
 	return layer(p.rule)
 }
 
-func (r ruled) ReLU(x *Node) *Node {
-	return r.build(func(rule Rule) *Node {
+func (r ruled) ReLU(x *graph.Node) *graph.Node {
+	return r.build(func(rule Rule) *graph.Node {
 		if rule, ok := rule.(ReLURule); ok {
 			return rule.ReLU(x)
 		}
@@ -222,8 +222,8 @@ func (r ruled) ReLU(x *Node) *Node {
 	})
 }
 
-func (r ruled) Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *Node {
-	return r.build(func(rule Rule) *Node {
+func (r ruled) Linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
+	return r.build(func(rule Rule) *graph.Node {
 		if rule, ok := rule.(LinearRule); ok {
 			return rule.Linear(x, weights, bias, op)
 		}
@@ -235,8 +235,8 @@ func (r ruled) Linear(x, weights, bias *Node, op func(x, weights *Node) *Node) *
 	})
 }
 
-func (r ruled) Pointwise(x *Node, f func(x *Node) *Node) *Node {
-	return r.build(func(rule Rule) *Node {
+func (r ruled) Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
+	return r.build(func(rule Rule) *graph.Node {
 		if rule, ok := rule.(PointwiseRule); ok {
 			return rule.Pointwise(x, f)
 		}
@@ -244,8 +244,8 @@ func (r ruled) Pointwise(x *Node, f func(x *Node) *Node) *Node {
 	})
 }
 
-func (r ruled) MaxPool(x *Node, w Window) *Node {
-	return r.build(func(rule Rule) *Node {
+func (r ruled) MaxPool(x *graph.Node, w Window) *graph.Node {
+	return r.build(func(rule Rule) *graph.Node {
 		if rule, ok := rule.(MaxPoolRule); ok {
 			return rule.MaxPool(x, w)
 		}

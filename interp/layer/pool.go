@@ -9,17 +9,17 @@ import (
 
 // MaxPool returns the greatest value of each channel in every window over x, [N, H, W, C]. Padding never
 // wins, a NaN always does, and of equal values the first, row by row, gets the whole gradient.
-func MaxPool(x *Node, w Window) *Node { return ruleOf(x).MaxPool(x, w) }
+func MaxPool(x *graph.Node, w Window) *graph.Node { return ruleOf(x).MaxPool(x, w) }
 
 // MeanPool returns the mean of each channel in every window over x, [N, H, W, C]. With countPad, as in
 // Caffe and as ONNX's count_include_pad, padding counts as zeros, though what a window of ceil mode has
 // outside the padding does not; without, only what is inside the image counts.
-func MeanPool(x *Node, w Window, countPad bool) *Node {
+func MeanPool(x *graph.Node, w Window, countPad bool) *graph.Node {
 	return ruleOf(x).Linear(x, nil, nil, func(x, _ *Node) *Node { return meanPool(x, w, countPad) })
 }
 
 // GlobalMean returns the mean of each channel over all positions: [N, H, W, C] → [N, C].
-func GlobalMean(x *Node) *Node {
+func GlobalMean(x *graph.Node) *graph.Node {
 	if x.Rank() != 4 {
 		panic(fmt.Errorf("GlobalMean takes images [N, H, W, C], not %s", x.Shape()))
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Pad puts value around x, [N, H, W, C]: {{top, bottom}, {left, right}} rows and columns, never negative.
-func Pad(x *Node, pad [2][2]int, value float64) *Node {
+func Pad(x *graph.Node, pad [2][2]int, value float64) *graph.Node {
 	if x.Rank() != 4 || min(pad[0][0], pad[0][1], pad[1][0], pad[1][1]) < 0 {
 		panic(fmt.Errorf("Pad takes images [N, H, W, C] and no negative padding, not %s and %v", x.Shape(), pad))
 	}
@@ -15,10 +15,10 @@ func Pad(x *Node, pad [2][2]int, value float64) *Node {
 }
 
 // Concat lays the channels (the last axis) of xs behind one another.
-func Concat(xs ...*Node) *Node { return graph.Concatenate(xs, -1) }
+func Concat(xs ...*Node) *graph.Node { return graph.Concatenate(xs, -1) }
 
 // Flatten returns x, [N, …], as [N, product of the rest]; of images, channels change fastest.
-func Flatten(x *Node) *Node {
+func Flatten(x *graph.Node) *graph.Node {
 	n := x.Shape().Dim(0)
 	return graph.Reshape(x, n, x.Shape().Size()/n)
 }

@@ -2,6 +2,8 @@ package layer
 
 import (
 	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
 )
 
 // Window is the geometry of a sliding window over the two spatial axes of an image.
@@ -25,7 +27,7 @@ func Square(size, stride, pad int) Window {
 // Same is the window of size × size that moves by stride over x, [N, H, W, C], padded as TensorFlow's
 // SAME: the output is x's height and width divided by stride, rounded up, and of an odd padding the
 // greater half is at the bottom and at the right.
-func Same(size, stride int, x *Node) Window {
+func Same(size, stride int, x *graph.Node) Window {
 	w := Square(size, stride, 0)
 	for axis := range 2 {
 		n := x.Shape().Dim(1 + axis)
@@ -74,7 +76,7 @@ func (w Window) out(axis, n int) int {
 
 // over is w with its defaults filled in and the number of its places over x. It panics where w is no
 // window, x no image, or w larger than x and its padding.
-func (w Window) over(what string, x *Node) (Window, [2]int) {
+func (w Window) over(what string, x *graph.Node) (Window, [2]int) {
 	if x.Rank() != 4 {
 		panic(fmt.Errorf("%s takes images [N, H, W, C], not %s", what, x.Shape()))
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
@@ -219,7 +221,7 @@ func TestLawGapOfNothing(t *testing.T) {
 	for p := range x.Size() {
 		base[x.Size()+p] /= 2
 	}
-	constant := interp.NewObjective("constant", "constant", nil, func(p *layer.Pass, _ []*layer.Node) *layer.Node {
+	constant := interp.NewObjective("constant", "constant", nil, func(p *layer.Pass, _ []*graph.Node) *graph.Node {
 		return zero(p.Images)
 	})
 	g := saliency.IntegratedGradients{Steps: 2, Baseline: base}
@@ -268,7 +270,7 @@ func TestIntegratedGradientsClosedForm(t *testing.T) {
 	if got := maps(t, saliency.IntegratedGradients{Steps: 3}, m, objective.LogitOf(1), x).Score; !slices.Equal(got, score) {
 		t.Errorf("scores %v, and the images' are %v", got, score)
 	}
-	cube := interp.NewObjective("Σx³", "cube", nil, func(p *layer.Pass, _ []*layer.Node) *layer.Node { return sumCubes(p.Images) })
+	cube := interp.NewObjective("Σx³", "cube", nil, func(p *layer.Pass, _ []*graph.Node) *graph.Node { return sumCubes(p.Images) })
 	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
 		if want := math.Pow(x.Pix[i], 3); math.Abs(v-want) > 1e-5 {
 			t.Errorf("number %d is %g, want %g", i, v, want)
