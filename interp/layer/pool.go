@@ -34,25 +34,21 @@ func maxPool(x *Node, w Window) *Node {
 	return maxAlong(maxAlong(x, 2, w, out), 1, w, out)
 }
 
-// maxAlong returns the maxima of the windows along one axis of x. GoMLX's own derivative of it is right
-// too, but a third slower.
+// maxAlong returns the maxima of the windows along one axis of x. GoMLX's own derivative would keep a mask
+// for every tap; here it is enough to know the first tap that no other exceeds. XLA's maximum loses a NaN.
 func maxAlong(x *Node, axis int, w Window, out [2]int) *Node {
 	best := tap(x, axis, w, out, 0)
-	better := make([]*Node, w.Size[axis-1]) // where a tap beats all before it
-	for i := 1; i < len(better); i++ {
+	for i := 1; i < w.Size[axis-1]; i++ {
 		next := tap(x, axis, w, out, i)
-		better[i] = graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next))
-		best = graph.Where(better[i], next, best)
+		best = graph.Where(graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next)), next, best)
 	}
 	return withDerivative(best, []*Node{x}, func(v *Node) []*Node {
-		taps := make([]*Node, len(better))
-		for i := len(better) - 1; i > 0; i-- {
-			zero := graph.ZerosLike(v)
-			taps[i] = graph.Where(better[i], v, zero)
-			v = graph.Where(better[i], zero, v)
+		last := w.Size[axis-1] - 1
+		first := graph.MulScalar(graph.OnesLike(best), float64(last))
+		for i := last - 1; i >= 0; i-- {
+			first = graph.Where(graph.LessThan(tap(x, axis, w, out, i), best), first, graph.ConstAs(best, i))
 		}
-		taps[0] = v
-		return []*Node{untap(taps, axis, w, x.Shape().Dim(axis))}
+		return []*Node{untap(v, first, axis, w, x.Shape().Dim(axis))}
 	})
 }
 

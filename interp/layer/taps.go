@@ -1,6 +1,10 @@
 package layer
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
 
 // A tap is one of the places of a window: what it sees, at each place of the window, is a strided slice
 // of the padded image. Convolutions and pools are made of these.
@@ -12,39 +16,44 @@ func tap(x *Node, axis int, w Window, out [2]int, i int) *Node {
 	return graph.SliceAxis(x, axis, graph.AxisRange(start, start+(out[a]-1)*w.Stride[a]+1).Stride(w.Stride[a]))
 }
 
-// untap is the adjoint of tap for all taps along an axis: each is put back where it was taken from, in
-// an image of size n along the axis, and what falls on the same place is added.
+// untap is the adjoint of taking from each window along an axis the tap that which says: every element of
+// v is put back where that tap saw it, in an image of size n along the axis, and what falls on the same
+// place is added.
 //
-// Places that differ by the stride are put together first, and the strides' remainders, which do not
-// meet, are interleaved at the end: no array is mostly zeros.
-func untap(taps []*Node, axis int, w Window, n int) *Node {
-	a := axis - 1
-	stride := w.Stride[a]
-	rows := ceilDiv(n, stride)
-	phases := make([]*Node, stride)
-	for i, t := range taps {
-		at := i * w.Dilation[a]
-		pad := make([]graph.PadAxis, t.Rank())
-		pad[axis] = graph.PadAxis{Start: at / stride, End: rows - t.Shape().Dim(axis) - at/stride}
-		t = graph.Pad(t, graph.ScalarZero(t.Graph(), t.DType()), pad...)
-		if p := &phases[at%stride]; *p == nil {
-			*p = t
-		} else {
-			*p = graph.Add(*p, t)
+// It asks at every place of the image which windows took it: those that start at the place's multiple of
+// the stride, or up to reach multiples before it. No array is mostly zeros.
+func untap(v, which *Node, axis int, w Window, n int) *Node {
+	size, stride, dilation := w.Size[axis-1], w.Stride[axis-1], w.Dilation[axis-1]
+	places, reach := ceilDiv(n, stride), (w.extent(axis-1)-1)/stride
+	zero := graph.ScalarZero(v.Graph(), v.DType())
+	pad := make([]graph.PadAxis, v.Rank())
+	pad[axis] = graph.PadAxis{Start: reach, End: places - v.Shape().Dim(axis)}
+	v = graph.InsertAxes(graph.Pad(v, zero, pad...), axis+1)
+	which = graph.InsertAxes(graph.Pad(which, zero, pad...), axis+1)
+
+	dims := slices.Clone(v.Shape().Dimensions)
+	dims[axis], dims[axis+1] = places, stride
+	sum := graph.BroadcastToDims(zero, dims...)
+	for back := range reach + 1 {
+		taps := make([]float64, stride) // those that see the places between two multiples of the stride
+		for i := range taps {
+			at := back*stride + i
+			if taps[i] = float64(at / dilation); at%dilation != 0 || at/dilation >= size {
+				taps[i] = -1
+			}
 		}
-	}
-	if stride == 1 {
-		return phases[0]
-	}
-	for i, p := range phases {
-		if p == nil {
-			phases[i] = graph.ZerosLike(phases[0])
+		if slices.Max(taps) < 0 {
+			continue
 		}
+		shape := slices.Repeat([]int{1}, len(dims))
+		shape[axis+1] = stride
+		from := graph.AxisRange(reach-back, reach-back+places)
+		took := graph.Equal(graph.SliceAxis(which, axis, from), graph.Reshape(graph.ConstAs(v, taps), shape...))
+		sum = graph.Add(sum, graph.Where(took, graph.BroadcastToDims(graph.SliceAxis(v, axis, from), dims...), zero))
 	}
-	x := graph.Stack(phases, axis+1)
-	dims := append([]int(nil), phases[0].Shape().Dimensions...)
-	dims[axis] = rows * stride
-	return graph.SliceAxis(graph.Reshape(x, dims...), axis, graph.AxisRange(0, n))
+	dims = slices.Delete(dims, axis, axis+1)
+	dims[axis] = places * stride
+	return graph.SliceAxis(graph.Reshape(sum, dims...), axis, graph.AxisRange(0, n))
 }
 
 // columns lays what each tap of the window sees of the padded x side by side: [N, H', W', taps·C].
