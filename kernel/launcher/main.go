@@ -76,6 +76,10 @@ func start(connection string) error {
 	if _, err := os.Stat(filepath.Join(home, "pure-go")); err == nil && runtime.GOARCH == "amd64" && os.Getenv("GOEXPERIMENT") == "" {
 		os.Setenv("GOEXPERIMENT", "simd") // The pure Go backend's matrix products need it.
 	}
+	// What interp/engine/internal/plugin tells malloc at a program's start, Go's own linker leaves out of cells.
+	os.Setenv("MALLOC_ARENA_MAX", "1")
+	os.Setenv("MALLOC_MMAP_MAX_", "0")
+	os.Setenv("MALLOC_TRIM_THRESHOLD_", "2147483647")
 	gonb := filepath.Join(home, "gonb")
 	err = syscall.Exec(gonb, []string{gonb, "--kernel", connection, "--raw_error=true"}, os.Environ())
 	return fmt.Errorf("%s: %w: mend it with go run ./kernel install", gonb, err)

@@ -4,12 +4,16 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 // Implemented in Go (client.go).
 extern lg_error* lgClientCreate(int slot, lg_client_create_args* args);
@@ -28,6 +32,17 @@ PAIR(3)
 
 static void* const creates[LG_SLOTS] = {create_0, create_1, create_2, create_3};
 static void* const compiles[LG_SLOTS] = {compile_0, compile_1, compile_2, compile_3};
+
+#ifdef __GLIBC__
+// keep_memory makes malloc keep up to 2 GiB that are freed. XLA asks for the memory of all intermediate results anew at
+// every run of a program, and each run would pay the system for the same pages again. Only the first arena can hold so
+// much in one piece, and a thread that has called malloc stays with the arena it got: so this runs before any thread does.
+__attribute__((constructor)) static void keep_memory(void) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+#endif
 
 lg_api* lg_open(const char* path, int slot, char* err, size_t err_size) {
   void* handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
