@@ -122,7 +122,7 @@ func engines(ctx context.Context, k build.Kernel) []finding {
 		k.Dir = filepath.Join(tmp, "kernel")
 	}
 	var log bytes.Buffer
-	err := k.BuildEngine(ctx, &log)
+	_, err := k.Program(ctx, "engine", &log)
 	var e build.Engine
 	if err == nil {
 		e, err = k.OpenEngine(ctx, false, &log)

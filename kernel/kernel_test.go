@@ -70,6 +70,9 @@ func TestCommandLine(t *testing.T) {
 	if err != nil || filepath.Base(c.Run.Out) != "out" || c.Run.Timeout != 10*time.Minute || c.Run.JUnit != "" {
 		t.Errorf("%+v, %v", c.Run, err)
 	}
+	if c, err = parse(t, "models", "train", "--net", "dense", "--help"); err != nil || strings.Join(c.Models.Args, " ") != "train --net dense --help" {
+		t.Errorf("models gets %q, %v", c.Models.Args, err)
+	}
 	for _, args := range [][]string{{"run"}, {"run", "a", "-p", "x"}, {"nothing"}, {"run", "a", "--timeout", "soon"}} {
 		if _, err := parse(t, args...); err == nil {
 			t.Errorf("%q is accepted", args)

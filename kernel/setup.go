@@ -39,7 +39,8 @@ func prepare(ctx context.Context, progress io.Writer) (setup, error) {
 	if fresh {
 		fmt.Fprintln(progress, "Setting up the notebook kernel (once)")
 	}
-	e, err := build.Engine{}, k.BuildEngine(ctx, progress)
+	var e build.Engine
+	_, err = k.Program(ctx, "engine", progress)
 	var opening sync.WaitGroup
 	if err == nil {
 		opening.Go(func() { e, err = k.OpenEngine(ctx, true, progress) })

@@ -243,24 +243,25 @@ type Engine struct {
 	}
 }
 
-// engine is the program that BuildEngine builds.
-func (k Kernel) engine() string {
-	return Kernel{Dir: filepath.Dir(k.Dir)}.program(filepath.Base(k.Dir) + "-engine")
+// beside is a program that Program builds.
+func (k Kernel) beside(name string) string {
+	return Kernel{Dir: filepath.Dir(k.Dir)}.program(filepath.Base(k.Dir) + "-" + name)
 }
 
-// BuildEngine builds the program that opens the engine. It is kept beside the kernel, and linked again only when it has
-// changed.
-func (k Kernel) BuildEngine(ctx context.Context, progress io.Writer) error {
+// Program builds the command kernel/NAME, one of those that are programs of their own, and returns its file. It is kept
+// beside the kernel, and linked again only when it has changed.
+func (k Kernel) Program(ctx context.Context, name string, progress io.Writer) (file string, err error) {
 	if err := os.MkdirAll(filepath.Dir(k.Dir), 0o777); err != nil {
-		return err
+		return "", err
 	}
-	return run(ctx, progress, "the engine", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", k.engine(), "./kernel/engine")
+	file = k.beside(name)
+	return file, run(ctx, progress, "the command "+name, k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
 }
 
-// OpenEngine has the engine opened by the program that BuildEngine builds; XLA's plugin is downloaded first if it is
+// OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it is
 // missing and install says so. What the program has to say goes to progress.
 func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer) (Engine, error) {
-	cmd := exec.CommandContext(ctx, k.engine(), fmt.Sprintf("-no-install=%v", !install))
+	cmd := exec.CommandContext(ctx, k.beside("engine"), fmt.Sprintf("-no-install=%v", !install))
 	cmd.Dir, cmd.Stderr, cmd.WaitDelay = k.Root, progress, time.Second
 	out, err := cmd.Output()
 	var exit *exec.ExitError

@@ -2,7 +2,7 @@
 //
 // A file is looked for by its name in the directories that the environment variable LUCIGO_MODELS lists
 // (as PATH does) and in their folders, one level deep, then in the cache, the folder models of LUCIGO_CACHE.
-// A file that is nowhere is downloaded into the cache by the command lucigo/models/fetch, which runs as a
+// A file that is nowhere is downloaded into the cache by the command lucigo/kernel/models, which runs as a
 // process of its own: what looks inside networks carries no HTTP client along.
 //
 // Every file is checked against its size and SHA-256. That takes longer than reading it, so it happens
@@ -34,7 +34,7 @@ const envModels = "LUCIGO_MODELS"
 
 // File is a file of weights that can be had from somewhere.
 type File struct {
-	// Model is the name by which lucigo/models/fetch knows the file.
+	// Model is the name by which package models knows the network.
 	Model string
 
 	// Name is the file's name, Size its length in bytes, and SHA256 its hash, in lower-case hexadecimal.
@@ -143,7 +143,7 @@ func (f File) ByHand() string {
 	if path, err := f.Cached(); err == nil {
 		where = filepath.Dir(path) + ", or into " + where
 	}
-	return fmt.Sprintf("without a network, put %s (%d bytes, SHA-256 %s) into %s; on a machine with one, `go run lucigo/models/fetch %s` makes it (%s)",
+	return fmt.Sprintf("without a network, put %s (%d bytes, SHA-256 %s) into %s; on a machine with one, `go run ./kernel models fetch %s` makes it (%s)",
 		f.Name, f.Size, f.SHA256, where, f.Model, f.Origin)
 }
 
@@ -234,7 +234,7 @@ func hash(ctx context.Context, path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// fetch runs the command lucigo/models/fetch: built first, since killing `go run` leaves its program alive.
+// fetch runs the command lucigo/kernel/models: built first, since killing `go run` leaves its program alive.
 // The command is looked for from the project's directory, LUCIGO_ROOT, or else from where the process runs.
 func fetch(ctx context.Context, f File) error {
 	dir, err := os.MkdirTemp("", "lucigo-fetch-")
@@ -242,14 +242,14 @@ func fetch(ctx context.Context, f File) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "fetch")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "lucigo/models/fetch")
+	program := filepath.Join(dir, "models")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "lucigo/kernel/models")
 	build.Dir = os.Getenv(project.EnvRoot)
 	build.WaitDelay = time.Second
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s is not on this machine, and the command that downloads it does not build: %w\n%s", f.Name, err, bytes.TrimSpace(out))
 	}
-	run := exec.CommandContext(ctx, program, f.Model)
+	run := exec.CommandContext(ctx, program, "fetch", f.Model)
 	run.WaitDelay = time.Second
 	var said strings.Builder
 	run.Stdout, run.Stderr = &said, &said

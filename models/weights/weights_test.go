@@ -121,11 +121,11 @@ func TestRemembersOnlyTheSameFile(t *testing.T) {
 	}
 }
 
-// standIn writes a stand-in for this module, whose command fetch is the given program.
+// standIn writes a stand-in for this module, whose command kernel/models is the given program.
 func standIn(t *testing.T, program string) {
 	dir := t.TempDir()
 	write(t, "module lucigo\n\ngo 1.26\n", dir, "go.mod")
-	write(t, program, dir, "models", "fetch", "main.go")
+	write(t, program, dir, "kernel", "models", "main.go")
 	t.Setenv("LUCIGO_ROOT", dir)
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("GOWORK", "off")
@@ -142,7 +142,7 @@ import (
 
 func main() {
 	dir := filepath.Join(os.Getenv("LUCIGO_CACHE"), "models")
-	if len(os.Args) != 2 || os.Args[1] != "test" || os.MkdirAll(dir, 0o700) != nil ||
+	if len(os.Args) != 3 || os.Args[1] != "fetch" || os.Args[2] != "test" || os.MkdirAll(dir, 0o700) != nil ||
 		os.WriteFile(filepath.Join(dir, "a.weights"), []byte("`+text+`"), 0o600) != nil {
 		os.Exit(1)
 	}

@@ -1,4 +1,4 @@
-package main
+package train
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/engine"
+	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/layer"
 	"lucigo/models/scenes"
 )
@@ -392,13 +393,15 @@ func TestInside(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for want, args := range map[string][]string{
-		"choose standard": {"-net", "robustt"},
-		"delete it":       {"-net", "dense", "-dir", "testdata"},
-		"multiples of":    {"-net", "dense", "-images", "150"},
+	for want, c := range map[string]Training{
+		"near it: robust": {Net: "robustt"},
+		"delete it":       {Net: "dense", Dir: "testdata"},
+		"images is 150, must be a multiple of 100":   {Net: "dense", Images: 150},
+		"attacked is 150, must be a multiple of 100": {Net: "dense", Attacked: 150},
+		"window is -1": {Net: "dense", Window: -1},
 	} {
-		if err := run(context.Background(), args); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v, want %q", args, err, want)
+		if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
 }

@@ -1,25 +1,25 @@
-// Command train trains the networks of lucigo/models/scenes on images drawn as it goes, and writes their weights:
+// Package train trains the networks of lucigo/models/scenes on images drawn as it goes, and writes their weights:
 //
-//	go run ./models/scenes/train -net standard
-//	go run ./models/scenes/train -net robust -from models/scenes/weights/standard.checkpoint
+//	go run ./kernel models train --net standard
+//	go run ./kernel models train --net robust --from models/scenes/weights/standard.checkpoint
 //
-// A checkpoint is written twice a minute, at the end, and when the command is interrupted; started again with the same flags, the
-// command goes on from it and ends with the weights of an uninterrupted run. At the end batch norm is folded, the weights are stored
+// A checkpoint is written twice a minute, at the end, and when training is interrupted; started again with the same parameters,
+// it goes on from there and ends with the weights of an uninterrupted run. At the end batch norm is folded, the weights are stored
 // in half precision, and the net of the stored weights is measured on fresh images, as it is and under attack.
-package main
+package train
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -27,8 +27,8 @@ import (
 
 	"lucigo/internal/atomicfile"
 	"lucigo/interp/engine"
-	_ "lucigo/interp/engine/install" // so that XLA is fetched where it is missing
 	"lucigo/interp/layer"
+	"lucigo/interp/near"
 	"lucigo/models/scenes"
 )
 
@@ -71,52 +71,49 @@ type report struct {
 
 const evaluationSeed = 20002
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "train:", err)
-		os.Exit(1)
-	}
+// Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
+type Training struct {
+	Net      string  `help:"Which net: standard, robust, allconv or dense (default: standard)."`
+	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
+	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
+	Steps    int     `help:"Training steps (default: the net's own number)."`
+	Rate     float64 `help:"Peak learning rate (default: the net's own)."`
+	Epsilon  float64 `help:"Radius of the attack in training, in 1/255 (default: the net's own)."`
+	Window   int     `help:"Scenes held at a time (default: 3072)."`
+	Images   int     `help:"Fresh images to measure the net on (default: 2000)."`
+	Attacked int     `help:"Of these, the images to attack (default: 500)."`
 }
 
-func run(ctx context.Context, args []string) error {
+// Run trains, measures and writes the net, and says on standard output how far it is.
+func (c Training) Run(ctx context.Context) error {
+	c.Net, c.Dir = cmp.Or(c.Net, "standard"), cmp.Or(c.Dir, "models/scenes/weights")
+	c.Window, c.Images, c.Attacked = cmp.Or(c.Window, 3072), cmp.Or(c.Images, 2000), cmp.Or(c.Attacked, 500)
 	task := scenes.Task{}
 	all := recipes(len(task.Classes()))
-	flags := flag.NewFlagSet("train", flag.ContinueOnError)
-	name := flags.String("net", "standard", "which net: standard, robust, allconv or dense")
-	dir := flags.String("dir", "models/scenes/weights", "where weights, checkpoint and report go")
-	from := flags.String("from", "", "checkpoint whose weights to start from (the robust net starts from the standard one)")
-	steps := flags.Int("steps", 0, "training steps (0: the net's own number)")
-	rate := flags.Float64("rate", 0, "peak learning rate (0: the net's own)")
-	epsilon := flags.Float64("epsilon", 0, "radius of the attack in training, in 1/255 (0: the net's own)")
-	window := flags.Int("window", 3072, "scenes held at a time")
-	images := flags.Int("images", 2000, "fresh images to measure the net on")
-	attacked := flags.Int("attacked", 500, "of these, the images to attack")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return err
-	}
-	r, ok := all[*name]
+	r, ok := all[c.Net]
 	if !ok {
-		return fmt.Errorf("no net is named %q: choose standard, robust, allconv or dense", *name)
+		return near.Error("net", c.Net, slices.Sorted(maps.Keys(all)))
 	}
-	if *steps > 0 {
-		r.steps = *steps
+	if c.Steps > 0 {
+		r.steps = c.Steps
 	}
-	if *rate > 0 {
-		r.peak = *rate
+	if c.Rate > 0 {
+		r.peak = c.Rate
 	}
-	if *epsilon > 0 {
-		r.epsilon = *epsilon
+	if c.Epsilon > 0 {
+		r.epsilon = c.Epsilon
 	}
-	if *images < evaluated || *images%evaluated != 0 || *attacked < evaluated || *attacked%evaluated != 0 {
-		return fmt.Errorf("-images %d and -attacked %d must be multiples of %d", *images, *attacked, evaluated)
+	if c.Images < 1 || c.Images%evaluated != 0 {
+		return fmt.Errorf("train: images is %d, must be a multiple of %d", c.Images, evaluated)
 	}
-	checkpoint := filepath.Join(*dir, *name+".checkpoint")
-	store, done, err := start(checkpoint, *from)
+	if c.Attacked < 1 || c.Attacked%evaluated != 0 {
+		return fmt.Errorf("train: attacked is %d, must be a multiple of %d", c.Attacked, evaluated)
+	}
+	if c.Window < 1 {
+		return fmt.Errorf("train: window is %d, must be at least 1", c.Window)
+	}
+	checkpoint := filepath.Join(c.Dir, c.Net+".checkpoint")
+	store, done, err := start(checkpoint, c.From)
 	if err != nil {
 		return err
 	}
@@ -124,7 +121,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	f := &feed{task: task, seed: 1, batch: r.batch, window: *window, fresh: max(1, r.batch/3)}
+	f := &feed{task: task, seed: 1, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3)}
 	if err := train(ctx, e, store, r, f, done, checkpoint); err != nil {
 		return err
 	}
@@ -133,28 +130,28 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	weights := fold(arrays)
-	about := map[string]string{"net": *name, "steps": strconv.Itoa(r.steps), "task": strings.Join(task.Classes(), ", ")}
-	if err := write(filepath.Join(*dir, *name+".safetensors"), weights, true, about); err != nil {
+	about := map[string]string{"net": c.Net, "steps": strconv.Itoa(r.steps), "task": strings.Join(task.Classes(), ", ")}
+	if err := write(filepath.Join(c.Dir, c.Net+".safetensors"), weights, true, about); err != nil {
 		return err
 	}
 	forward := r.forward(scenes.ConvReLU)
-	rep := report{Net: *name, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
-		Seed: evaluationSeed, Images: *images, Attacked: *attacked, PGD5: map[string]float64{}}
+	rep := report{Net: c.Net, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
+		Seed: evaluationSeed, Images: c.Images, Attacked: c.Attacked, PGD5: map[string]float64{}}
 	for _, a := range weights {
 		rep.Parameters += len(a.data)
 	}
 	test := feed{task: task, seed: evaluationSeed}
-	share, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, *images, 0, 0)
+	share, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, c.Images, 0, 0)
 	if err != nil {
 		return err
 	}
 	rep.Accuracy = share[0]
-	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", *name, 100*rep.Accuracy, *images)
-	if share, err = accuracy(ctx, e.Backend, forward, rounded(weights), test, *attacked, 5, 1./255, 2./255, 4./255); err != nil {
+	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", c.Net, 100*rep.Accuracy, c.Images)
+	if share, err = accuracy(ctx, e.Backend, forward, rounded(weights), test, c.Attacked, 5, 1./255, 2./255, 4./255); err != nil {
 		return err
 	}
 	for i, radius := range []string{"1", "2", "4"} {
-		fmt.Printf("%s gets %.2f %% of %d right after PGD-5 of radius %s/255\n", *name, 100*share[i], *attacked, radius)
+		fmt.Printf("%s gets %.2f %% of %d right after PGD-5 of radius %s/255\n", c.Net, 100*share[i], c.Attacked, radius)
 		rep.PGD5[radius] = share[i]
 	}
 	text, err := json.MarshalIndent(rep, "", "\t")
@@ -162,7 +159,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("%s\n", text)
-	return atomicfile.WriteFile(filepath.Join(*dir, *name+".json"), append(text, '\n'), 0o644)
+	return atomicfile.WriteFile(filepath.Join(c.Dir, c.Net+".json"), append(text, '\n'), 0o644)
 }
 
 // start returns the variables to train and the number of steps they have had: those of the checkpoint where there is one, else the
@@ -217,8 +214,14 @@ func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, 
 	var loss, right float64 // running averages
 	began, saved, shown := time.Now(), time.Now(), time.Now()
 	first := done
-	for b := range batches {
-		if ctx.Err() != nil {
+	for {
+		var b batch
+		more := true
+		select {
+		case b, more = <-batches:
+		case <-ctx.Done(): // a batch may take long: it is not waited for
+		}
+		if !more || ctx.Err() != nil {
 			break
 		}
 		k := oneCycle(done, r.steps, r.peak, r.rise, r.epsilon/255)
