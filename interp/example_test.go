@@ -90,19 +90,6 @@ func ExampleFromStore() {
 	// left [0.5] [-1 1 0]
 }
 
-// What a unit of a layer sees of the picture, whatever the weights.
-func ExampleModel_ReceptiveField() {
-	f, err := opened().ReceptiveField(ctx, "change")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(f)
-	fmt.Println(f.Rect(0, 1))
-	// Output:
-	// change sees 1×2 pixels, every 1×1 from (0, 0)
-	// (1,0)-(3,1)
-}
-
 // A computation of one's own inside the network: here the largest value of a layer. New weights, the same program.
 func ExampleModel_Run() {
 	m := opened()

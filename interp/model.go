@@ -55,7 +55,7 @@ type family struct {
 	programs programs
 	layers   sync.Mutex
 	named    []Layer
-	seen     seen
+	found    sync.Map // what Once keeps
 }
 
 // New returns the model of spec. It compiles nothing and opens no backend.

@@ -42,7 +42,7 @@ type Dream struct {
 	Jitter int
 
 	// Overlap is how far a tile of a large image reaches beyond the part whose gradient is taken from
-	// it, in pixels; 0 is 64, negative none. From the receptive field (interp.Model.ReceptiveField) less
+	// it, in pixels; 0 is 64, negative none. From the receptive field (receptive.FieldOf) less
 	// one pixel on, tiles change nothing: the step is that of the whole image, as long as the objective
 	// is a sum or a mean over a layer whose stride divides 32. Below, the gradient is inexact at the
 	// seams, which jitter blurs. Measured on GoogLeNet's inception_4c, which sees 299 pixels, in the

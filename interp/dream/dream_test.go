@@ -19,6 +19,7 @@ import (
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
 	"lucigo/interp/random"
+	"lucigo/interp/receptive"
 )
 
 var ctx = context.Background()
@@ -228,7 +229,7 @@ func TestLawTiles(t *testing.T) {
 	m := interptest.Branchy().Float64()
 	x := interptest.ImagesOf(2, 150, 101, 3, 2)
 	shift := [][2]int{{-31, 7}, {12, -32}}
-	field, err := m.ReceptiveField(ctx, "mixed")
+	field, err := receptive.FieldOf(ctx, m, "mixed")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
 	"lucigo/interp/random"
+	"lucigo/interp/receptive"
 )
 
 var ctx = context.Background()
@@ -863,7 +864,7 @@ func TestPatchesOfBranches(t *testing.T) {
 	m := interptest.Branchy()
 	src := data(m, 8)
 	ix := scan(t, Scan{}, m, src)
-	before, err := m.ReceptiveField(ctx, "pool1")
+	before, err := receptive.FieldOf(ctx, m, "pool1")
 	if err != nil {
 		t.Fatal(err)
 	}

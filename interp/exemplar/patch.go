@@ -10,6 +10,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/layer"
+	"lucigo/interp/receptive"
 )
 
 // Patches are the parts of images that a unit saw when it gave the responses of some examples: its
@@ -19,7 +20,7 @@ type Patches struct {
 	Channel  int    // of the layer
 	Examples []Example
 	Whole    interp.Images // the images of the examples
-	Field    interp.ReceptiveField
+	Field    receptive.Field
 
 	windows []image.Rectangle // what Images shows of each image: one size, parts may lie outside
 }
@@ -54,7 +55,7 @@ func Cut(ctx context.Context, m *interp.Model, src interp.Source, layer string, 
 	if p.Whole, err = interp.Join(batches...); err != nil {
 		return p, fmt.Errorf("the examples of %s: %w", p.Unit, err)
 	}
-	if p.Field, err = m.ReceptiveField(ctx, layer, unit); err != nil {
+	if p.Field, err = receptive.FieldOf(ctx, m, layer, unit); err != nil {
 		return p, err
 	}
 	for _, e := range examples {

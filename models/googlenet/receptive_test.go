@@ -3,8 +3,8 @@ package googlenet_test
 import (
 	"testing"
 
-	"lucigo/interp"
 	"lucigo/interp/interptest"
+	"lucigo/interp/receptive"
 	"lucigo/models/googlenet"
 )
 
@@ -21,11 +21,11 @@ func TestReceptiveField(t *testing.T) {
 	}
 	check := func(layer string, channels ...int) {
 		t.Helper()
-		f, err := m.ReceptiveField(t.Context(), layer, channels...)
+		f, err := receptive.FieldOf(t.Context(), m, layer, channels...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := (interp.ReceptiveField{Layer: layer, Size: [2]int{size, size}, Jump: [2]int{jump, jump}, Start: [2]int{start, start}}); f != want {
+		if want := (receptive.Field{Layer: layer, Size: [2]int{size, size}, Jump: [2]int{jump, jump}, Start: [2]int{start, start}}); f != want {
 			t.Errorf("%s, by hand %s", f, want)
 		}
 	}

@@ -3,12 +3,12 @@ package inception5h
 import (
 	"testing"
 
-	"lucigo/interp"
+	"lucigo/interp/receptive"
 	"lucigo/models/tensorflow/graphtest"
 )
 
 // What units see, by hand: a window of size k adds (k − 1)·jump to the size and moves the start by pad·jump,
-// and a stride multiplies the jump. SAME pads where a stride is 2 one pixel less before than behind. In a
+// and a stride multiplies the jump. SAME pads where a stride is 2 one pixel less before than after. In a
 // block the way with the 5×5 window sees most.
 func TestReceptiveField(t *testing.T) {
 	if testing.Short() {
@@ -24,11 +24,11 @@ func TestReceptiveField(t *testing.T) {
 	}
 	check := func(layer string) {
 		t.Helper()
-		f, err := m.ReceptiveField(t.Context(), layer)
+		f, err := receptive.FieldOf(t.Context(), m, layer)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := (interp.ReceptiveField{Layer: layer, Size: [2]int{size, size}, Jump: [2]int{jump, jump}, Start: [2]int{start, start}}); f != want {
+		if want := (receptive.Field{Layer: layer, Size: [2]int{size, size}, Jump: [2]int{jump, jump}, Start: [2]int{start, start}}); f != want {
 			t.Errorf("%s, by hand %s", f, want)
 		}
 	}

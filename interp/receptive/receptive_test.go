@@ -1,19 +1,21 @@
-package interp_test
+package receptive_test
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
+	"lucigo/interp/receptive"
 )
 
 // part is a piece of a network whose receptive fields can be had slowly: a window, or branches side by
@@ -23,6 +25,8 @@ type part struct {
 	pool     bool
 	branches [][]part
 }
+
+var ctx = context.Background()
 
 func conv(w layer.Window) part      { return part{window: w} }
 func pool(w layer.Window) part      { return part{window: w, pool: true} }
@@ -90,9 +94,9 @@ func reach(parts []part, axis int, in []map[int]bool) []map[int]bool {
 	return in
 }
 
-func spansOf(sees []map[int]bool) (spans []interp.Span) {
+func spansOf(sees []map[int]bool) (spans []receptive.Span) {
 	for _, set := range sees {
-		var s interp.Span
+		var s receptive.Span
 		for pixel := range set {
 			if s.End == 0 || pixel < s.First {
 				s.First = pixel
@@ -144,6 +148,12 @@ var networks = []struct {
 		conv(layer.Square(3, 1, 1)),
 		conv(layer.Window{Size: [2]int{4, 4}, Dilation: [2]int{7, 7}, Pad: [2][2]int{{21, 0}, {0, 21}}}),
 	}, [2]int{24, 24}, [2]int{1, 1}, [2]int{-22, -1}},
+	{"border units that see only padding", []part{
+		conv(layer.Square(3, 1, 1)), conv(layer.Square(1, 1, 1)),
+	}, [2]int{3, 3}, [2]int{1, 1}, [2]int{-2, -2}},
+	{"many border units that see only padding", []part{
+		conv(layer.Square(3, 2, 4)), conv(layer.Square(3, 1, 5)), pool(layer.Square(2, 2, 1)),
+	}, [2]int{9, 9}, [2]int{4, 4}, [2]int{-16, -16}},
 }
 
 func TestLawReceptiveFieldByReach(t *testing.T) {
@@ -155,7 +165,7 @@ func TestLawReceptiveFieldByReach(t *testing.T) {
 				m := interptest.Model(c.name, func(s *model.Scope, x *Node) *Node {
 					return layer.GlobalMean(build(s, x, c.parts, true))
 				}, [3]int{h, w, 1}, 2, 1).On(e.Backend)
-				f, err := m.ReceptiveField(ctx, last)
+				f, err := receptive.FieldOf(ctx, m, last)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -163,11 +173,11 @@ func TestLawReceptiveFieldByReach(t *testing.T) {
 					t.Errorf("%s; by hand %v every %v from %v", f, c.size, c.jump, c.start)
 				}
 				for _, size := range [][2]int{{h, w}, {13, 31}} {
-					s, err := m.Support(ctx, last, size[0], size[1])
+					s, err := receptive.SupportOf(ctx, m, last, size[0], size[1])
 					if err != nil {
 						t.Fatal(err)
 					}
-					for axis, got := range [][]interp.Span{s.Rows, s.Columns} {
+					for axis, got := range [][]receptive.Span{s.Rows, s.Columns} {
 						var pixels []map[int]bool
 						for i := range size[axis] {
 							pixels = append(pixels, map[int]bool{i: true})
@@ -186,12 +196,12 @@ func TestLawReceptiveFieldByReach(t *testing.T) {
 func TestReceptiveFieldAndSupport(t *testing.T) {
 	m := interptest.Branchy()
 	for _, name := range []string{"conv1", "pool1", "branch", "mixed", "shared", "shared:2"} {
-		f, err := m.ReceptiveField(ctx, name)
+		f, err := receptive.FieldOf(ctx, m, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		const h, w = 60, 40
-		s, err := m.Support(ctx, name, h, w)
+		s, err := receptive.SupportOf(ctx, m, name, h, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,6 +223,40 @@ func TestReceptiveFieldAndSupport(t *testing.T) {
 	}
 }
 
+// Branches that cancel in sign or in sum hide nothing, nor does a network without this project's layers.
+func TestReceptiveFieldThroughNegation(t *testing.T) {
+	mean := func(x *Node) *Node { return Sub(x, layer.MeanPool(x, layer.Square(3, 1, 1), false)) }
+	for _, c := range []struct {
+		name       string
+		f          func(s *model.Scope, x *Node) *Node
+		size, from int
+	}{
+		{"CReLU", func(s *model.Scope, x *Node) *Node {
+			x = layer.Conv(s.In("a"), x, 4, layer.Square(3, 1, 1))
+			return layer.Conv(s.In("b"), layer.Concat(layer.ReLU(x), layer.ReLU(Neg(x))), 4, layer.Square(3, 1, 1))
+		}, 5, -2},
+		{"less the mean, twice", func(s *model.Scope, x *Node) *Node {
+			return mean(mean(layer.Conv(s, x, 4, layer.Square(3, 1, 1))))
+		}, 7, -3},
+		{"GoMLX alone", func(s *model.Scope, x *Node) *Node {
+			kernel := s.VariableWithShape("w", shapes.Make(x.DType(), 3, 3, x.Shape().Dim(3), 4)).NodeValue(x)
+			x = Max(Convolve(x, kernel).PadSame().Done(), ScalarZero(x.Graph(), x.DType()))
+			return Sub(MaxPool(x).Window(3).Strides(1).PadSame().Done(), x)
+		}, 5, -2},
+		{"a product with what is not negative", func(s *model.Scope, x *Node) *Node {
+			return Mul(Neg(layer.Conv(s, x, 1, layer.Square(5, 1, 2))), layer.ReLU(x))
+		}, 5, -2},
+	} {
+		m := interptest.Model(c.name, func(s *model.Scope, x *Node) *Node {
+			return layer.GlobalMean(layer.At("units", c.f(s, x)))
+		}, [3]int{24, 24, 1}, 4, 1)
+		f, err := receptive.FieldOf(ctx, m, "units")
+		if want := (receptive.Field{Layer: "units", Size: [2]int{c.size, c.size}, Jump: [2]int{1, 1}, Start: [2]int{c.from, c.from}}); err != nil || f != want {
+			t.Errorf("%s: %s, %v; by hand %s", c.name, f, err, want)
+		}
+	}
+}
+
 func TestReceptiveFieldErrors(t *testing.T) {
 	m := interptest.Branchy()
 	up := interptest.Model("up", func(s *model.Scope, x *Node) *Node {
@@ -220,24 +264,35 @@ func TestReceptiveFieldErrors(t *testing.T) {
 		x = layer.At("up", layer.Resize(x, 2*x.Shape().Dim(1), 2*x.Shape().Dim(2), layer.Nearest))
 		return layer.GlobalMean(x)
 	}, [3]int{12, 12, 1}, 2, 1)
+	blind := interptest.Model("blind", func(s *model.Scope, x *Node) *Node {
+		x = layer.Conv(s, x, 2, layer.Square(3, 1, 1))
+		x = layer.At("constant", Concatenate([]*Node{x, Ones(x.Graph(), x.Shape())}, 3))
+		return layer.At("zero", layer.GlobalMean(MulScalar(x, 0)))
+	}, [3]int{12, 12, 1}, 4, 1)
+	sorted := interptest.Model("sorted", func(s *model.Scope, x *Node) *Node {
+		return layer.GlobalMean(layer.At("sorted", Sort(x, 1, true)))
+	}, [3]int{12, 12, 1}, 1, 1)
 	for _, c := range []struct {
 		what string
 		err  error
 		has  string
 	}{
-		{"layer", second(m.ReceptiveField(ctx, "mixd")), "mixed"},
-		{"channel", second(m.ReceptiveField(ctx, "mixed", 7)), "channels 0 to 6"},
-		{"channel without positions", second(m.ReceptiveField(ctx, "head", 5)), "channels 0 to 4"},
-		{"support's layer", second(m.Support(ctx, "nothing", 12, 12)), `no layer "nothing"`},
-		{"no image", second(m.Support(ctx, "mixed", 0, 12)), "without pixels"},
-		{"fixed size", second(m.Support(ctx, "head", 24, 24)), "/head/weights"},
-		{"resized", second(up.ReceptiveField(ctx, "up")), "Support"},
+		{"layer", second(receptive.FieldOf(ctx, m, "mixd")), "mixed"},
+		{"channel", second(receptive.FieldOf(ctx, m, "mixed", 7)), "must be 0 to 6"},
+		{"channel without positions", second(receptive.FieldOf(ctx, m, "head", 5)), "must be 0 to 4"},
+		{"support's layer", second(receptive.SupportOf(ctx, m, "nothing", 12, 12)), `no layer "nothing"`},
+		{"no image", second(receptive.SupportOf(ctx, m, "mixed", 0, 12)), "without pixels"},
+		{"fixed size", second(receptive.SupportOf(ctx, m, "head", 24, 24)), "/head/weights"},
+		{"a channel that is constant", second(receptive.FieldOf(ctx, blind, "constant", 3)), "no unit sees a pixel"},
+		{"a layer that is constant", second(receptive.FieldOf(ctx, blind, "zero")), "no unit sees a pixel"},
+		{"no rule", second(receptive.SupportOf(ctx, sorted, "sorted", 12, 12)), "operator"},
+		{"resized", second(receptive.FieldOf(ctx, up, "up")), "Support"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.has) {
 			t.Errorf("%s: error %v, want one with %q", c.what, c.err, c.has)
 		}
 	}
-	if _, err := up.Support(ctx, "up", 12, 12); err != nil {
+	if _, err := receptive.SupportOf(ctx, up, "up", 12, 12); err != nil {
 		t.Error(err)
 	}
 }

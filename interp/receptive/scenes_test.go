@@ -1,4 +1,4 @@
-package interp_test
+package receptive_test
 
 import (
 	"image"
@@ -6,6 +6,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/interptest"
+	"lucigo/interp/receptive"
 	"lucigo/models/scenes"
 )
 
@@ -28,16 +29,16 @@ func TestReceptiveFieldOfScenes(t *testing.T) {
 		{inception, "logits", 64, 0, 0},
 		{dense, "hidden", 64, 0, 0},
 	} {
-		f, err := c.m.ReceptiveField(ctx, c.layer)
+		f, err := receptive.FieldOf(ctx, c.m, c.layer)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := interp.ReceptiveField{Layer: c.layer, Size: [2]int{c.size, c.size}, Jump: [2]int{c.jump, c.jump}, Start: [2]int{c.start, c.start}}
+		want := receptive.Field{Layer: c.layer, Size: [2]int{c.size, c.size}, Jump: [2]int{c.jump, c.jump}, Start: [2]int{c.start, c.start}}
 		if f != want {
 			t.Errorf("%s: %s, by hand: %s", c.m, f, want)
 		}
 	}
-	s, err := dense.Support(ctx, "hidden", 64, 64)
+	s, err := receptive.SupportOf(ctx, dense, "hidden", 64, 64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package interp_test
+package receptive_test
 
 import (
 	"math"
@@ -11,6 +11,7 @@ import (
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
+	"lucigo/interp/receptive"
 )
 
 // The filters of a convolution are its weights, of a dense layer the weights of each pixel, times what the
@@ -30,7 +31,7 @@ func TestLawFiltersAreWeights(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		for _, m := range []*interp.Model{conv, dense} {
 			m = m.On(e.Backend)
-			f, err := m.Filters(ctx, "first")
+			f, err := receptive.Filters(ctx, m, "first")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +61,7 @@ func TestLawFiltersAreWeights(t *testing.T) {
 			}
 		}
 	})
-	if _, err := conv.Filters(ctx, "frist"); err == nil {
+	if _, err := receptive.Filters(ctx, conv, "frist"); err == nil {
 		t.Error("filters of no layer")
 	}
 }

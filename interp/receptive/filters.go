@@ -1,0 +1,78 @@
+package receptive
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+)
+
+// Filters returns what each unit of a model's first layer computes of the pixels that it sees: the
+// derivative of the unit, before its ReLU, by those pixels, a map a unit. Of a convolution these are its
+// kernels, [units, size, size, channels]; of a dense layer, whose units see all of it, images of the
+// model's size. Unlike the weights themselves they are in the images' own channels and units, whatever the
+// network does to an image first.
+//
+// After more than one layer units are not linear, and the maps are derivatives at a grey image.
+func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, error) {
+	field, err := FieldOf(ctx, m, name)
+	if err != nil {
+		return interp.Maps{}, err
+	}
+	// The smallest image with a unit that sees no padding: at the end of it.
+	var place, size [2]int
+	for axis := range 2 {
+		if jump := field.Jump[axis]; jump > 0 {
+			place[axis] = max(0, (jump-1-field.Start[axis])/jump)
+		}
+		size[axis] = field.Start[axis] + place[axis]*field.Jump[axis] + field.Size[axis]
+	}
+	units := 0
+	err = m.Inspect(size[0], size[1], name, func(_, value *graph.Node) error {
+		units = value.Shape().Dim(-1)
+		return nil
+	})
+	if err != nil {
+		return interp.Maps{}, fmt.Errorf("%s: the filters of layer %q: %w", m.Name(), name, err)
+	}
+	_, _, channels := m.Input()
+	x := interp.Images{N: units, H: size[0], W: size[1], C: channels}
+	x.Pix = make([]float64, x.N*x.Size())
+	for i := range x.Pix {
+		x.Pix[i] = .5
+	}
+	own := make([]int, units) // image i asks about unit i
+	for i := range own {
+		own[i] = i
+	}
+	form := fmt.Sprintf("filters of %s at %v", name, place)
+	unit := interp.NewObjective(form, form, []interp.Arg{interp.Ints(own...)}, func(p *layer.Pass, a []*graph.Node) *graph.Node {
+		v := p.Layer(name)
+		if v.Rank() == 4 {
+			v = graph.Reshape(graph.Slice(v, graph.AxisRange(), graph.AxisElem(place[0]), graph.AxisElem(place[1]), graph.AxisRange()), v.Shape().Dim(0), -1)
+		}
+		return graph.ReduceSum(graph.Mul(v, graph.OneHot(a[0], units, v.DType())), 1)
+	})
+	all, err := m.Gradient(ctx, unit, linear{layer.Exact}, x)
+	if err != nil {
+		return interp.Maps{}, err
+	}
+	out := interp.Maps{N: x.N, H: field.Size[0], W: field.Size[1], C: x.C}
+	for n := range x.N {
+		for row := size[0] - field.Size[0]; row < size[0]; row++ {
+			first := (row*x.W + size[1] - field.Size[1]) * x.C
+			out.Pix = append(out.Pix, all.Map(n)[first:][:field.Size[1]*x.C]...)
+		}
+	}
+	return out, nil
+}
+
+// linear is the rule under which a ReLU is not there.
+type linear struct{ layer.Rule }
+
+func (linear) String() string { return "linear" }
+
+func (linear) ReLU(x *graph.Node) *graph.Node { return x }
