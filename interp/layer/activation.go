@@ -22,7 +22,7 @@ func LeakyReLU(x *graph.Node, slope float64) *graph.Node {
 }
 
 // Pointwise returns f(x), for an f that computes each number of its result from one position of x alone and
-// that is no ReLU: rules of ReLUs do not touch it, and to Support it is the identity.
+// that is no ReLU: rules of ReLUs do not touch it.
 func Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
 	return ruleOf(x).Pointwise(x, f)
 }

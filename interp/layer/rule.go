@@ -2,8 +2,7 @@ package layer
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// Rule is how the layers of a Pass send a gradient back to their inputs. The values of the forward run
-// are a Rule's business too: Support, which asks only where a gradient can reach, has none.
+// Rule is how the layers of a Pass send a gradient back to their inputs.
 //
 // A rule changes the layers that it has a method for: those of ReLURule, LinearRule, PointwiseRule and
 // MaxPoolRule. All other layers are exact, and so is every layer inside a rule's method: it may call
@@ -50,11 +49,6 @@ var (
 	// Deconv passes through a ReLU what is positive, active or not: the deconvnet of Zeiler and Fergus,
 	// arXiv:1311.2901, section 2.1.
 	Deconv Rule = deconv{}
-
-	// Support passes ones wherever the output can depend on the input, whatever the weights and the
-	// image: a gradient is positive on the exact receptive field and 0 elsewhere, through any branches
-	// and padding. Channels are not told apart.
-	Support Rule = support{}
 )
 
 type exact struct{}
@@ -86,29 +80,4 @@ func (deconv) ReLU(x *graph.Node) *graph.Node {
 // positive is the identity whose cotangent loses its negative part.
 func positive(y *graph.Node) *graph.Node {
 	return graph.IdentityWithCustomGradient(y, func(_, v *graph.Node) *graph.Node { return relu(v) })
-}
-
-type support struct{}
-
-func (support) String() string { return "support" }
-
-func (support) ReLU(x *graph.Node) *graph.Node { return x }
-
-func (support) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	if weights != nil {
-		weights = graph.OnesLike(weights)
-	}
-	return reached(op(x, weights))
-}
-
-func (support) Pointwise(x *graph.Node, _ func(x *graph.Node) *graph.Node) *graph.Node { return x }
-
-func (support) MaxPool(x *graph.Node, w Window) *graph.Node { return reached(meanPool(x, w, true)) }
-
-// reached is the identity whose cotangent becomes 1 where it is positive and 0 elsewhere: sums over a
-// deep network's paths would overflow.
-func reached(y *graph.Node) *graph.Node {
-	return graph.IdentityWithCustomGradient(y, func(_, v *graph.Node) *graph.Node {
-		return graph.Where(graph.GreaterThan(v, graph.ZerosLike(v)), graph.OnesLike(v), graph.ZerosLike(v))
-	})
 }

@@ -1,7 +1,7 @@
 package tensorflow
 
 import (
-	"math"
+	"image"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,6 +17,7 @@ import (
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
+	"lucigo/interp/receptive"
 	"lucigo/models/tensorflow/graphtest"
 )
 
@@ -277,8 +278,8 @@ func TestLawOperators(t *testing.T) {
 	interptest.Derivative(t, m, objective.Logit, x, grad, 1e-5)
 }
 
-// The Support rule sees through signs, zeros and constants.
-func TestLawSupport(t *testing.T) {
+// What units see of an image is the same through signs, weights of zero and constants.
+func TestReceptive(t *testing.T) {
 	var g graphtest.Graph
 	g.Add("input", "Placeholder", nil)
 	g.Add("a", "Mul", nil, "input", g.Const("factors", []float64{-3, 0, 2}, 3))
@@ -291,17 +292,13 @@ func TestLawSupport(t *testing.T) {
 	g.Add("flat", "Reshape", nil, "g", g.Ints("shape", false, -1, 32))
 	g.Add("probabilities", "Softmax", nil, "flat")
 	m := parseGraph(t, &g, Options{Size: [3]int{8, 8, 3}, Range: [2]float64{1, -1}})
-	x := interptest.Images(m, 1, 1)
-	maps, err := m.Gradient(t.Context(), objective.Neuron("g", 1, 2, 0), layer.Support, x)
+	s, err := receptive.SupportOf(t.Context(), m, "g", 8, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, v := range maps.Pix {
-		row, column := i/3/8, i/3%8
-		// Of 8 in steps of 2 with a window of 3, one row and column of padding stands behind.
-		if seen := 2 <= row && row <= 4 && 4 <= column && column <= 6; seen != (v > 0) || v < 0 {
-			t.Errorf("row %d, column %d, channel %d: %g", row, column, i%3, v)
-		}
+	// Of 8 in steps of 2 with a window of 3, there is one row and one column of padding, at the end.
+	if got, want := s.Rect(1, 2), image.Rect(4, 2, 7, 5); got != want {
+		t.Errorf("the unit at row 1, column 2 sees %v, want %v", got, want)
 	}
 }
 
@@ -347,7 +344,7 @@ func TestLawRules(t *testing.T) {
 	byHand = byHand.Float64()
 	x := interptest.Images(m, 2, 5).Asked(0, 2)
 	var exact []float64
-	for _, rule := range []layer.Rule{layer.Exact, layer.Guided, layer.Deconv, layer.Support} {
+	for _, rule := range []layer.Rule{layer.Exact, layer.Guided, layer.Deconv} {
 		got, err := m.Gradient(t.Context(), objective.Logit, rule, x)
 		if err != nil {
 			t.Fatal(err)
@@ -356,15 +353,7 @@ func TestLawRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bound := 1e-12
-		if rule == layer.Support { // where a gradient can come from, of whatever size
-			for _, pix := range [][]float64{got.Pix, want.Pix} {
-				for i, v := range pix {
-					pix[i] = min(1, math.Ceil(v))
-				}
-			}
-		}
-		if d := interptest.Distance(got.Pix, want.Pix); !(d <= bound) {
+		if d := interptest.Distance(got.Pix, want.Pix); !(d <= 1e-12) {
 			t.Errorf("%s: off by %g", rule, d)
 		}
 		if rule == layer.Exact {
