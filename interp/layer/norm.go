@@ -20,11 +20,11 @@ func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
 	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
 		scale := alpha / float64(size)
 		base := graph.AddScalar(graph.MulScalar(neighbours(graph.Mul(x, x), (size-1)/2, size/2), scale), bias)
-		y := graph.Div(x, power(base, beta))
+		factor := power(base, -beta)
+		y := graph.Mul(x, factor)
 		return withDerivative(y, []*Node{x}, func(v *Node) []*Node {
-			vp := graph.Div(v, power(base, beta))
-			others := neighbours(graph.Div(graph.Mul(x, vp), base), size/2, (size-1)/2)
-			return []*Node{graph.Sub(vp, graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
+			others := neighbours(graph.Mul(graph.Mul(y, v), power(base, -1)), size/2, (size-1)/2)
+			return []*Node{graph.Sub(graph.Mul(v, factor), graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
 		})
 	})
 }
@@ -44,12 +44,12 @@ func neighbours(x *Node, before, behind int) *Node {
 // power returns x^p for positive x, by square roots where they suffice.
 func power(x *Node, p float64) *Node {
 	switch p {
-	case 1:
-		return x
-	case 0.5:
-		return graph.Sqrt(x)
-	case 0.75:
-		root := graph.Sqrt(x)
+	case -1:
+		return graph.Inverse(x)
+	case -0.5:
+		return graph.Rsqrt(x)
+	case -0.75:
+		root := graph.Rsqrt(x)
 		return graph.Mul(root, graph.Sqrt(root))
 	}
 	return graph.Exp(graph.MulScalar(graph.Log(x), p))
