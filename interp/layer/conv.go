@@ -63,6 +63,11 @@ func (c conv) weights(x, v *Node) *Node {
 
 // scatter computes input.
 func (c conv) scatter(v, w *Node) *Node {
+	one := [2]int{1, 1}
+	if c.groups == 1 && c.Size == one && c.Stride == one && c.Pad == ([2][2]int{}) {
+		x := graph.DotGeneral(v, []int{3}, nil, w, []int{3}, nil) // [N, H, W, 1, 1, C]
+		return graph.Reshape(x, v.Shape().Dim(0), c.in[0], c.in[1], w.Shape().Dim(2))
+	}
 	if c.groups == 1 && c.Dilation == [2]int{1, 1} && c.Stride != [2]int{1, 1} {
 		return c.scatterPhases(v, w)
 	}
