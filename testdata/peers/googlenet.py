@@ -1,16 +1,19 @@
-"""PyTorch's and captum's side of the benchmarks: BVLC GoogLeNet's input gradient and SmoothGrad-50.
+"""PyTorch's and captum's side of the comparison: BVLC GoogLeNet's forward, input gradient, SmoothGrad-50 and integrated gradients.
 
-    python3 -m venv out/peers && out/peers/bin/pip install torch captum safetensors numpy
-    out/peers/bin/python testdata/peers/googlenet.py bvlc_googlenet.safetensors
+    googlenet.py WEIGHTS [cuda]
 
-The Go side, on the same machine right after it: go test ./models/googlenet -run '^$' -bench 'Gradient|SmoothGrad'
+It answers on standard input: for each line that names a measurement, a line of one number, the milliseconds of the
+fastest setting, which is found at the first asking. The line "memory" is answered with the peak in MiB.
 """
-import resource, statistics, sys, time
+import resource, sys, time
 
 import torch
 import torch.nn.functional as F
-from captum.attr import NoiseTunnel, Saliency
+from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
 from safetensors.torch import load_file
+
+device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
+layouts = torch.contiguous_format, torch.channels_last
 
 
 class GoogLeNet(torch.nn.Module):
@@ -40,35 +43,63 @@ class GoogLeNet(torch.nn.Module):
         return F.linear(x, self.w["loss3/classifier.weight"], self.w["loss3/classifier.bias"])
 
 
-def median(f, runs):
-    f()
-    times = []
-    for _ in range(runs):
-        begin = time.perf_counter()
-        f()
-        times.append(time.perf_counter() - begin)
-    return 1e3 * statistics.median(times)
+weights = load_file(sys.argv[1], device=device)
+nets = [GoogLeNet({k: v.contiguous(memory_format=m) if v.dim() == 4 else v for k, v in weights.items()}) for m in layouts]
 
 
-weights = load_file(sys.argv[1])
-print("torch", torch.__version__, "threads", torch.get_num_threads())
-for last in False, True:
-    memory = torch.channels_last if last else torch.contiguous_format
-    net = GoogLeNet({k: v.contiguous(memory_format=memory) if v.dim() == 4 else v for k, v in weights.items()})
-    for n, runs in (1, 15), (8, 7):
-        x = (torch.rand(n, 3, 224, 224) * 255 - 117).contiguous(memory_format=memory)
+def images(n, layout):
+    return (torch.rand(n, 3, 224, 224, device=device) * 255 - 117).contiguous(memory_format=layouts[layout])
 
-        def gradient():
-            y = x.detach().requires_grad_(True)
-            net(y)[:, 340].sum().backward()
-            return y.grad
 
-        print(f"input gradient, batch {n}, {'channels last' if last else 'contiguous'}: {median(gradient, runs):.0f} ms", flush=True)
+def forward(n, layout):
+    x, net = images(n, layout), nets[layout]
 
-net = GoogLeNet(weights)
-x = torch.rand(1, 3, 224, 224) * 255 - 117
-smooth = NoiseTunnel(Saliency(net))
-for at_once in 50, 10:
-    f = lambda: smooth.attribute(x, nt_type="smoothgrad", nt_samples=50, nt_samples_batch_size=at_once, stdevs=38.0, target=340, abs=False)
-    print(f"captum SmoothGrad-50, {at_once} at once: {median(f, 3):.0f} ms", flush=True)
-print("peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MiB")
+    def run():
+        with torch.no_grad():
+            return net(x)
+
+    return run
+
+
+def gradient(n, layout):
+    x, net = images(n, layout), nets[layout]
+
+    def run():
+        y = x.detach().requires_grad_(True)
+        net(y)[:, 340].sum().backward()
+        return y.grad
+
+    return run
+
+
+def smooth(at_once, layout):
+    x, method = images(1, layout), NoiseTunnel(Saliency(nets[layout]))
+    return lambda: method.attribute(
+        x, nt_type="smoothgrad", nt_samples=50, nt_samples_batch_size=at_once, stdevs=38.0, target=340, abs=False)
+
+
+def integrated(at_once, layout):
+    x, method = images(1, layout), IntegratedGradients(nets[layout])
+    return lambda: method.attribute(x, target=340, n_steps=50, internal_batch_size=at_once)
+
+
+settings = {f"{what.__name__} {n}": [what(n, m) for m in (0, 1)] for what in (forward, gradient) for n in (1, 8, 32)}
+settings |= {f.__name__: [f(n, m) for n in (10, 50) for m in (0, 1)] for f in (smooth, integrated)}
+
+
+def measure(run):
+    begin = time.perf_counter()
+    run()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - begin)
+
+
+for line in sys.stdin:
+    name = line.strip()
+    if name == "memory":
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+        continue
+    if len(settings[name]) > 1:  # the fastest stays, each warmed up by a run of its own
+        settings[name] = [min(settings[name], key=lambda run: (measure(run), measure(run))[1])]
+    print(measure(settings[name][0]), flush=True)
