@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp"
@@ -62,7 +60,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(p.Name(0), p.Logits)
+	fmt.Println(p.Name(0), p.Logits.Data)
 	// Output:
 	// change [1 2 1]
 	// left [0.5 0]
@@ -90,13 +88,16 @@ func ExampleFromStore() {
 	// left [0.5] [-1 1 0]
 }
 
+// largest is the largest value of a layer. Its field is part of what its program is known by.
+type largest struct{ layer string }
+
+func (l largest) Build(net *interp.Net, args []*Node) []*Node {
+	return []*Node{ReduceAllMax(net.Pass(args[0], nil).Layer(l.layer))}
+}
+
 // A computation of one's own inside the network: here the largest value of a layer. New weights, the same program.
 func ExampleModel_Run() {
 	m := opened()
-	largest := interp.Step{Key: "largest of change", Build: func(net *interp.Net, args []*Node) []*Node {
-		p := net.Pass(args[0], nil)
-		return []*Node{ConvertDType(ReduceAllMax(p.Layer("change")), dtypes.Float64)}
-	}}
 	for _, slope := range []float32{1, 3} {
 		w, err := interp.NewWeight([]float32{-slope, slope}, 1, 2, 1, 1)
 		if err != nil {
@@ -106,14 +107,21 @@ func ExampleModel_Run() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		x := m.Tensor(picture)
-		out, err := steeper.Run(ctx, largest, x)
+		x, err := m.Tensor(picture.Arg())
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(tensors.ToScalar[float64](out[0]))
-		x.MustFinalizeAll()
-		out[0].MustFinalizeAll()
+		out, err := steeper.Run(ctx, largest{"change"}, nil, x)
+		if err != nil {
+			log.Fatal(err)
+		}
+		v, err := out[0].Numbers()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(v[0])
+		x.Close()
+		out[0].Close()
 	}
 	compiled, _, _ := m.Programs()
 	fmt.Println("compiled:", compiled)

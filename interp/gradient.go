@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp/layer"
 )
@@ -18,29 +16,19 @@ import (
 //
 // A gradient or score that is not a number is an error, which says where it came from.
 func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Images) (Maps, error) {
-	x, err := m.Resolve(ctx, o, x)
+	x, args, err := m.ask(ctx, o, x)
 	if err != nil {
 		return Maps{}, err
 	}
-	out := x.Like()
-	if !o.AsksClass() {
-		out.Class = nil
-	}
-	step := Step{Key: "gradient of " + o.form, Rule: rule, Build: func(net *Net, a []*Node) []*Node {
-		p := net.Pass(a[0], nil)
-		score := o.Score(p, a[1:])
-		return []*Node{Gradient(ReduceAllSum(score), a[0])[0], score}
-	}}
-	err = m.batches(ctx, x, o, step, func(i, j int, r []*tensors.Tensor) error {
-		if err := read(out.Pix[i*x.Size():j*x.Size()], r[0]); err != nil {
-			return err
-		}
-		return read(out.Score[i:j], r[1])
-	})
+	r, err := m.once(ctx, gradient{o.Form}, rule, x.N, m.Batch(x), args...)
 	if err != nil {
 		return Maps{}, err
 	}
-	if err := m.finite(o, x, out.Score); err != nil {
+	out := Maps{N: x.N, H: x.H, W: x.W, C: x.C, Pix: r[0].Data, Score: r[1].Data}
+	if o.AsksClass() {
+		out.Class = x.Class
+	}
+	if err := m.finite(o, out.Score); err != nil {
 		return Maps{}, err
 	}
 	if i := slices.IndexFunc(out.Pix, notFinite); i >= 0 {
@@ -51,75 +39,83 @@ func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Im
 	return out, nil
 }
 
-// finite returns an error if a score is not a number: it says which unit does not exist, or which weight
-// is to blame.
-func (m *Model) finite(o Objective, x Images, score []float64) error {
-	i := slices.IndexFunc(score, notFinite)
-	if i < 0 {
-		return nil
-	}
-	layers, err := m.Layers()
-	if err != nil {
-		return err
-	}
-	for _, u := range o.units {
-		if classes := len(m.spec.Classes); u.layer == "" && (u.channel < 0 || u.channel >= classes) {
-			return fmt.Errorf("%s: %s: the classes are 0 to %d", m.spec.Name, o, classes-1)
-		}
-		k := slices.IndexFunc(layers, func(l Layer) bool { return l.Name == u.layer })
-		if k < 0 {
-			continue
-		}
-		shape := layers[k].Shape
-		if channels := shape[len(shape)-1]; u.channel < 0 || u.channel >= channels {
-			return fmt.Errorf("%s: %s: layer %q has channels 0 to %d", m.spec.Name, o, u.layer, channels-1)
-		}
-		if u.at == nil {
-			continue
-		}
-		row, column := u.at[0], u.at[1]
-		whole := x.H == m.spec.Input[0] && x.W == m.spec.Input[1]
-		if row < 0 || column < 0 || whole && (row >= shape[0] || column >= shape[1]) {
-			return fmt.Errorf("%s: %s: layer %q has rows 0 to %d and columns 0 to %d", m.spec.Name, o, u.layer, shape[0]-1, shape[1]-1)
-		}
-	}
-	return fmt.Errorf("%s: the score of %s at image %d is %g%s", m.spec.Name, o, i, score[i], m.blame())
+// gradient is an objective's derivative at the image, and its score.
+type gradient struct{ form Form }
+
+func (s gradient) Build(net *Net, a []*graph.Node) []*graph.Node {
+	score := Score(s.form, net.Pass(a[0], nil), a[1:])
+	return []*graph.Node{graph.Gradient(graph.ReduceAllSum(score), a[0])[0], score}
 }
 
-// blame says which weight is to blame for a result that is not a number, if one is.
-func (m *Model) blame() string {
-	if path := m.weights.notFinite(); path != "" {
-		return fmt.Sprintf(": weight %q has a value that is not finite", path)
+// GradientAt is Gradient at a layer: it returns the layer's values and the derivative of o by each of them.
+// An objective that does not depend on the layer is an error.
+func (m *Model) GradientAt(ctx context.Context, o Objective, rule layer.Rule, x Images, name string) (values, gradient Activations, score []float64, err error) {
+	x, args, err := m.ask(ctx, o, x)
+	if err != nil {
+		return values, gradient, nil, err
 	}
-	return ": all weights are finite, so an operation of the network overflows or divides by zero here"
+	r, err := m.once(ctx, gradientAt{o.Form, name}, rule, x.N, m.Batch(x), args...)
+	if err != nil {
+		return values, gradient, nil, err
+	}
+	return Activations{name, r[0]}, Activations{name, r[1]}, r[2].Data, m.finite(o, r[2].Data)
+}
+
+type gradientAt struct {
+	form  Form
+	layer string
+}
+
+func (s gradientAt) Build(net *Net, a []*graph.Node) []*graph.Node {
+	p := net.Pass(a[0], nil)
+	v := p.Layer(s.layer)
+	score := Score(s.form, p, a[1:])
+	if !computed(score, v) {
+		panic(fmt.Errorf("the objective does not depend on layer %q", s.layer))
+	}
+	return []*graph.Node{graph.Identity(v), graph.Gradient(graph.ReduceAllSum(score), v)[0], score}
+}
+
+// computed reports whether y is computed from v.
+func computed(y, v *graph.Node) bool {
+	seen := map[graph.NodeId]bool{}
+	var from func(n *graph.Node) bool
+	from = func(n *graph.Node) bool {
+		if n == v {
+			return true
+		}
+		if n.Id() < v.Id() || seen[n.Id()] { // a node is made after its inputs
+			return false
+		}
+		seen[n.Id()] = true
+		return slices.ContainsFunc(n.Inputs(), from)
+	}
+	return from(y)
 }
 
 // Score returns the value of o at each image.
 func (m *Model) Score(ctx context.Context, o Objective, x Images) ([]float64, error) {
-	x, err := m.Resolve(ctx, o, x)
+	x, args, err := m.ask(ctx, o, x)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, x.N)
-	step := Step{Key: "score of " + o.form, Build: func(net *Net, a []*Node) []*Node {
-		return []*Node{o.Score(net.Pass(a[0], nil), a[1:])}
-	}}
-	err = m.batches(ctx, x, o, step, func(i, j int, r []*tensors.Tensor) error { return read(out[i:j], r[0]) })
+	r, err := m.once(ctx, score{o.Form}, nil, x.N, m.Batch(x), args...)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.finite(o, x, out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return r[0].Data, m.finite(o, r[0].Data)
 }
 
-// Activations are the values of a layer: for each image Shape numbers, row-major.
+type score struct{ form Form }
+
+func (s score) Build(net *Net, a []*graph.Node) []*graph.Node {
+	return []*graph.Node{Score(s.form, net.Pass(a[0], nil), a[1:])}
+}
+
+// Activations are the values of a layer, for each image.
 type Activations struct {
 	Layer string
-	N     int
-	Shape []int
-	Data  []float64
+	Rows
 }
 
 // Activations returns the values of the named layers, in the order of the names.
@@ -127,69 +123,78 @@ func (m *Model) Activations(ctx context.Context, x Images, layers ...string) ([]
 	if err := m.takes(x); err != nil {
 		return nil, err
 	}
-	out := make([]Activations, len(layers))
-	step := Step{Key: fmt.Sprintf("activations of %q", layers), Build: func(net *Net, a []*Node) []*Node {
-		p := net.Pass(a[0], nil)
-		nodes := make([]*Node, len(layers))
-		for i, name := range layers {
-			nodes[i] = Identity(p.Layer(name)) // two names may stand for one node
-		}
-		return nodes
-	}}
-	err := m.batches(ctx, x, Objective{}, step, func(i, j int, r []*tensors.Tensor) error {
-		for k, t := range r {
-			shape := t.Shape().Dimensions[1:]
-			size := t.Shape().Size() / t.Shape().Dim(0)
-			if i == 0 {
-				out[k] = Activations{layers[k], x.N, slices.Clone(shape), make([]float64, x.N*size)}
-			}
-			if err := read(out[k].Data[i*size:j*size], t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return out, err
+	r, err := m.once(ctx, activations{layers}, nil, x.N, m.Batch(x), x.Arg())
+	if err != nil {
+		return nil, err
+	}
+	var out []Activations
+	for k, name := range layers {
+		out = append(out, Activations{name, r[k]})
+	}
+	return out, nil
 }
 
-// Prediction is what a model says of a batch of images.
-type Prediction struct {
-	N, Classes int
-	Logits     []float64 // [N, Classes]
-	Names      []string  // of the classes
+type activations struct{ layers []string }
+
+func (s activations) Build(net *Net, a []*graph.Node) []*graph.Node {
+	p := net.Pass(a[0], nil)
+	nodes := make([]*graph.Node, len(s.layers))
+	for i, name := range s.layers {
+		nodes[i] = graph.Identity(p.Layer(name)) // two names may be of one node
+	}
+	return nodes
 }
 
 // Predict returns the logits of the images.
 func (m *Model) Predict(ctx context.Context, x Images) (Prediction, error) {
-	p := Prediction{N: x.N, Classes: len(m.spec.Classes), Names: m.spec.Classes}
+	p := Prediction{Names: m.spec.Classes}
 	if err := m.takes(x); err != nil {
 		return p, err
 	}
-	p.Logits = make([]float64, p.N*p.Classes)
-	step := Step{Key: "logits", Build: func(net *Net, a []*Node) []*Node {
-		logits := net.Pass(a[0], nil).Logits()
-		if logits.Rank() != 2 || logits.Shape().Dim(1) != p.Classes {
-			panic(fmt.Errorf("the logits are shaped %s, and there are %d classes", logits.Shape(), p.Classes))
-		}
-		return []*Node{logits}
-	}}
-	err := m.batches(ctx, x, Objective{}, step, func(i, j int, r []*tensors.Tensor) error {
-		return read(p.Logits[i*p.Classes:j*p.Classes], r[0])
-	})
+	r, err := m.once(ctx, logits{len(p.Names)}, nil, x.N, m.Batch(x), x.Arg())
 	if err != nil {
 		return p, err
 	}
-	if i := slices.IndexFunc(p.Logits, notFinite); i >= 0 {
-		return p, fmt.Errorf("%s: logit %d of image %d is %g%s", m.spec.Name, i%p.Classes, i/p.Classes, p.Logits[i], m.blame())
+	p.Logits = r[0]
+	if i := slices.IndexFunc(p.Logits.Data, notFinite); i >= 0 {
+		n := len(p.Names)
+		return p, fmt.Errorf("%s: logit %d of image %d is %g%s", m.spec.Name, i%n, i/n, p.Logits.Data[i], m.blame())
 	}
 	return p, nil
 }
 
-// Resolve returns x with a class for each image, where o asks about one: the given classes, checked, or
-// else the one that the model gives each image. It is asked once, of the clean images, by whatever calls
-// the model about perturbed copies of them.
+type logits struct{ classes int }
+
+func (s logits) Build(net *Net, a []*graph.Node) []*graph.Node {
+	logits := net.Pass(a[0], nil).Logits()
+	if logits.Rank() != 2 || logits.Shape().Dim(1) != s.classes {
+		panic(fmt.Errorf("the logits are shaped %s, and there are %d classes", logits.Shape(), s.classes))
+	}
+	return []*graph.Node{logits}
+}
+
+// ask checks what a method is asked, and returns the images with their classes and, as a step takes them,
+// the images and the objective's arguments.
+func (m *Model) ask(ctx context.Context, o Objective, x Images) (Images, []Arg, error) {
+	x, err := m.Resolve(ctx, o, x)
+	if err != nil {
+		return x, nil, err
+	}
+	args, err := o.For(x)
+	return x, append([]Arg{x.Arg()}, args...), err
+}
+
+// Resolve checks the images and the objective, and returns x with a class for each image, where o asks
+// about one: the given classes, or else the one that the model gives each image. It is asked once, of the
+// clean images, by whatever calls the model about perturbed copies of them.
 func (m *Model) Resolve(ctx context.Context, o Objective, x Images) (Images, error) {
 	if err := m.takes(x); err != nil {
+		return x, err
+	}
+	if n := o.Images(); n != 0 && n != x.N {
+		return x, fmt.Errorf("%s: objective %s has arguments for each of %d images, and there are %d", m.spec.Name, o, n, x.N)
+	}
+	if err := m.Asks(o, x.H, x.W); err != nil {
 		return x, err
 	}
 	if !o.AsksClass() {
@@ -210,6 +215,39 @@ func (m *Model) Resolve(ctx context.Context, o Objective, x Images) (Images, err
 	return x, nil
 }
 
+// Asks returns an error if an objective is not whole, or asks about a unit that the network does not have
+// for images of h×w.
+func (m *Model) Asks(o Objective, h, w int) error {
+	if err := o.check(); err != nil {
+		return fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	for _, u := range o.Units {
+		if classes := len(m.spec.Classes); u.Layer == "" {
+			if u.Channel < 0 || u.Channel >= classes {
+				return fmt.Errorf("%s: %s: the classes are 0 to %d", m.spec.Name, o, classes-1)
+			}
+			continue
+		}
+		shape, err := m.Shape(u.Layer, h, w)
+		if err != nil {
+			return err
+		}
+		if channels := shape[len(shape)-1]; u.Channel < 0 || u.Channel >= channels {
+			return fmt.Errorf("%s: %s: layer %q has channels 0 to %d", m.spec.Name, o, u.Layer, channels-1)
+		}
+		if u.At == nil {
+			continue
+		}
+		if len(shape) != 3 {
+			return fmt.Errorf("%s: %s: layer %q has no positions: it is shaped %v", m.spec.Name, o, u.Layer, shape)
+		}
+		if row, column := u.At[0], u.At[1]; row < 0 || column < 0 || row >= shape[0] || column >= shape[1] {
+			return fmt.Errorf("%s: %s: layer %q has rows 0 to %d and columns 0 to %d", m.spec.Name, o, u.Layer, shape[0]-1, shape[1]-1)
+		}
+	}
+	return nil
+}
+
 // takes checks the images against the network's input.
 func (m *Model) takes(x Images) error {
 	if err := x.Check(); err != nil {
@@ -221,45 +259,19 @@ func (m *Model) takes(x Images) error {
 	return nil
 }
 
-// batches runs step on all of x, in parts of equal size, and hands each part's results to result. The
-// last part is filled up with copies of the last image, whose results read leaves out.
-func (m *Model) batches(ctx context.Context, x Images, o Objective, step Step, result func(i, j int, r []*tensors.Tensor) error) error {
-	parts := (x.N + m.Batch(x) - 1) / m.Batch(x)
-	size := (x.N + parts - 1) / parts
-	for i := 0; i < x.N; i += size {
-		j := min(i+size, x.N)
-		pix := padded(x.Pix[i*x.Size():j*x.Size()], x.Size(), size)
-		args, err := o.tensors(x, i, j, size, m.place.dtype)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.spec.Name, err)
-		}
-		images := fromFloats(pix, m.place.dtype, size, x.H, x.W, x.C)
-		out, err := m.Run(ctx, step, append([]*tensors.Tensor{images}, args...)...)
-		if err != nil {
-			return err
-		}
-		err = result(i, j, out)
-		for _, t := range append(out, images) {
-			t.FinalizeAll()
-		}
-		if err != nil {
-			return err
-		}
+// finite returns an error if a score is not a number, which says what is to blame.
+func (m *Model) finite(o Objective, score []float64) error {
+	i := slices.IndexFunc(score, notFinite)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: the score of %s at image %d is %g%s", m.spec.Name, o, i, score[i], m.blame())
 }
 
-// read copies the first len(dst) numbers of t.
-func read(dst []float64, t *tensors.Tensor) error {
-	if t.Shape().Size() < len(dst) {
-		return fmt.Errorf("a result shaped %s has fewer than %d numbers", t.Shape(), len(dst))
+// blame says which weight is to blame for a result that is not a number, if one is.
+func (m *Model) blame() string {
+	if path := m.weights.notFinite(); path != "" {
+		return fmt.Sprintf(": weight %q has a value that is not finite", path)
 	}
-	if t.DType() == dtypes.Float64 {
-		return tensors.ConstFlatData(t, func(flat []float64) { copy(dst, flat) })
-	}
-	return tensors.ConstFlatData(t, func(flat []float32) {
-		for i := range dst {
-			dst[i] = float64(flat[i])
-		}
-	})
+	return ": all weights are finite, so an operation of the network overflows or divides by zero here"
 }

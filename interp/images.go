@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -22,10 +23,26 @@ type Images struct {
 	// Key tells each image's random numbers from another's. It travels with the image through slices
 	// and perturbations; nil derives it from the pixels.
 	Key []uint64
+
+	free bool // values may be far outside [0, 1]
+}
+
+// Free returns the same images, of which values far outside [0, 1] are allowed: copies that noise or
+// climbing has moved. Images that come from outside stay as they are: values of 0 to 255, or in units of
+// standard deviations, are an error wherever they enter.
+func (x Images) Free() Images {
+	x.free = true
+	return x
 }
 
 // Size is the number of numbers of one image.
 func (x Images) Size() int { return x.H * x.W * x.C }
+
+// Of returns the numbers of image i, which x shares.
+func (x Images) Of(i int) []float64 {
+	size := x.Size()
+	return x.Pix[i*size : (i+1)*size : (i+1)*size]
+}
 
 // Slice returns images i to j-1. It shares their pixels.
 func (x Images) Slice(i, j int) Images {
@@ -65,7 +82,7 @@ func (x Images) Keyed() Images {
 	return x
 }
 
-// Check returns an error if x is not a whole batch of finite pixels.
+// Check returns an error if x is not a whole batch of finite pixels in [0, 1].
 func (x Images) Check() error {
 	switch {
 	case x.N < 1 || x.H < 1 || x.W < 1 || x.C < 1:
@@ -77,9 +94,19 @@ func (x Images) Check() error {
 	case x.Key != nil && len(x.Key) != x.N:
 		return fmt.Errorf("%d images have %d keys", x.N, len(x.Key))
 	}
-	if i := slices.IndexFunc(x.Pix, notFinite); i >= 0 {
-		n, y, xx, c := x.place(i)
-		return fmt.Errorf("image %d is %g at row %d, column %d, channel %d", n, x.Pix[i], y, xx, c)
+	const slack = .5 // noise and climbing may step a little over
+	for i, v := range x.Pix {
+		if v >= -slack && v <= 1+slack {
+			continue
+		}
+		n, row, column, c := x.place(i)
+		at := fmt.Sprintf("image %d is %g at row %d, column %d, channel %d", n, v, row, column, c)
+		switch {
+		case notFinite(v):
+			return errors.New(at)
+		case !x.free:
+			return fmt.Errorf("%s, must be in [0, 1]: divide values of 8 bits by 255, and leave it to the network to subtract means", at)
+		}
 	}
 	return nil
 }

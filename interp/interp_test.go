@@ -72,10 +72,7 @@ func TestLawObjective(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(a interp.Activations, i int) []float64 {
-		n := len(a.Data) / a.N
-		return a.Data[i*n : (i+1)*n]
-	}
+	at := func(a interp.Activations, i int) []float64 { return a.Of(i) }
 	channel := func(a interp.Activations, i, c int) float64 {
 		var sum float64
 		v, k := at(a, i), a.Shape[len(a.Shape)-1]
@@ -97,11 +94,11 @@ func TestLawObjective(t *testing.T) {
 		o    interp.Objective
 		want func(i int) float64
 	}{
-		{objective.Logit, func(i int) float64 { return pred.Logits[i*4+x.Class[i]] }},
+		{objective.Logit, func(i int) float64 { return pred.Logits.Of(i)[x.Class[i]] }},
 		{objective.LogProb, func(i int) float64 { return math.Log(pred.Prob(i, x.Class[i])) }},
 		{objective.Prob, func(i int) float64 { return pred.Prob(i, x.Class[i]) }},
 		{objective.Loss, func(i int) float64 { return -math.Log(pred.Prob(i, x.Class[i])) }},
-		{objective.LogitOf(2), func(i int) float64 { return pred.Logits[i*4+2] }},
+		{objective.LogitOf(2), func(i int) float64 { return pred.Logits.Of(i)[2] }},
 		{objective.Channel("mixed", 5), func(i int) float64 { return channel(mixed, i, 5) }},
 		{objective.Channels("mixed", 4, 0, 6), func(i int) float64 { return channel(mixed, i, []int{4, 0, 6}[i]) }},
 		{objective.Channel("head", 2), func(i int) float64 { return at(head, i)[2] }},
@@ -115,7 +112,7 @@ func TestLawObjective(t *testing.T) {
 			return
 		}},
 		{objective.Channel("mixed", 5).Mul(objective.LogitOf(1)).Minus(objective.Channel("head", 2)), func(i int) float64 {
-			return channel(mixed, i, 5)*pred.Logits[i*4+1] - at(head, i)[2]
+			return channel(mixed, i, 5)*pred.Logits.Of(i)[1] - at(head, i)[2]
 		}},
 		{objective.Energy("mixed"), func(i int) (e float64) {
 			for _, v := range at(mixed, i) {
@@ -128,7 +125,7 @@ func TestLawObjective(t *testing.T) {
 			for _, v := range at(head, i) {
 				e += v * v / 2
 			}
-			return e + 3*pred.Logits[i*4+x.Class[i]]
+			return e + 3*pred.Logits.Of(i)[x.Class[i]]
 		}},
 	} {
 		got, err := m.Score(ctx, c.o, x)
@@ -183,7 +180,7 @@ func TestLawBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range []int{1, 2, 3, 5} { // images at once: 7 = 2+2+2+1, …
+		for _, n := range []int{1, 2, 4, 16} { // images at once: 7 = 2+2+2+1, …
 			cut := m.Budget(int64(n * 128 * 4 * x.Size()))
 			if got := cut.Batch(x); got != n {
 				t.Fatalf("a budget for %d images lets %d through", n, got)
@@ -256,7 +253,7 @@ func TestLawSureOfAClass(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range x.N {
-				if d := interptest.Distance(got.Map(i), want.Map(i)); !(d <= 3e-6) {
+				if d := interptest.Distance(got.Of(i), want.Of(i)); !(d <= 3e-6) {
 					t.Errorf("%s of image %d: in float32 the gradient is %g off", o, i, d)
 				}
 			}
@@ -348,18 +345,24 @@ func TestReplacedLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := interp.Step{Key: "head from mixed", Build: func(net *interp.Net, a []*Node) []*Node {
-		return []*Node{net.Pass(ZerosLike(a[0]), map[string]*Node{"mixed": a[1]}).Logits()}
-	}}
-	images := tensors.FromFlatDataAndDimensions(x.Pix, 2, 12, 12, 3)
-	mixed := tensors.FromFlatDataAndDimensions(acts[0].Data, append([]int{2}, acts[0].Shape...)...)
-	out, err := m.Run(ctx, step, images, mixed)
+	l, err := m.Loop(2, 2, nil, x.Arg(), interp.Each(acts[0].Data, acts[0].Shape...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := interptest.Distance(tensors.MustCopyFlatData[float64](out[0]), want.Logits); d > 1e-14 {
+	defer l.Close()
+	out, err := l.Look(ctx, headFromMixed{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := interptest.Distance(out[0].Data, want.Logits.Data); d > 1e-14 {
 		t.Errorf("from the replaced layer on, the logits are off by %g", d)
 	}
+}
+
+type headFromMixed struct{}
+
+func (headFromMixed) Build(net *interp.Net, a []*Node) []*Node {
+	return []*Node{net.Pass(ZerosLike(a[0]), map[string]*Node{"mixed": a[1]}).Logits()}
 }
 
 func TestConcurrentUse(t *testing.T) {
@@ -398,11 +401,11 @@ func TestCancel(t *testing.T) {
 	m := interptest.Branchy()
 	x := interptest.Images(m, 1, 1)
 	started, release := make(chan bool), make(chan bool)
-	slow := interp.NewObjective("slow", "slow", nil, func(p *layer.Pass, _ []*Node) *Node {
+	slow := interp.Objective{Name: "slow", Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
 		close(started)
 		<-release // as long as a compilation
 		return ReduceMean(p.Images, 1, 2, 3)
-	})
+	})}
 	ended, cancel := context.WithCancel(ctx)
 	go func() { <-started; cancel() }()
 	if _, err := m.Gradient(ended, slow, nil, x); !errors.Is(err, context.Canceled) { // A Gradient that waited would wait for ever.
@@ -441,7 +444,7 @@ func TestFromStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, v := range p.Logits {
+	for i, v := range p.Logits.Data {
 		if math.Abs(v-float64(want[i])) > 1e-6 {
 			t.Errorf("logit %d is %g, and was %g where it was trained", i, v, want[i])
 		}
@@ -467,9 +470,9 @@ func TestBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := interp.NewObjective("√|pixels − pixels|", "root", nil, func(p *layer.Pass, _ []*Node) *Node {
+	root := interp.Objective{Name: "√|pixels − pixels|", Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
 		return ReduceSum(Sqrt(MulScalar(p.Images, 0)), 1, 2, 3)
-	})
+	})}
 	gradient := func(m *interp.Model, o interp.Objective, x interp.Images) func() error {
 		return func() error { _, err := m.Gradient(ctx, o, nil, x); return err }
 	}
@@ -500,7 +503,7 @@ func TestBadInput(t *testing.T) {
 		{"grey images", gradient(m, objective.Logit, interptest.ImagesOf(1, 12, 12, 1, 1)), []string{"3 channels", "1"}},
 		{"a pixel that is no number", gradient(m, objective.Logit, nan), []string{"image 1", "NaN", "row 1, column 10, channel 2"}},
 		{"classes for other images", gradient(m, objective.Logit, x.Asked(1, 2, 3)), []string{"2 images", "3 classes"}},
-		{"a direction of another length", gradient(m, objective.Direction("mixed", make([]float64, 5)), x), []string{"direction of 5", "7 channels", "504"}},
+		{"a direction of another length", gradient(m, objective.Direction("mixed", make([]float64, 5)), x), []string{"5 numbers", "7 (the channels", "504"}},
 		{"positions of a layer without any", gradient(m, objective.Neuron("head", 0, 0, 0), x), []string{`"head" has no positions`}},
 		{"channels for other images", gradient(m, objective.Channels("mixed", 1, 2, 3), x), []string{"3 images", "there are 2"}},
 		{"images of another size", gradient(m, objective.LogitOf(0), interptest.ImagesOf(1, 16, 16, 3, 1)), []string{"/head/weights", "[126 5]", "[224 5]"}},
@@ -571,7 +574,7 @@ func TestLawKeys(t *testing.T) {
 
 // Of equal logits the first comes first, wherever they are.
 func TestEqualLogits(t *testing.T) {
-	p := interp.Prediction{N: 2, Classes: 5, Logits: []float64{1, 3, 3, 0, 3, 2, 2, 2, 2, 2}, Names: []string{"a", "b", "c", "d", "e"}}
+	p := interp.Prediction{Logits: interp.Rows{N: 2, Shape: []int{5}, Data: []float64{1, 3, 3, 0, 3, 2, 2, 2, 2, 2}}, Names: []string{"a", "b", "c", "d", "e"}}
 	if top := p.Top(0, 5); !slices.Equal(top, []int{1, 2, 4, 0, 3}) {
 		t.Errorf("the order is %v", top)
 	}

@@ -19,10 +19,10 @@ func (x Images) Like() Maps {
 	return Maps{N: x.N, H: x.H, W: x.W, C: x.C, Pix: make([]float64, x.N*x.Size()), Score: make([]float64, x.N), Class: x.Class}
 }
 
-// Map returns map n: H·W·C numbers, shared with m.
-func (m Maps) Map(n int) []float64 {
+// Of returns map n: H·W·C numbers, shared with m.
+func (m Maps) Of(n int) []float64 {
 	size := m.H * m.W * m.C
-	return m.Pix[n*size : (n+1)*size]
+	return m.Pix[n*size : (n+1)*size : (n+1)*size]
 }
 
 // Magnitude returns, for each pixel of map n, row by row, the largest |·| over channels: Simonyan et al.,
@@ -38,7 +38,7 @@ func (m Maps) Mean(n int) []float64 {
 
 func (m Maps) reduce(n int, add func(sum, v float64, channels int) float64) []float64 {
 	out := make([]float64, m.H*m.W)
-	for i, v := range m.Map(n) {
+	for i, v := range m.Of(n) {
 		out[i/m.C] = add(out[i/m.C], v, m.C)
 	}
 	return out

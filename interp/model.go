@@ -8,7 +8,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/engine"
@@ -53,8 +52,6 @@ type Model struct {
 // family is what models of one structure share.
 type family struct {
 	programs programs
-	layers   sync.Mutex
-	named    []Layer
 	found    sync.Map // what Once keeps
 }
 
@@ -181,38 +178,42 @@ type Layer struct {
 }
 
 // Layers returns the model's layers in the order of the network. It builds the graph once, and compiles
-// nothing.
+// nothing. Weights that the network does not have, or does not read, are an error.
 func (m *Model) Layers() ([]Layer, error) {
-	m.family.layers.Lock()
-	defer m.family.layers.Unlock()
-	if m.family.named != nil {
-		return slices.Clone(m.family.named), nil
-	}
-	var named []Layer
-	err := m.whole(func(g *Graph, pass *layer.Pass) {
-		for _, name := range pass.Names() {
-			named = append(named, Layer{name, slices.Clone(pass.Layer(name).Shape().Dimensions[1:])})
-		}
-		if err := m.unread(g); err != nil {
-			panic(err)
-		}
-	})
+	s, err := m.structure()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
 	}
-	m.family.named = named
-	return slices.Clone(named), nil
+	for _, v := range s.variables {
+		if err := m.fits(v.Path, v.shape); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+		}
+	}
+	if err := m.unread(s.paths()); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	return slices.Clone(s.layers), nil
 }
 
-// Batch returns how many images of x's size go through a step at once within the budget. Measured on
-// GoogLeNet, a gradient's working memory is some 90 numbers for each number of the image.
+// Batch returns how many images of x's size go through a step at once: a power of two, at most 16, whose
+// working memory is within the budget (Room).
 func (m *Model) Batch(x Images) int {
-	const numbers = 128
+	room, n := m.Room(x.Size()), 1
+	for n < 16 && 2*n <= room {
+		n *= 2
+	}
+	return n
+}
+
+// Room returns how many times a step's working memory, for an image of so many numbers, is within the budget.
+// Measured on GoogLeNet, a gradient takes some 90 numbers for each number of the image.
+func (m *Model) Room(numbers int) int {
+	const each = 128
 	budget := m.budget
 	if budget == 0 {
 		budget = 1 << 30
 	}
-	return int(max(1, budget/int64(numbers*x.Size()*m.place.dtype.Size())))
+	return int(budget / int64(each*numbers*m.place.dtype.Size()))
 }
 
 // catch runs a graph builder, which panics, and returns its panic as an error. A panic that is no error

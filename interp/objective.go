@@ -3,186 +3,168 @@ package interp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp/layer"
+	"lucigo/interp/random"
 )
 
-// Objective is a score of each image of a batch. It is a form, which is compiled, and arguments, which
-// travel as tensors: all channels of a layer share one program.
+// Objective is a score of each image of a batch: a form, which is compiled, and arguments, which travel as
+// tensors. Objectives of equal forms share their programs, so all channels of a layer compile once.
 type Objective struct {
-	name  string
-	form  string
-	args  []Arg
-	score func(p *layer.Pass, args []*Node) *Node
-	units []unit
+	Name  string // for captions
+	Form  Form
+	Args  []Arg
+	Units []Unit // what it asks about, which is checked before anything runs
 }
 
-// unit is a unit of a layer that an objective asks about, at a row and column or, where at is nil, at all.
-type unit struct {
-	layer   string
-	channel int
-	at      *[2]int
+// Form builds the graph of an objective. Its type and its fields are its identity: objectives of equal
+// forms, with arguments of equal shapes, share programs. So what Score depends on is a field, or an
+// argument. A field may not hold a func; FormOf makes a form of one.
+type Form interface {
+	// Score builds the score of a pass, [N], one number an image, from a node for each argument. It
+	// panics on errors, as graph building does.
+	Score(p *layer.Pass, args []*graph.Node) *graph.Node
 }
 
-// Arg is an argument of an objective.
-type Arg struct {
-	ints     []int
-	floats   []float64
-	dims     []int
-	perImage bool
-	class    bool
+// FormOf returns the form that score builds. It equals no other, not even one of the same func: what is
+// compiled for it serves it alone.
+func FormOf(score func(p *layer.Pass, args []*graph.Node) *graph.Node) Form { return formOf{&score} }
+
+type formOf struct {
+	score *func(p *layer.Pass, args []*graph.Node) *graph.Node
 }
 
-// ImageClass is the argument that holds the class each image is asked about: a node [N] of int32.
-var ImageClass = Arg{class: true, perImage: true}
+func (f formOf) Score(p *layer.Pass, args []*graph.Node) *graph.Node { return (*f.score)(p, args) }
 
-// Int is a whole number: a node of int32 without axes.
-func Int(v int) Arg { return Arg{ints: []int{v}} }
-
-// Ints holds a whole number for each image: a node [N] of int32.
-func Ints(v ...int) Arg { return Arg{ints: slices.Clone(v), perImage: true} }
-
-// Float is a number: a node without axes, in the network's precision.
-func Float(v float64) Arg { return Arg{floats: []float64{v}} }
-
-// Floats is a vector: a node [len(v)], in the network's precision.
-func Floats(v []float64) Arg { return Arg{floats: v, dims: []int{len(v)}} }
-
-// NewObjective returns the objective that score computes: from a pass, and a node for each of args, to
-// one number an image, [N]. Name is for captions. Form names score together with all that is fixed in
-// it, such as the layer: objectives of one form build one graph.
-func NewObjective(name, form string, args []Arg, score func(p *layer.Pass, args []*Node) *Node) Objective {
-	return Objective{name: name, form: form, args: args, score: score}
+// Unit is a unit that an objective asks about: a channel of a layer, or of the logits where Layer is empty,
+// at one position (row, column) or, where At is nil, at all.
+type Unit struct {
+	Layer   string
+	Channel int
+	At      *[2]int
 }
 
-// Of returns o with a note that it asks about a channel of a layer (of the logits, where its name is
-// empty). The graph cannot refuse a unit that does not exist, and scores it NaN; by the note the error says
-// why.
-func (o Objective) Of(layer string, channel int) Objective { return o.asks(unit{layer, channel, nil}) }
-
-// OfNeuron is Of for a channel at one position.
-func (o Objective) OfNeuron(layer string, row, column, channel int) Objective {
-	return o.asks(unit{layer, channel, &[2]int{row, column}})
-}
-
-func (o Objective) asks(u unit) Objective {
-	o.units = append(slices.Clone(o.units), u)
-	return o
-}
-
-// String returns the objective's name with all its arguments.
-func (o Objective) String() string { return o.name }
-
-// Form names the graph of the objective; two objectives that differ only in arguments have one form.
-func (o Objective) Form() string { return o.form }
-
-// Args returns the arguments.
-func (o Objective) Args() []Arg { return o.args }
-
-// Score builds the objective's graph on a pass: [N], one number an image.
-func (o Objective) Score(p *layer.Pass, args []*Node) *Node {
-	if o.score == nil {
-		panic(errors.New("an objective without a score, such as Objective{}: package objective has them, and NewObjective makes them"))
+// String returns the objective's name. Arrays among its arguments, which no name has room for, are told
+// apart by a digest.
+func (o Objective) String() string {
+	h, long := uint64(0), false
+	for _, a := range o.Args {
+		if len(a.dims) > 0 {
+			long = true
+			for _, v := range a.floats {
+				h = random.Hash(h, math.Float64bits(v))
+			}
+		}
 	}
-	s := o.score(p, args)
-	if n := p.Images.Shape().Dim(0); s.Rank() != 1 || s.Shape().Dim(0) != n {
-		panic(fmt.Errorf("objective %s is shaped %s: it needs one number an image, [%d]", o.name, s.Shape(), n))
+	if !long {
+		return o.Name
 	}
-	return s
+	return fmt.Sprintf("%s #%06x", o.Name, h>>40)
+}
+
+// check returns an error if o is not whole.
+func (o Objective) check() error {
+	if o.Form == nil {
+		return errors.New("interp: an Objective has no Form: package objective has objectives, and FormOf makes a form of a func")
+	}
+	for i, a := range o.Args {
+		if a.err != nil {
+			return fmt.Errorf("interp: objective %s: %w", o.Name, a.err)
+		}
+		if k := slices.IndexFunc(a.floats, notFinite); k >= 0 {
+			return fmt.Errorf("interp: objective %s: argument %d is %g, and must be finite", o.Name, i, a.floats[k])
+		}
+	}
+	return nil
 }
 
 // AsksClass reports whether the objective is of the class each image is asked about.
 func (o Objective) AsksClass() bool {
-	for _, a := range o.args {
-		if a.class {
-			return true
+	return slices.ContainsFunc(o.Args, func(a Arg) bool { return a.class })
+}
+
+// Images returns how many images o has arguments of their own for; 0 where it takes any number of images.
+func (o Objective) Images() int {
+	for _, a := range o.Args {
+		if a.each && !a.class {
+			return a.n
 		}
 	}
-	return false
+	return 0
+}
+
+// Of returns the objective that asks of each image k of a batch what o asks of image images[k] of its own:
+// arguments that are one for each image travel with the copies, cuts and permutations of a batch.
+func (o Objective) Of(images ...int) Objective {
+	o.Args = slices.Clone(o.Args)
+	for i, a := range o.Args {
+		if a.each && !a.class {
+			o.Args[i] = a.of(images)
+		}
+	}
+	return o
 }
 
 // Plus returns o + p.
-func (o Objective) Plus(p Objective) Objective {
-	return o.with(p, " + ", func(a, b *Node) *Node { return Add(a, b) })
-}
+func (o Objective) Plus(p Objective) Objective { return o.with(p, "+") }
 
 // Minus returns o − p.
-func (o Objective) Minus(p Objective) Objective {
-	return o.with(p, " − ", func(a, b *Node) *Node { return Sub(a, b) })
-}
+func (o Objective) Minus(p Objective) Objective { return o.with(p, "−") }
 
 // Mul returns o × p.
-func (o Objective) Mul(p Objective) Objective {
-	return o.with(p, " × ", func(a, b *Node) *Node { return Mul(a, b) })
-}
+func (o Objective) Mul(p Objective) Objective { return o.with(p, "×") }
 
 // Times returns c × o.
 func (o Objective) Times(c float64) Objective {
-	q := NewObjective(fmt.Sprint(c), "c", []Arg{Float(c)}, func(p *layer.Pass, a []*Node) *Node {
-		return BroadcastToDims(Reshape(a[0], 1), p.Images.Shape().Dim(0))
-	})
-	return q.Mul(o)
+	return Objective{Name: fmt.Sprint(c), Form: constant{}, Args: []Arg{Float(c)}}.Mul(o)
 }
 
-func (o Objective) with(p Objective, sign string, join func(a, b *Node) *Node) Objective {
-	n := len(o.args)
-	args := append(append(make([]Arg, 0, n+len(p.args)), o.args...), p.args...)
+func (o Objective) with(p Objective, sign string) Objective {
 	return Objective{
-		name:  "(" + o.name + sign + p.name + ")",
-		form:  "(" + o.form + sign + p.form + ")",
-		args:  args,
-		units: append(slices.Clone(o.units), p.units...),
-		score: func(pass *layer.Pass, a []*Node) *Node {
-			return join(o.Score(pass, a[:n]), p.Score(pass, a[n:]))
-		},
+		Name:  "(" + o.Name + " " + sign + " " + p.Name + ")",
+		Form:  pair{o.Form, p.Form, len(o.Args), sign},
+		Args:  slices.Concat(o.Args, p.Args),
+		Units: slices.Concat(o.Units, p.Units),
 	}
 }
 
-// tensors returns the arguments for images i to j-1 of x, of which the last is repeated up to size.
-func (o Objective) tensors(x Images, i, j, size int, dtype dtypes.DType) ([]*tensors.Tensor, error) {
-	var out []*tensors.Tensor
-	for n, a := range o.args {
-		if a.class {
-			a.ints = x.Class
-		}
-		if k := slices.IndexFunc(a.ints, func(v int) bool { return int(int32(v)) != v }); k >= 0 {
-			return nil, fmt.Errorf("objective %s: argument %d is %d, and must fit in 32 bits", o, n, a.ints[k])
-		}
-		if k := slices.IndexFunc(a.floats, notFinite); k >= 0 {
-			return nil, fmt.Errorf("objective %s: argument %d is %g, and must be finite", o, n, a.floats[k])
-		}
-		ints := cast[int32](a.ints)
-		switch {
-		case !a.perImage && a.ints != nil:
-			out = append(out, tensors.FromFlatDataAndDimensions(ints, a.dims...))
-		case !a.perImage:
-			out = append(out, fromFloats(a.floats, dtype, a.dims...))
-		case len(ints) != x.N:
-			return nil, fmt.Errorf("objective %s has a number for each of %d images, and there are %d", o, len(ints), x.N)
-		default:
-			out = append(out, tensors.FromFlatDataAndDimensions(padded(ints[i:j], 1, size), size))
-		}
-	}
-	return out, nil
+// pair is a ± b or a × b, of which a takes the first n arguments.
+type pair struct {
+	a, b Form
+	n    int
+	sign string
 }
 
-// padded repeats the last of the rows (of the given width) of v up to size rows.
-func padded[T any](v []T, width, size int) []T {
-	out := append(make([]T, 0, size*width), v...)
-	for len(out) < size*width {
-		out = append(out, v[len(v)-width:]...)
+func (f pair) Score(p *layer.Pass, args []*graph.Node) *graph.Node {
+	a, b := Score(f.a, p, args[:f.n]), Score(f.b, p, args[f.n:])
+	switch f.sign {
+	case "+":
+		return graph.Add(a, b)
+	case "−":
+		return graph.Sub(a, b)
 	}
-	return out
+	return graph.Mul(a, b)
 }
 
-func fromFloats(v []float64, dtype dtypes.DType, dims ...int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(v, dims...)
+// constant is its argument.
+type constant struct{}
+
+func (constant) Score(p *layer.Pass, args []*graph.Node) *graph.Node {
+	return graph.BroadcastToDims(graph.Reshape(args[0], 1), p.Images.Shape().Dim(0))
+}
+
+// Score builds the score of a form on a pass, and panics if it is not one number an image, [N].
+func Score(f Form, p *layer.Pass, args []*graph.Node) *graph.Node {
+	if f == nil {
+		panic(errors.New("interp: an objective has no Form"))
 	}
-	return tensors.FromFlatDataAndDimensions(cast[float32](v), dims...)
+	s := f.Score(p, args)
+	if n := p.Images.Shape().Dim(0); s.Rank() != 1 || s.Shape().Dim(0) != n {
+		panic(fmt.Errorf("interp: the score of %T is shaped %s, must be one number an image, [%d]", f, s.Shape(), n))
+	}
+	return s
 }

@@ -5,9 +5,15 @@ import (
 	"slices"
 )
 
+// Prediction is what a model says of a batch of images.
+type Prediction struct {
+	Logits Rows     // one number a class
+	Names  []string // of the classes
+}
+
 // Top1 returns the class of the largest logit of each image; of equal ones the first.
 func (p Prediction) Top1() []int {
-	top := make([]int, p.N)
+	top := make([]int, p.Logits.N)
 	for i := range top {
 		top[i] = p.Top(i, 1)[0]
 	}
@@ -17,11 +23,11 @@ func (p Prediction) Top1() []int {
 // Top returns the k classes of the largest logits of image i, the largest first; of equal ones the first
 // comes first.
 func (p Prediction) Top(i, k int) []int {
-	order := make([]int, p.Classes)
+	order := make([]int, len(p.Names))
 	for c := range order {
 		order[c] = c
 	}
-	logits := p.logits(i)
+	logits := p.Logits.Of(i)
 	slices.SortStableFunc(order, func(a, b int) int {
 		switch {
 		case logits[a] > logits[b]:
@@ -36,7 +42,7 @@ func (p Prediction) Top(i, k int) []int {
 
 // Prob returns the softmax probability of class c for image i.
 func (p Prediction) Prob(i, c int) float64 {
-	logits := p.logits(i)
+	logits := p.Logits.Of(i)
 	most := slices.Max(logits)
 	var sum float64
 	for _, l := range logits {
@@ -47,5 +53,3 @@ func (p Prediction) Prob(i, c int) float64 {
 
 // Name returns the name of the class of the largest logit of image i.
 func (p Prediction) Name(i int) string { return p.Names[p.Top(i, 1)[0]] }
-
-func (p Prediction) logits(i int) []float64 { return p.Logits[i*p.Classes : (i+1)*p.Classes] }

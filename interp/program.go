@@ -1,150 +1,26 @@
 package interp
 
 import (
-	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/interp/internal/key"
+	"lucigo/interp/internal/verify"
 	"lucigo/interp/layer"
 	"lucigo/interp/near"
 )
 
-// Step is one computation with a network: from tensors to tensors.
-type Step struct {
-	// Key names Build: steps of equal keys build equal graphs from arguments of equal shapes.
-	Key string
-
-	// Rule is how the network's layers pass gradients back; nil is layer.Exact.
-	Rule layer.Rule
-
-	// Build builds the graph, from one node an argument to the results. It panics on errors, as graph
-	// building does.
-	Build func(net *Net, args []*Node) []*Node
-}
-
-// Net is a network inside a graph that is being built: its weights are parameters of the graph.
-type Net struct {
-	forward layer.Forward
-	rule    layer.Rule
-	store   *model.Store
-	passes  []*layer.Pass
-}
-
-// Pass starts a run of the network over images [N, H, W, C], in [0, 1], of which a layer named in
-// replace takes that value instead of its own. A graph may have several passes; they share the weights.
-func (n *Net) Pass(images *Node, replace map[string]*Node) *layer.Pass {
-	p := layer.Start(n.store.RootScope(), images, n.forward, n.rule, replace)
-	n.passes = append(n.passes, p)
-	return p
-}
-
-func (n *Net) stop() {
-	for _, p := range n.passes {
-		p.Stop()
-	}
-}
-
-// net binds the model's network to g. Every graph has a store of its own: GoMLX's is not safe for two
-// builders at once, and knows variables only by path.
-func (m *Model) net(g *Graph, p place, rule layer.Rule) *Net {
-	if rule == nil {
-		rule = layer.Exact
-	}
-	store := model.NewStore()
-	if m.spec.Store != nil {
-		for path, value := range m.spec.Store.IterParams() {
-			store.SetParam(path, value)
-		}
-	}
-	model.SetStore(g, store)
-	return &Net{forward: m.spec.Forward, rule: rule, store: store}
-}
-
-// Run runs a step on the model's device, with the model's weights. The step is compiled at its first run
-// with arguments of these shapes, for all models of this structure. Arguments that are on the device are
-// not copied; results stay there until they are read, and are the caller's to finalize.
-//
-// When ctx ends Run returns at once; what the device is doing it finishes unheard.
-func (m *Model) Run(ctx context.Context, s Step, args ...*tensors.Tensor) ([]*tensors.Tensor, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	p, err := m.at()
-	if err != nil {
-		return nil, err
-	}
-	type result struct {
-		out []*tensors.Tensor
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		out, err := m.run(p, s, args)
-		done <- result{out, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, fmt.Errorf("%s: %w", m.spec.Name, r.err)
-		}
-		return r.out, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (m *Model) run(p place, s Step, args []*tensors.Tensor) (out []*tensors.Tensor, err error) {
-	rule := s.Rule
-	if rule == nil {
-		rule = layer.Exact
-	}
-	var key strings.Builder
-	fmt.Fprintf(&key, "%s\x00%s\x00%s\x00%p", s.Key, rule, p.dtype, p.backend)
-	for _, a := range args {
-		fmt.Fprintf(&key, "\x00%s", a.Shape())
-	}
-	prog, err := m.family.programs.acquire(key.String(), func(prog *program) error { return m.compile(prog, p, s, args) })
-	if err != nil {
-		return nil, err
-	}
-	defer m.family.programs.release(prog)
-
-	inputs := make([]compute.Buffer, len(prog.inputs))
-	for i, in := range prog.inputs {
-		t := (*tensors.Tensor)(nil)
-		if in.arg >= 0 {
-			t = args[in.arg]
-		} else {
-			w := m.weights[in.weight]
-			if w == nil {
-				return nil, fmt.Errorf("no weight %q: the network has that variable, and the weights do not", in.weight)
-			}
-			if t, err = w.at(p); err != nil {
-				return nil, fmt.Errorf("weight %q: %w", in.weight, err)
-			}
-		}
-		if inputs[i], err = t.Buffer(p.backend, 0); err != nil {
-			return nil, fmt.Errorf("%s: an input does not fit on the device: %w", s.Key, err)
-		}
-	}
-	err = catch(func() { out = prog.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0) })
-	runtime.KeepAlive(args)
-	return out, err
-}
-
 // program is a compiled step.
 type program struct {
 	key    string
+	of     []any  // the step and its rule, whose addresses may be part of the key
+	text   string // the graph, where verify is on
 	graph  *Graph
 	inputs []input
 	bytes  int64
@@ -162,42 +38,108 @@ type input struct {
 	weight string
 }
 
-func (m *Model) compile(prog *program, p place, s Step, args []*tensors.Tensor) error {
-	return catch(func() {
-		g := NewGraph(p.backend, "step")
+// program returns the compiled program of a step, held until it is released.
+func (m *Model) program(p place, s Step, rule layer.Rule, args []*Tensor) (*program, error) {
+	values := []any{s, rule, p.dtype}
+	for _, a := range args {
+		values = append(values, a.t.DType(), a.t.Shape().Dimensions)
+	}
+	k, err := key.Of(values...)
+	if err != nil {
+		return nil, fmt.Errorf("interp: what is compiled is known by its type and its fields, and one of them has no value to know it by: %w", err)
+	}
+	k = fmt.Sprintf("%p %s", p.backend, k)
+	compiled := false
+	prog, err := m.family.programs.acquire(k, func(prog *program) error {
+		compiled = true
+		prog.of = []any{s, rule}
+		return m.compile(prog, p, s, rule, args)
+	})
+	if err == nil && !compiled && verify.On() {
+		if err = m.same(prog, p, s, rule, args); err != nil {
+			m.family.programs.release(prog)
+		}
+	}
+	return prog, err
+}
+
+func (m *Model) compile(prog *program, p place, s Step, rule layer.Rule, args []*Tensor) error {
+	g, inputs, out, err := m.build(p, s, rule, args)
+	if err != nil {
+		return err
+	}
+	if verify.On() {
+		prog.text = g.String()
+	}
+	if err := g.Compile(out...); err != nil {
+		return err
+	}
+	prog.graph, prog.inputs, prog.bytes = g, inputs, estimate(g)
+	return nil
+}
+
+// build builds a step's graph, and says where its parameters come from.
+func (m *Model) build(p place, s Step, rule layer.Rule, args []*Tensor) (g *Graph, inputs []input, out []*Node, err error) {
+	err = catch(func() {
+		g = NewGraph(p.backend, "step")
 		nodes := make([]*Node, len(args))
 		for i, a := range args {
-			nodes[i] = Parameter(g, fmt.Sprintf("arg%d", i), a.Shape())
+			nodes[i] = Parameter(g, fmt.Sprintf("arg%d", i), a.t.Shape())
 		}
-		net := m.net(g, p, s.Rule)
-		out := s.Build(net, nodes)
+		net := m.net(g, rule)
+		defer net.stop()
+		out = s.Build(net, nodes)
 		net.stop()
 		for i := range g.NumParameters() {
 			name := g.GetParameterByHandle(ParameterHandle(i)).GetParameterName()
 			in := input{arg: -1, weight: name}
 			if i < len(args) {
 				in = input{arg: i}
-			} else if err := m.fits(g.GetParameterByName(name)); err != nil {
+			} else if err := m.fits(name, g.GetParameterByHandle(ParameterHandle(i)).Shape()); err != nil {
 				panic(err)
 			}
-			prog.inputs = append(prog.inputs, in)
+			inputs = append(inputs, in)
 		}
 		if slices.ContainsFunc(net.passes, (*layer.Pass).Done) {
-			if err := m.unread(g); err != nil {
+			var paths []string
+			for _, v := range variables(g) {
+				paths = append(paths, v.GetParameterName())
+			}
+			if err := m.unread(paths); err != nil {
 				panic(err)
 			}
 		}
-		if err := g.Compile(out...); err != nil {
-			panic(err)
-		}
-		prog.graph = g
-		prog.bytes = estimate(g)
 	})
+	return g, inputs, out, err
+}
+
+// same returns an error if a step builds another graph than the one that was compiled for its key: then
+// Build depends on something that is neither in the step's fields nor in its arguments.
+func (m *Model) same(prog *program, p place, s Step, rule layer.Rule, args []*Tensor) error {
+	g, _, _, err := m.build(p, s, rule, args)
+	if err != nil {
+		return err
+	}
+	defer g.Finalize()
+	if now := g.String(); now != prog.text {
+		return fmt.Errorf("interp: step %T under rule %s builds another graph than before, from equal fields and arguments: "+
+			"its Build, or the objective or network in it, depends on something else\n%s", s, rule, firstDifference(prog.text, now))
+	}
+	return nil
+}
+
+func firstDifference(before, now string) string {
+	a, b := strings.Split(before, "\n"), strings.Split(now, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("before: %s\nnow:    %s", a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("before: %d lines\nnow:    %d lines", len(a), len(b))
 }
 
 // fits checks that the weights have the variable that a network asks for.
-func (m *Model) fits(variable *Node) error {
-	path, shape := variable.GetParameterName(), variable.Shape()
+func (m *Model) fits(path string, shape shapes.Shape) error {
 	w := m.weights[path]
 	switch {
 	case w == nil:
@@ -210,13 +152,9 @@ func (m *Model) fits(variable *Node) error {
 	return nil
 }
 
-// unread checks that the whole network, which is built in g, reads every weight: one that it does not is
-// misnamed, or a layer is missing.
-func (m *Model) unread(g *Graph) error {
-	var paths []string
-	for _, v := range variables(g) {
-		paths = append(paths, v.GetParameterName())
-	}
+// unread checks that the whole network, which reads variables of the given paths, reads every weight: one
+// that it does not is misnamed, or a layer is missing.
+func (m *Model) unread(paths []string) error {
 	for _, path := range m.weights.Paths() {
 		if !m.spare && !slices.Contains(paths, path) {
 			return fmt.Errorf("weight %q is never read: %w", path, near.Error("variable", path, paths))

@@ -98,8 +98,35 @@ func TestFailedCompilationIsTriedAgain(t *testing.T) {
 	ps.release(p)
 }
 
+// A batch is cut into parts of few sizes, which leave nothing out and are filled up only where that is cheap.
+func TestCuts(t *testing.T) {
+	for _, numbers := range []int{432, 12288, 150528, 1 << 22} {
+		for most := range 17 {
+			kinds := map[int]bool{}
+			for n := 1; n < 60; n++ {
+				images, sizes := cuts(n, most, numbers)
+				sum := 0
+				for i, k := range images {
+					sum += k
+					kinds[sizes[i]] = true
+					if k < 1 || k > sizes[i] || most > 0 && sizes[i] > most || (sizes[i]-k)*numbers > 200_000 {
+						t.Errorf("%d images of %d numbers, %d at once: a part of %d, filled up to %d", n, numbers, most, k, sizes[i])
+					}
+				}
+				if sum != n {
+					t.Errorf("%d images, %d at once: parts of %d in all", n, most, sum)
+				}
+			}
+			if most > 0 && len(kinds) > 3 {
+				t.Errorf("%d at once: parts of sizes %v", most, kinds)
+			}
+		}
+	}
+}
+
 func TestPadded(t *testing.T) {
-	if got := padded([]int{1, 2, 3, 4}, 2, 4); !slices.Equal(got, []int{1, 2, 3, 4, 3, 4, 3, 4}) {
-		t.Errorf("got %v", got)
+	v := []int{1, 2, 3, 4, 5, 6}
+	if got := padded(v[:4], 2, 4); !slices.Equal(got, []int{1, 2, 3, 4, 3, 4, 3, 4}) || v[4] != 5 {
+		t.Errorf("got %v, and what was padded is now followed by %d", got, v[4])
 	}
 }

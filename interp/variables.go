@@ -14,42 +14,81 @@ import (
 
 // Variable is what a network reads a weight into.
 type Variable struct {
-	Path string // such as "/conv1/weights"
-	Dims []int
+	Path  string // such as "/conv1/weights"
+	Dims  []int
+	Layer string // the first named layer after it; "" after the last
+
+	shape shapes.Shape
 }
 
 // Variables returns the variables that the network reads, in its order, whether the model has weights for
-// them or not. It builds the graph, and compiles nothing.
+// them or not. It builds the graph once, and compiles nothing.
 func (m *Model) Variables() ([]Variable, error) {
-	var all []Variable
-	err := m.whole(func(g *Graph, _ *layer.Pass) {
-		for _, v := range variables(g) {
-			all = append(all, Variable{v.GetParameterName(), slices.Clone(v.Shape().Dimensions)})
-		}
-	})
-	return all, err
+	s, err := m.structure()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	return slices.Clone(s.variables), nil
 }
 
-// whole builds the whole network, on one image, for as long as f looks at it.
-func (m *Model) whole(f func(g *Graph, pass *layer.Pass)) error {
+// Initial returns new weights for the network, drawn from the distributions of its variables' own
+// initialisers, as at the beginning of a training: means and variances of batch norm are 0 and 1. Equal seeds
+// give equal weights on one backend.
+func (m *Model) Initial(seed int64) (w Weights, err error) {
+	var store *model.Store
 	p, err := m.at()
-	if err != nil {
-		return err
+	if err == nil {
+		err = m.sketch(m.spec.Input[0], m.spec.Input[1], func(x *Node, pass *layer.Pass) error {
+			pass.Logits()
+			store = model.GetStore(x.Graph())
+			return nil
+		})
 	}
-	err = catch(func() {
-		g := NewGraph(p.backend, "network")
-		defer g.Finalize()
-		net := m.net(g, p, layer.Exact)
-		defer net.stop()
-		x := Parameter(g, "images", shapes.Make(p.dtype, 1, m.spec.Input[0], m.spec.Input[1], m.spec.Input[2]))
-		pass := net.Pass(x, nil)
-		pass.Logits()
-		f(g, pass)
+	if err == nil {
+		err = store.SetRNGStateFromSeed(seed)
+	}
+	if err == nil {
+		err = store.InitializeVariables(p.backend, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
+	}
+	return WeightsOf(store)
+}
+
+// structure is what a network is made of.
+type structure struct {
+	layers    []Layer
+	variables []Variable
+}
+
+func (s structure) paths() (all []string) {
+	for _, v := range s.variables {
+		all = append(all, v.Path)
+	}
+	return all
+}
+
+func (m *Model) structure() (structure, error) {
+	type key struct{}
+	return Once(m, key{}, func() (s structure, err error) {
+		err = m.sketch(m.spec.Input[0], m.spec.Input[1], func(_ *Node, pass *layer.Pass) error {
+			g := pass.Images.Graph()
+			claim := func(name string) {
+				for _, v := range variables(g)[len(s.variables):] {
+					s.variables = append(s.variables, Variable{v.GetParameterName(), slices.Clone(v.Shape().Dimensions), name, v.Shape()})
+				}
+			}
+			for name, v := range pass.Layers() {
+				s.layers = append(s.layers, Layer{name, slices.Clone(v.Shape().Dimensions[1:])})
+				claim(name)
+			}
+			pass.Logits()
+			claim("")
+			return nil
+		})
+		return s, err
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.spec.Name, err)
-	}
-	return nil
 }
 
 // variables returns the parameters of a graph that are variables, and not its arguments.

@@ -248,7 +248,7 @@ func TestLawTiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			back := roll(interp.Images{N: 1, H: x.H, W: x.W, C: 3, Pix: maps.Map(n)}, -shift[n][0], -shift[n][1])
+			back := roll(interp.Images{N: 1, H: x.H, W: x.W, C: 3, Pix: maps.Of(n)}, -shift[n][0], -shift[n][1])
 			if !slices.Equal(back.Pix, whole[n*x.Size():(n+1)*x.Size()]) || maps.Score[n] != score[n] {
 				t.Errorf("%s: the shift of image %d is not undone", o, n)
 			}
@@ -554,10 +554,10 @@ func TestErrors(t *testing.T) {
 	broken.Pix = slices.Clone(x.Pix)
 	broken.Pix[6] = math.NaN()
 	energy := objective.Energy("mixed")
-	nan := interp.NewObjective("nan", "nan", nil, func(p *layer.Pass, _ []*Node) *Node {
+	nan := interp.Objective{Name: "nan", Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
 		s := ReduceSum(Reshape(p.Images, 1, -1), 1)
 		return Div(s, ZerosLike(s))
-	})
+	})}
 	for _, c := range []struct {
 		d    Dream
 		o    interp.Objective

@@ -27,23 +27,31 @@ func Guide(ctx context.Context, m *interp.Model, name string, guide interp.Image
 	if guide.N > 0 && !anything(a[0].Data) {
 		return interp.Objective{}, fmt.Errorf("a guide at layer %q: all its features are 0 there, so it does not guide", name)
 	}
-	form := fmt.Sprintf("match of %d features at %s", features, name)
-	return interp.NewObjective(fmt.Sprintf("guided by %d features at %s", features, name), form, []interp.Arg{interp.Floats(a[0].Data)},
-		func(p *layer.Pass, args []*Node) *Node {
-			h, guide := p.Layer(name), Reshape(args[0], features, channels)
-			if h.Shape().Dim(-1) != channels {
-				panic(fmt.Errorf("the guide's features have %d channels, and layer %q has %d", channels, name, h.Shape().Dim(-1)))
-			}
-			n := h.Shape().Dim(0)
-			h = Reshape(h, -1, channels)
-			if pairs := h.Shape().Dim(0) * features; pairs > 1<<28 {
-				panic(fmt.Errorf("%d positions of layer %q and %d of the guide are too many pairs: take a smaller guide or a deeper layer",
-					h.Shape().Dim(0), name, features))
-			}
-			match := ArgMax(MatMul(StopGradient(h), Transpose(guide, 0, 1)), 1)
-			best := StopGradient(Gather(guide, Reshape(match, -1, 1)))
-			return ReduceSum(Reshape(Mul(h, best), n, -1), 1)
-		}), nil
+	return interp.Objective{
+		Name: fmt.Sprintf("guided by %d features at %s", features, name),
+		Form: match{name}, Args: []interp.Arg{interp.Array(a[0].Data, features, channels)},
+	}, nil
+}
+
+// match is the product of each position of a layer with the guide's features, [features, channels], that
+// match it best.
+type match struct{ layer string }
+
+func (f match) Score(p *layer.Pass, args []*Node) *Node {
+	h, guide := p.Layer(f.layer), args[0]
+	features, channels := guide.Shape().Dim(0), guide.Shape().Dim(1)
+	if h.Shape().Dim(-1) != channels {
+		panic(fmt.Errorf("the guide's features have %d channels, and layer %q has %d", channels, f.layer, h.Shape().Dim(-1)))
+	}
+	n := h.Shape().Dim(0)
+	h = Reshape(h, -1, channels)
+	if pairs := h.Shape().Dim(0) * features; pairs > 1<<28 {
+		panic(fmt.Errorf("%d positions of layer %q and %d of the guide are too many pairs: take a smaller guide or a deeper layer",
+			h.Shape().Dim(0), f.layer, features))
+	}
+	best := ArgMax(MatMul(StopGradient(h), Transpose(guide, 0, 1)), 1)
+	matched := StopGradient(Gather(guide, Reshape(best, -1, 1)))
+	return ReduceSum(Reshape(Mul(h, matched), n, -1), 1)
 }
 
 func anything(values []float64) bool {

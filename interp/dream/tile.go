@@ -16,7 +16,7 @@ const align = 32
 // tile by tile where the whole would take more than a quarter of the model's budget; the rest is for the
 // images themselves, and for compiling a program for every octave.
 func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, shift [][2]int) (g, score []float64, err error) {
-	h, w := tileSize(x.H, x.W, m.Batch(interp.Images{H: 1, W: 1, C: x.C})/4)
+	h, w := tileSize(x.H, x.W, m.Room(x.C)/4)
 	tile := x
 	var rows, columns []strip
 	tile.H, rows = strips(x.H, h, d.Overlap)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp"
 	"lucigo/interp/exemplar"
@@ -35,7 +34,7 @@ func BenchmarkScan(b *testing.B) {
 	m, all := photographs(b)
 	const batch, batches = 16, 10
 	src := some{all, batch * batches}
-	var inputs []*tensors.Tensor
+	var inputs []*interp.Tensor
 	for i := range batches {
 		var images []interp.Images
 		for j := range batch {
@@ -49,21 +48,23 @@ func BenchmarkScan(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		inputs = append(inputs, m.Tensor(x))
+		t, err := m.Tensor(x.Arg())
+		if err != nil {
+			b.Fatal(err)
+		}
+		inputs = append(inputs, t)
 	}
-	forward := interp.Step{Key: "bare forward", Build: func(net *interp.Net, a []*Node) []*Node {
-		return []*Node{net.Pass(a[0], nil).Logits()}
-	}}
+	forward := interp.StepOf(func(net *interp.Net, a []*Node) []*Node { return []*Node{net.Pass(a[0], nil).Logits()} })
 	bare := func() {
 		for _, x := range inputs {
-			out, err := m.Run(ctx, forward, x)
+			out, err := m.Run(ctx, forward, nil, x)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := tensors.CopyFlatData[float32](out[0]); err != nil {
+			if _, err := out[0].Numbers(); err != nil {
 				b.Fatal(err)
 			}
-			out[0].FinalizeAll()
+			out[0].Close()
 		}
 	}
 	scan := func() {

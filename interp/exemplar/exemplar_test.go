@@ -825,7 +825,7 @@ func testPatches(t *testing.T, m *interp.Model, layers []string) {
 				for _, v := range whole.Pix {
 					sum += math.Abs(v)
 				}
-				for _, v := range maps.Map(i) {
+				for _, v := range maps.Of(i) {
 					cut += math.Abs(v)
 				}
 				if math.Abs(sum-cut) > 1e-12*sum { // nothing of the gradient lies outside the patch
@@ -849,7 +849,7 @@ func testPatches(t *testing.T, m *interp.Model, layers []string) {
 						if got := x.Slice(i, i+1).Pix[j]; got != wantPixel {
 							t.Fatalf("%s example %d (%d, %d): pixel %g, want %g", name, i, row, column, got, wantPixel)
 						}
-						if got := maps.Map(i)[j]; math.Abs(got-wantMap) > 1e-12*(1+math.Abs(wantMap)) {
+						if got := maps.Of(i)[j]; math.Abs(got-wantMap) > 1e-12*(1+math.Abs(wantMap)) {
 							t.Fatalf("%s example %d (%d, %d): gradient %g, want %g", name, i, row, column, got, wantMap)
 						}
 					}

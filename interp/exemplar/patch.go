@@ -192,17 +192,23 @@ func responses(name string, unit int, examples []Example) interp.Objective {
 	for _, e := range examples {
 		rows, columns = append(rows, e.Row), append(columns, e.Column)
 	}
-	args := []interp.Arg{interp.Int(unit), interp.Ints(rows...), interp.Ints(columns...)}
-	o := interp.NewObjective(fmt.Sprintf("responses of %s %d", name, unit), "responses of "+name, args, func(p *layer.Pass, a []*Node) *Node {
-		v := p.Layer(name)
-		if v.Rank() == 2 {
-			v = Reshape(v, v.Shape().Dim(0), 1, 1, v.Shape().Dim(1))
-		}
-		n, h, w, c := v.Shape().Dim(0), v.Shape().Dim(1), v.Shape().Dim(2), v.Shape().Dim(3)
-		v = Mul(v, Reshape(OneHot(a[0], c, v.DType()), 1, 1, 1, c))
-		v = Mul(v, Reshape(OneHot(a[1], h, v.DType()), n, h, 1, 1))
-		v = Mul(v, Reshape(OneHot(a[2], w, v.DType()), n, 1, w, 1))
-		return ReduceSum(v, 1, 2, 3)
-	})
-	return o.Of(name, unit)
+	return interp.Objective{
+		Name: fmt.Sprintf("responses of %s %d", name, unit), Form: response{name},
+		Args:  []interp.Arg{interp.Int(unit), interp.Ints(rows...), interp.Ints(columns...)},
+		Units: []interp.Unit{{Layer: name, Channel: unit}},
+	}
+}
+
+type response struct{ layer string }
+
+func (f response) Score(p *layer.Pass, a []*Node) *Node {
+	v := p.Layer(f.layer)
+	if v.Rank() == 2 {
+		v = Reshape(v, v.Shape().Dim(0), 1, 1, v.Shape().Dim(1))
+	}
+	n, h, w, c := v.Shape().Dim(0), v.Shape().Dim(1), v.Shape().Dim(2), v.Shape().Dim(3)
+	v = Mul(v, Reshape(OneHot(a[0], c, v.DType()), 1, 1, 1, c))
+	v = Mul(v, Reshape(OneHot(a[1], h, v.DType()), n, h, 1, 1))
+	v = Mul(v, Reshape(OneHot(a[2], w, v.DType()), n, 1, w, 1))
+	return ReduceSum(v, 1, 2, 3)
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp"
 	"lucigo/interp/random"
@@ -279,10 +278,10 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src interp.Source, ix *
 	return nil
 }
 
-// pictures is a batch that has been read: a tensor on the host, and for each image its key or its error.
+// pictures is a batch that has been read: its pixels, and for each image its key or its error.
 type pictures struct {
 	Range
-	tensor *tensors.Tensor
+	images interp.Images
 	idents []ident
 	errs   []error
 	fatal  error
@@ -293,45 +292,35 @@ type pictures struct {
 func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batch int) pictures {
 	n := r.End - r.First
 	h, w, c := m.Input()
-	precision := m.Floats([]float64{0}).DType()
 	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n),
-		tensor: tensors.FromShape(shapes.Make(precision, batch, h, w, c))}
+		images: interp.Images{N: batch, H: h, W: w, C: c, Pix: make([]float64, batch*h*w*c)}}
 	wrong := make([]error, n)
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	err := p.tensor.MutableFlatData(func(pix any) {
-		for range min(n, runtime.GOMAXPROCS(0)) {
-			wait.Go(func() {
-				for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-					p.idents[i].name = short(src.Name(r.First + i))
-					one, err := src.Image(ctx, r.First+i)
-					if err == nil {
-						err = one.Check()
-					}
-					if err != nil {
-						p.errs[i] = err
-						continue
-					}
-					if one.N != 1 || one.H != h || one.W != w || one.C != c {
-						wrong[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
-							r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
-						continue
-					}
-					p.idents[i].key = one.Keyed().Key[0]
-					switch all := pix.(type) {
-					case []float32:
-						for j, v := range one.Pix {
-							all[i*one.Size()+j] = float32(v)
-						}
-					case []float64:
-						copy(all[i*one.Size():], one.Pix)
-					}
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				p.idents[i].name = short(src.Name(r.First + i))
+				one, err := src.Image(ctx, r.First+i)
+				if err == nil {
+					err = one.Check()
 				}
-			})
-		}
-		wait.Wait()
-	})
-	p.fatal = errors.Join(err, ctx.Err())
+				if err != nil {
+					p.errs[i] = err
+					continue
+				}
+				if one.N != 1 || one.H != h || one.W != w || one.C != c {
+					wrong[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
+						r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
+					continue
+				}
+				p.idents[i].key = one.Keyed().Key[0]
+				copy(p.images.Of(i), one.Pix)
+			}
+		})
+	}
+	wait.Wait()
+	p.fatal = ctx.Err()
 	for _, err := range wrong { // the first says it
 		p.fatal = cmp.Or(p.fatal, err)
 	}
@@ -348,35 +337,35 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 	if p.fatal != nil {
 		return p.fatal
 	}
-	var names []string
+	var step exemplars
 	for _, l := range ix.head.Layers {
-		names = append(names, l.Name)
+		step.layers = append(step.layers, l.Name)
 	}
-	step := interp.Step{Key: fmt.Sprintf("exemplars of %q", names), Build: func(net *interp.Net, a []*Node) []*Node {
-		pass := net.Pass(a[0], nil)
-		var values, at []*Node
-		for _, name := range names {
-			v, i := largest(pass.Layer(name))
-			values, at = append(values, v), append(at, i)
-		}
-		return []*Node{Concatenate(values, 1), Concatenate(at, 1)}
-	}}
-	out, err := m.Run(ctx, step, p.tensor)
+	images, err := m.Tensor(p.images.Arg())
 	if err != nil {
-		return err // the device may still be reading the tensor
+		return err
+	}
+	defer images.Close()
+	out, err := m.Run(ctx, step, nil, images)
+	if err != nil {
+		return err
 	}
 	defer func() {
-		for _, t := range append(out, p.tensor) {
-			t.FinalizeAll()
+		for _, t := range out {
+			t.Close()
 		}
 	}()
-	values, err := interp.Numbers(out[0])
+	values, err := out[0].Numbers()
 	if err != nil {
 		return err
 	}
-	at, err := tensors.CopyFlatData[int32](out[1])
+	places, err := out[1].Numbers()
 	if err != nil {
 		return err
+	}
+	at := make([]int32, len(places))
+	for i, v := range places {
+		at[i] = int32(v)
 	}
 	for i, id := range p.idents { // all of them first: a batch is in the index whole or not at all
 		if err := ix.finite(values[i*ix.units:][:ix.units], id.name); err != nil {
@@ -393,6 +382,19 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 	}
 	ix.head.Scanned, err = add(ix.head.Scanned, p.Range)
 	return err
+}
+
+// exemplars is the largest value of every unit of some layers, and where it is.
+type exemplars struct{ layers []string }
+
+func (s exemplars) Build(net *interp.Net, a []*Node) []*Node {
+	pass := net.Pass(a[0], nil)
+	var values, at []*Node
+	for _, name := range s.layers {
+		v, i := largest(pass.Layer(name))
+		values, at = append(values, v), append(at, i)
+	}
+	return []*Node{Concatenate(values, 1), Concatenate(at, 1)}
 }
 
 // largest returns, of a layer [N, H, W, C] or [N, C], the largest value of each channel over all positions,

@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp"
+	"lucigo/interp/descent"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
@@ -23,40 +23,63 @@ func BenchmarkGoogLeNet(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(w.finalize)
+		b.Cleanup(w.loop.Close)
 		return w
 	}
 	w := start(Render{})
-	p := w.parts[0]
-	images := m.Tensor(interptest.Images(m, 1, 1))
+	put := func(a interp.Arg) *interp.Tensor {
+		t, err := m.Tensor(a)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return t
+	}
+	images := put(interptest.Images(m, 1, 1).Arg())
+	var fixed, state, channel []*interp.Tensor
+	for _, f := range w.canvas.Fixed {
+		fixed = append(fixed, put(interp.Array(f.Data, f.Dims...)))
+	}
+	start0, err := w.start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, a := range start0 {
+		state = append(state, put(a))
+	}
+	for _, a := range o.Args {
+		channel = append(channel, put(a))
+	}
 	a, _ := w.view(0, 0, 0)
 	inverse := a.Inverse()
-	maps, back := m.Floats(a[:], 1, 6), m.Floats(inverse[:], 1, 6)
+	maps, back := put(interp.Each(a[:], 6)), put(interp.Each(inverse[:], 6))
 	sumOf := func(y, x *Node) []*Node { return []*Node{Gradient(ReduceAllSum(Square(y)), x)[0], ReduceAllSum(y)} }
 
-	run := func(name string, rule layer.Rule, build func(net *interp.Net, a []*Node) []*Node, args ...*tensors.Tensor) {
+	run := func(name string, rule layer.Rule, build func(net *interp.Net, a []*Node) []*Node, args ...*interp.Tensor) {
+		step := interp.StepOf(build)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				out, err := m.Run(ctx, interp.Step{Key: name, Rule: rule, Build: build}, args...)
+				out, err := m.Run(ctx, step, rule, args...)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := interp.Numbers(out[len(out)-1]); err != nil { // waits
+				if _, err := out[len(out)-1].Numbers(); err != nil { // waits
 					b.Fatal(err)
 				}
-				finalize(out)
+				for _, t := range out {
+					t.Close()
+				}
 			}
 		})
 	}
 	score := func(net *interp.Net, a []*Node) []*Node {
-		s := o.Score(net.Pass(a[0], nil), a[1:])
+		s := interp.Score(o.Form, net.Pass(a[0], nil), a[1:])
 		return []*Node{Gradient(ReduceAllSum(s), a[0])[0], s}
 	}
-	run("net", layer.Exact, score, append([]*tensors.Tensor{images}, p.args...)...)
-	run("net redirected", redirect{Rule: layer.Exact}, score, append([]*tensors.Tensor{images}, p.args...)...)
+	run("net", layer.Exact, score, append([]*interp.Tensor{images}, channel...)...)
+	run("net redirected", redirect{Rule: layer.Exact}, score, append([]*interp.Tensor{images}, channel...)...)
 	run("draw", nil, func(_ *interp.Net, a []*Node) []*Node {
 		return sumOf(w.canvas.Draw(a[0], a[1:]), a[0])
-	}, append([]*tensors.Tensor{p.state[0]}, w.fixed...)...)
+	}, append([]*interp.Tensor{state[0]}, fixed...)...)
 	run("warp", nil, func(_ *interp.Net, a []*Node) []*Node {
 		return sumOf(warp(a[0], a[1], a[2], w.Window, w.reach), a[0])
 	}, images, maps, back)
@@ -64,10 +87,10 @@ func BenchmarkGoogLeNet(b *testing.B) {
 		return sumOf(straight(a[0], a[1], w.Window), a[0])
 	}, images, maps)
 	run("update", nil, func(_ *interp.Net, a []*Node) []*Node {
-		first, second := Add(MulScalar(a[1], beta1), MulScalar(a[0], 1-beta1)), Add(MulScalar(a[2], beta2), MulScalar(Square(a[0]), 1-beta2))
-		p := Add(a[0], MulScalar(Div(first, AddScalar(Sqrt(second), epsilon)), .05))
+		move, first, second := descent.Adam{}.Move(a[0], a[1], a[2])
+		p := Add(a[0], MulScalar(move, .05))
 		return []*Node{p, first, second, ReduceAllSum(SliceAxis(p, 3, AxisElem(0)))}
-	}, p.state...)
+	}, state...)
 	for _, c := range []struct {
 		name string
 		w    *work
@@ -79,11 +102,11 @@ func BenchmarkGoogLeNet(b *testing.B) {
 		{"step of MaCo, 448×448, a noisy crop", start(Render{Image: MaCo{}, Height: 448, Width: 448, Window: [2]int{224, 224}, Views: []Transformation{Crop{}}, Noise: .04}), 16},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			if err := c.w.step(ctx, c.from); err != nil { // compiles
+			if _, err := c.w.climb(ctx, c.from); err != nil { // compiles
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if err := c.w.step(ctx, c.from); err != nil {
+				if _, err := c.w.climb(ctx, c.from); err != nil {
 					b.Fatal(err)
 				}
 			}

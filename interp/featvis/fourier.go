@@ -42,15 +42,17 @@ func (f Fourier) Canvas(h, w, c int) (Canvas, error) {
 	}
 	across, down := inverseDFT(h, w)
 	return Canvas{
-		Form:  "Fourier",
-		Dims:  []int{c, h, 2 * half},
-		Start: normals(or(f.SD, .01)),
-		Fixed: []Array{scale, across, down, f.Colours.matrix(c)},
-		Draw: func(s *Node, fixed []*Node) *Node {
-			x := transform(Mul(s, fixed[0]), fixed[1], fixed[2])
-			return Sigmoid(colour(x, fixed[3]))
-		},
+		Dims:    []int{c, h, 2 * half},
+		Start:   normals(or(f.SD, .01)),
+		Fixed:   []Array{scale, across, down, f.Colours.matrix(c)},
+		Drawing: drawFourier{},
 	}, nil
+}
+
+type drawFourier struct{}
+
+func (drawFourier) Draw(s *Node, fixed []*Node) *Node {
+	return Sigmoid(colour(transform(Mul(s, fixed[0]), fixed[1], fixed[2]), fixed[3]))
 }
 
 // inverseDFT returns the matrices by which transform turns spectra into images: across, [2·half, 2·w],

@@ -1,11 +1,9 @@
 package featvis
 
 import (
-	"fmt"
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp"
@@ -14,19 +12,23 @@ import (
 )
 
 // compute runs a graph on m's backend.
-func compute(t *testing.T, m *interp.Model, key string, build func(a []*Node) []*Node, args ...Array) [][]float64 {
+func compute(t *testing.T, m *interp.Model, build func(a []*Node) []*Node, args ...Array) [][]float64 {
 	t.Helper()
-	var in []*tensors.Tensor
+	var in []*interp.Tensor
 	for _, a := range args {
-		in = append(in, m.Floats(a.Data, a.Dims...))
+		x, err := m.Tensor(interp.Array(a.Data, a.Dims...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = append(in, x)
 	}
-	out, err := m.Run(ctx, interp.Step{Key: key, Build: func(_ *interp.Net, a []*Node) []*Node { return build(a) }}, in...)
+	out, err := m.Run(ctx, interp.StepOf(func(_ *interp.Net, a []*Node) []*Node { return build(a) }), nil, in...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all [][]float64
 	for _, o := range out {
-		v, err := interp.Numbers(o)
+		v, err := o.Numbers()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +40,7 @@ func compute(t *testing.T, m *interp.Model, key string, build func(a []*Node) []
 // draw draws one image of a canvas, and returns the derivative of Σ images·weights too.
 func draw(t *testing.T, m *interp.Model, c Canvas, numbers, weights Array) (images, derivative []float64) {
 	t.Helper()
-	out := compute(t, m, "test "+c.Form, func(a []*Node) []*Node {
+	out := compute(t, m, func(a []*Node) []*Node {
 		x := c.Draw(a[0], a[2:])
 		return []*Node{x, Gradient(ReduceAllSum(Mul(x, a[1])), a[0])[0]}
 	}, append([]Array{numbers, weights}, c.Fixed...)...)
@@ -48,7 +50,7 @@ func draw(t *testing.T, m *interp.Model, c Canvas, numbers, weights Array) (imag
 // warped returns warp, or straight where reach is 0, and the derivative of Σ warp·weights.
 func warped(t *testing.T, m *interp.Model, x, maps, inverse, weights Array, window [2]int, reach int) (y, derivative []float64) {
 	t.Helper()
-	out := compute(t, m, fmt.Sprintf("warp %d %d", reach, window), func(a []*Node) []*Node {
+	out := compute(t, m, func(a []*Node) []*Node {
 		var y *Node
 		if reach == 0 {
 			y = straight(a[0], a[1], window)
@@ -63,7 +65,7 @@ func warped(t *testing.T, m *interp.Model, x, maps, inverse, weights Array, wind
 // redirected returns a rule's ReLU of x, and what it passes back of v.
 func redirected(t *testing.T, m *interp.Model, r redirect, x, v Array) (y, back []float64) {
 	t.Helper()
-	out := compute(t, m, "test "+r.String(), func(a []*Node) []*Node {
+	out := compute(t, m, func(a []*Node) []*Node {
 		y := r.ReLU(a[0])
 		return []*Node{y, Gradient(ReduceAllSum(Mul(y, a[1])), a[0])[0]}
 	}, x, v)
@@ -93,21 +95,21 @@ func open() *interp.Model {
 
 // weighted is the sum of what the network sees, each number with its weight.
 func weighted(weights []float64) interp.Objective {
-	return interp.NewObjective("weighted", "weighted", []interp.Arg{interp.Floats(weights)}, func(p *layer.Pass, a []*Node) *Node {
+	return interp.Objective{Name: "weighted", Args: []interp.Arg{interp.Floats(weights)}, Form: interp.FormOf(func(p *layer.Pass, a []*Node) *Node {
 		return sum(Mul(p.Images, BroadcastToShape(Reshape(a[0], append([]int{1}, p.Images.Shape().Dimensions[1:]...)...), p.Images.Shape())))
-	})
+	})}
 }
 
 // parabola is an objective whose best image is known: −Σ(x − level)².
 func parabola(level float64) interp.Objective {
-	return interp.NewObjective("parabola", "parabola", []interp.Arg{interp.Float(level)}, func(p *layer.Pass, a []*Node) *Node {
+	return interp.Objective{Name: "parabola", Args: []interp.Arg{interp.Float(level)}, Form: interp.FormOf(func(p *layer.Pass, a []*Node) *Node {
 		return Neg(sum(Square(Sub(p.Images, BroadcastToDims(a[0], p.Images.Shape().Dimensions...)))))
-	})
+	})}
 }
 
 // alikeObjective is Diversity's term, as if it were a score.
 func alikeObjective(d Diversity) interp.Objective {
-	return interp.NewObjective("alike", "alike "+d.Layer, nil, func(p *layer.Pass, _ []*Node) *Node {
+	return interp.Objective{Name: "alike", Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
 		return d.alike(p, p.Images.Shape().Dim(0))
-	})
+	})}
 }

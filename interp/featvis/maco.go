@@ -51,24 +51,27 @@ func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 	}
 	across, down := inverseDFT(h, w)
 	return Canvas{
-		Form: "MaCo",
 		Dims: []int{c, h, half},
 		Start: func(s random.Stream, dst []float64) {
 			for i := range dst {
 				dst[i] = math.Pi * (2*s.Uniform(i) - 1)
 			}
 		},
-		Fixed: []Array{{Dims: []int{1, c, h, half}, Data: magnitude}, across, down, p.Colours.matrix(c), mirror(h)},
-		Draw: func(phase *Node, fixed []*Node) *Node {
-			phase = hermitian(phase, fixed[4], w)
-			s := Concatenate([]*Node{Mul(Cos(phase), fixed[0]), Mul(Sin(phase), fixed[0])}, 3)
-			x := transform(s, fixed[1], fixed[2])
-			x = Sub(x, ReduceAndKeep(x, ReduceMean, 1, 2, 3))
-			variance := ReduceAndKeep(Square(x), ReduceMean, 1, 2, 3)
-			x = Div(x, Sqrt(AddScalar(variance, 1e-10)))
-			return Sigmoid(colour(x, fixed[3]))
-		},
+		Fixed:   []Array{{Dims: []int{1, c, h, half}, Data: magnitude}, across, down, p.Colours.matrix(c), mirror(h)},
+		Drawing: drawPhases{w},
 	}, nil
+}
+
+type drawPhases struct{ width int }
+
+func (d drawPhases) Draw(phase *Node, fixed []*Node) *Node {
+	phase = hermitian(phase, fixed[4], d.width)
+	s := Concatenate([]*Node{Mul(Cos(phase), fixed[0]), Mul(Sin(phase), fixed[0])}, 3)
+	x := transform(s, fixed[1], fixed[2])
+	x = Sub(x, ReduceAndKeep(x, ReduceMean, 1, 2, 3))
+	variance := ReduceAndKeep(Square(x), ReduceMean, 1, 2, 3)
+	x = Div(x, Sqrt(AddScalar(variance, 1e-10)))
+	return Sigmoid(colour(x, fixed[3]))
 }
 
 // mirror is the matrix that keeps the first half of a column of phases, and makes of the rest the first

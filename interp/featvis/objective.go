@@ -14,38 +14,43 @@ import (
 var (
 	// Variation is the total variation: the sum of all differences of neighbouring pixels, |·|, in every
 	// channel.
-	Variation = penalty("total variation", nil, func(x *Node, _ []*Node) *Node {
-		d := func(axis int) *Node {
-			n := x.Shape().Dim(axis)
-			if n == 1 { // no neighbours
-				return sum(ZerosLike(x))
-			}
-			return sum(Abs(Sub(SliceAxis(x, axis, AxisRange(1, n)), SliceAxis(x, axis, AxisRange(0, n-1)))))
-		}
-		return Add(d(1), d(2))
-	})
+	Variation = interp.Objective{Name: "total variation", Form: variation{}}
 
 	// Blur is half the squared distance from the image blurred (each pixel with weight 1, its four
 	// neighbours ½ and its corners ½, in the image, as a mean), which is held fixed: its gradient leads
 	// toward the blurred image.
-	Blur = penalty("distance from blurred", nil, func(x *Node, _ []*Node) *Node {
-		return MulScalar(sum(Square(Sub(x, StopGradient(blurred(x))))), .5)
-	})
+	Blur = interp.Objective{Name: "distance from blurred", Form: blur{}}
 )
 
 // L1 is the sum of all distances |·| of pixels from a level, in every channel: 0.5 draws toward grey.
 func L1(level float64) interp.Objective {
-	return penalty(fmt.Sprintf("L1 from %g", level), []interp.Arg{interp.Float(level)}, func(x *Node, a []*Node) *Node {
-		return sum(Abs(Sub(x, BroadcastToDims(a[0], x.Shape().Dimensions...))))
-	})
+	return interp.Objective{Name: fmt.Sprintf("L1 from %g", level), Form: l1{}, Args: []interp.Arg{interp.Float(level)}}
 }
 
-func penalty(name string, args []interp.Arg, f func(x *Node, args []*Node) *Node) interp.Objective {
-	form := name
-	if args != nil {
-		form = "L1"
+type (
+	variation struct{}
+	blur      struct{}
+	l1        struct{}
+)
+
+func (variation) Score(p *layer.Pass, _ []*Node) *Node {
+	x := p.Images
+	d := func(axis int) *Node {
+		n := x.Shape().Dim(axis)
+		if n == 1 { // no neighbours
+			return sum(ZerosLike(x))
+		}
+		return sum(Abs(Sub(SliceAxis(x, axis, AxisRange(1, n)), SliceAxis(x, axis, AxisRange(0, n-1)))))
 	}
-	return interp.NewObjective(name, form, args, func(p *layer.Pass, a []*Node) *Node { return f(p.Images, a) })
+	return Add(d(1), d(2))
+}
+
+func (blur) Score(p *layer.Pass, _ []*Node) *Node {
+	return MulScalar(sum(Square(Sub(p.Images, StopGradient(blurred(p.Images))))), .5)
+}
+
+func (l1) Score(p *layer.Pass, a []*Node) *Node {
+	return sum(Abs(Sub(p.Images, BroadcastToDims(a[0], p.Images.Shape().Dimensions...))))
 }
 
 // sum adds up each image.
@@ -72,21 +77,22 @@ func add3(x *Node, axis int) *Node {
 // Blend returns (1−t)·a + t·b, with t rising evenly from 0 for the first of n images to 1 for the
 // last.
 func Blend(a, b interp.Objective, n int) interp.Objective {
-	image := make([]int, n)
-	for i := range image {
-		image[i] = i
+	t := make([]float64, n)
+	rest := make([]float64, n)
+	for i := range t {
+		t[i] = float64(i) / float64(max(n-1, 1))
+		rest[i] = 1 - t[i]
 	}
-	weight := func(name string, of func(t *Node) *Node) interp.Objective {
-		args := []interp.Arg{interp.Ints(image...), interp.Int(max(n-1, 1))}
-		return interp.NewObjective(name, name, args, func(p *layer.Pass, a []*Node) *Node {
-			t := ConvertDType(a[0], p.Images.DType())
-			return of(Div(t, ConvertDType(a[1], t.DType())))
-		})
+	weight := func(name string, v []float64) interp.Objective {
+		return interp.Objective{Name: name, Form: weights{}, Args: []interp.Arg{interp.Each(v)}}
 	}
-	before := weight("(1−t)", func(t *Node) *Node { return OneMinus(t) })
-	behind := weight("t", func(t *Node) *Node { return t })
-	return before.Mul(a).Plus(behind.Mul(b))
+	return weight("(1−t)", rest).Mul(a).Plus(weight("t", t).Mul(b))
 }
+
+// weights is its argument, a number an image.
+type weights struct{}
+
+func (weights) Score(_ *layer.Pass, a []*Node) *Node { return a[0] }
 
 // Diversity asks the images of a batch to excite a part of the network in different ways. From each image's
 // score it subtracts Weight times the size of that score, which is held fixed, times the mean of the

@@ -3,7 +3,7 @@ package featvis
 import (
 	"fmt"
 
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp/random"
 )
@@ -19,10 +19,6 @@ type Parametrisation interface {
 
 // Canvas is a parametrisation of images of one size.
 type Canvas struct {
-	// Form names Draw with all that is fixed in it: canvases of one form and of equal Dims and dimensions
-	// of Fixed draw by equal graphs.
-	Form string
-
 	// Dims are the dimensions of the array that is optimised for one image.
 	Dims []int
 
@@ -32,9 +28,14 @@ type Canvas struct {
 	// Fixed are arrays that Draw needs. They travel as arguments, so that they are not compiled.
 	Fixed []Array
 
-	// Draw makes the images, [N, h, w, c] in [0, 1], from the arrays, [N, Dims…], and one node for each of
-	// Fixed.
-	Draw func(numbers *Node, fixed []*Node) *Node
+	Drawing
+}
+
+// Drawing makes the images, [N, h, w, c] in [0, 1], from the arrays, [N, Dims…], and one node for each of
+// Canvas.Fixed. Its type and fields are part of what a compiled program is known by, so all that Draw
+// depends on is in them or in the shapes of its arguments; see interp.Step.
+type Drawing interface {
+	Draw(numbers *graph.Node, fixed []*graph.Node) *graph.Node
 }
 
 // Array is an array of numbers, row-major.
@@ -68,12 +69,17 @@ func (p Pixels) Canvas(h, w, c int) (Canvas, error) {
 		return Canvas{}, err
 	}
 	return Canvas{
-		Form:  "pixels",
-		Dims:  []int{h, w, c},
-		Start: normals(or(p.SD, .01)),
-		Fixed: []Array{p.Colours.matrix(c)},
-		Draw:  func(x *Node, fixed []*Node) *Node { return Sigmoid(colour(x, fixed[0])) },
+		Dims:    []int{h, w, c},
+		Start:   normals(or(p.SD, .01)),
+		Fixed:   []Array{p.Colours.matrix(c)},
+		Drawing: drawPixels{},
 	}, nil
+}
+
+type drawPixels struct{}
+
+func (drawPixels) Draw(x *graph.Node, fixed []*graph.Node) *graph.Node {
+	return graph.Sigmoid(colour(x, fixed[0]))
 }
 
 func normals(sd float64) func(s random.Stream, dst []float64) {

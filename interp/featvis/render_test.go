@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/gomlx/gomlx/core/graph"
+
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
@@ -228,7 +230,7 @@ func TestLawWhatTheNetworkSees(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := work.climb(ctx, &work.parts[0], step)
+				got, err := work.climb(ctx, step)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -262,7 +264,7 @@ func TestLawWhatTheNetworkSees(t *testing.T) {
 					t.Errorf("%s: the noise of look %d is another's", r, i)
 				}
 			}
-			work.finalize()
+			work.loop.Close()
 		}
 	})
 }
@@ -372,10 +374,10 @@ func TestWarmUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.program(0).Rule == nil || w.program(4).Rule == nil || w.program(5).Rule != nil {
+	if w.rule(0) == layer.Exact || w.rule(4) == layer.Exact || w.rule(5) != layer.Exact {
 		t.Error("a warm-up of 5 is not of the first 5 steps")
 	}
-	w.finalize()
+	w.loop.Close()
 	for unit, direction := range []float64{1, -1} { // of brightness, which switches the unit on
 		o := objective.Channel("units", unit)
 		bright := func(r Render) float64 {
@@ -565,8 +567,15 @@ func TestLawDiversity(t *testing.T) {
 			}
 		}
 		d := Diversity{Layer: "mixed"}
-		got, err := m.Score(ctx, alikeObjective(d), x)
-		if err != nil || interptest.Distance(got, want[:]) > 1e-5 {
+		l, err := m.Loop(x.N, 0, nil, x.Arg()) // all images meet
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		got, err := l.Look(ctx, interp.StepOf(func(net *interp.Net, a []*Node) []*Node {
+			return []*Node{d.alike(net.Pass(a[0], nil), 3)}
+		}), nil)
+		if err != nil || interptest.Distance(got[0].Data, want[:]) > 1e-5 {
 			t.Errorf("%v, want %v, %v", got, want, err)
 		}
 		if e.Kind() != engine.Go {
@@ -644,7 +653,7 @@ func TestLawViewsDiffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.finalize()
+		defer w.loop.Close()
 		for step := range 3 {
 			for key := range uint64(2) {
 				for look := range 4 {
@@ -700,7 +709,7 @@ func TestSurvey(t *testing.T) {
 		if a, err := w.view(0, 2, 0); err != nil || a != (Affine{1, 0, 0, 0, 1, 0}) {
 			t.Errorf("at the last step the view is %v, %v", a, err)
 		}
-		w.finalize()
+		w.loop.Close()
 	}
 }
 
@@ -752,7 +761,7 @@ func TestRenderErrors(t *testing.T) {
 		{Render{Views: []Transformation{Scale{20, 20}, Rotate{}}}, channel, "enlarge"},
 		{Render{Views: []Transformation{Crop{First: -1}}}, channel, "crops of -1"},
 		{Render{Views: []Transformation{Jitter{}, nil}}, channel, "transformation 2 of 2 is nil"},
-		{Render{}, interp.Objective{}, "without a score"},
+		{Render{}, interp.Objective{}, "has no Form"},
 		{Render{Window: [2]int{3, -1}}, channel, "window of 3×-1"},
 		{Render{Looks: -1}, channel, "-1 looks"},
 		{Render{Noise: math.NaN()}, channel, "noise of NaN"},
@@ -760,9 +769,9 @@ func TestRenderErrors(t *testing.T) {
 		{Render{Diversity: Diversity{Layer: "mixd"}, N: 2}, channel, "mixed"},
 		{Render{Diversity: Diversity{Weight: 2}, N: 2}, channel, "weight 2 at no layer"},
 		{Render{Diversity: Diversity{Layer: "mixed", Weight: math.NaN()}, N: 2}, channel, "weight is not finite"},
-		{Render{Height: 4097}, channel, "4097×12×3: sides from 1 to 4096"},
-		{Render{Image: Pixels{}, Width: 1 << 40}, channel, "sides from 1 to 4096"},
-		{Render{Window: [2]int{12, 1 << 40}}, channel, "sides from 1 to 4096"},
+		{Render{Height: 4097}, channel, "4097×12, its sides must be from 1 to 4096"},
+		{Render{Image: Pixels{}, Width: 1 << 40}, channel, "sides must be from 1 to 4096"},
+		{Render{Window: [2]int{12, 1 << 40}}, channel, "sides must be from 1 to 4096"},
 		{Render{Image: Fourier{Decay: 1000}}, channel, "Fourier(decay=1000, σ=0.01): parameters"},
 		{Render{Image: Pixels{Colours: Colours{Root: [3][3]float64{{math.Inf(1)}}}}}, channel, "Inf"},
 		{Render{Image: Pixels{SD: math.NaN()}}, channel, "pixels(σ=NaN): a start"},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -116,10 +115,15 @@ func (p *Pass) Logits() *graph.Node {
 	return p.logits
 }
 
-// Names runs the Forward to its end and returns the names of its layers, in order.
-func (p *Pass) Names() []string {
-	p.Logits()
-	return slices.Clone(p.names)
+// Layers runs the Forward to its end, and yields each of its layers, with its value, as it comes.
+func (p *Pass) Layers() iter.Seq2[string, *graph.Node] {
+	return func(yield func(string, *graph.Node) bool) {
+		for i := 0; i < len(p.names) || p.step(); i++ {
+			if i < len(p.names) && !yield(p.names[i], p.layers[p.names[i]]) {
+				return
+			}
+		}
+	}
 }
 
 // Done reports whether the Forward ran to its end.

@@ -48,14 +48,7 @@ func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, er
 	for i := range own {
 		own[i] = i
 	}
-	form := fmt.Sprintf("filters of %s at %v", name, place)
-	unit := interp.NewObjective(form, form, []interp.Arg{interp.Ints(own...)}, func(p *layer.Pass, a []*graph.Node) *graph.Node {
-		v := p.Layer(name)
-		if v.Rank() == 4 {
-			v = graph.Reshape(graph.Slice(v, graph.AxisRange(), graph.AxisElem(place[0]), graph.AxisElem(place[1]), graph.AxisRange()), v.Shape().Dim(0), -1)
-		}
-		return graph.ReduceSum(graph.Mul(v, graph.OneHot(a[0], units, v.DType())), 1)
-	})
+	unit := interp.Objective{Name: fmt.Sprintf("filters of %s at %v", name, place), Form: filters{name, place}, Args: []interp.Arg{interp.Ints(own...)}}
 	all, err := m.Gradient(ctx, unit, linear{layer.Exact}, x)
 	if err != nil {
 		return interp.Maps{}, err
@@ -64,10 +57,24 @@ func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, er
 	for n := range x.N {
 		for row := size[0] - field.Size[0]; row < size[0]; row++ {
 			first := (row*x.W + size[1] - field.Size[1]) * x.C
-			out.Pix = append(out.Pix, all.Map(n)[first:][:field.Size[1]*x.C]...)
+			out.Pix = append(out.Pix, all.Of(n)[first:][:field.Size[1]*x.C]...)
 		}
 	}
 	return out, nil
+}
+
+// filters is a unit of its own for each image, at one place of a layer.
+type filters struct {
+	layer string
+	place [2]int
+}
+
+func (f filters) Score(p *layer.Pass, a []*graph.Node) *graph.Node {
+	v := p.Layer(f.layer)
+	if v.Rank() == 4 {
+		v = graph.Reshape(graph.Slice(v, graph.AxisRange(), graph.AxisElem(f.place[0]), graph.AxisElem(f.place[1]), graph.AxisRange()), v.Shape().Dim(0), -1)
+	}
+	return graph.ReduceSum(graph.Mul(v, graph.OneHot(a[0], v.Shape().Dim(1), v.DType())), 1)
 }
 
 // linear is the rule under which a ReLU is not there.

@@ -16,11 +16,11 @@ import (
 func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, method Method, n int,
 	perturb func(dst []float64, i, k int), add func(i, k int, pix []float64, score float64)) error {
 	size, total := x.Size(), x.N*n
-	parts := (total + m.Batch(x) - 1) / m.Batch(x)
-	batch := (total + parts - 1) / parts // equal, so that one program serves all
+	batch := min(m.Batch(x), total)
 
 	prepare := func(first int) interp.Images {
-		y := interp.Images{N: batch, H: x.H, W: x.W, C: x.C, Pix: make([]float64, batch*size), Key: make([]uint64, batch)}
+		batch := min(batch, total-first)
+		y := interp.Images{N: batch, H: x.H, W: x.W, C: x.C, Pix: make([]float64, batch*size), Key: make([]uint64, batch)}.Free()
 		if x.Class != nil {
 			y.Class = make([]int, batch)
 		}
@@ -29,12 +29,12 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 		for range runtime.GOMAXPROCS(0) {
 			wg.Go(func() {
 				for b := range next {
-					perturb(y.Pix[b*size:(b+1)*size], min(first+b, total-1)/n, min(first+b, total-1)%n)
+					perturb(y.Of(b), (first+b)/n, (first+b)%n)
 				}
 			})
 		}
 		for b := range batch {
-			i, k := min(first+b, total-1)/n, min(first+b, total-1)%n
+			i, k := (first+b)/n, (first+b)%n
 			y.Key[b] = random.Hash(x.Key[i], uint64(k))
 			if x.Class != nil {
 				y.Class[b] = x.Class[i]
@@ -53,15 +53,19 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 		if first+batch < total {
 			go func() { ahead <- prepare(first + batch) }()
 		}
-		maps, err := method.Maps(ctx, m, o, y)
+		images := make([]int, y.N)
+		for b := range images {
+			images[b] = (first + b) / n
+		}
+		maps, err := method.Maps(ctx, m, o.Of(images...), y)
 		if err != nil {
 			return err
 		}
 		if len(maps.Pix) != len(y.Pix) {
 			return fmt.Errorf("%s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
 		}
-		for b := range min(batch, total-first) {
-			add((first+b)/n, (first+b)%n, maps.Pix[b*size:(b+1)*size], maps.Score[b])
+		for b := range y.N {
+			add((first+b)/n, (first+b)%n, maps.Of(b), maps.Score[b])
 		}
 	}
 	return nil

@@ -137,7 +137,7 @@ func TestLawNoiseBySlowDefinition(t *testing.T) {
 		for k := range n {
 			noise := make([]float64, size)
 			random.New(seed, x.Key[i], uint64(k)).Normals(noise)
-			y := one
+			y := one.Free()
 			y.Pix = make([]float64, size)
 			for p := range noise {
 				y.Pix[p] = one.Pix[p] + sigma*wide*noise[p]
@@ -221,9 +221,9 @@ func TestLawGapOfNothing(t *testing.T) {
 	for p := range x.Size() {
 		base[x.Size()+p] /= 2
 	}
-	constant := interp.NewObjective("constant", "constant", nil, func(p *layer.Pass, _ []*graph.Node) *graph.Node {
+	constant := interp.Objective{Name: "constant", Form: interp.FormOf(func(p *layer.Pass, _ []*graph.Node) *graph.Node {
 		return zero(p.Images)
-	})
+	})}
 	g := saliency.IntegratedGradients{Steps: 2, Baseline: base}
 	for _, o := range []interp.Objective{objective.LogProb, constant} {
 		out := maps(t, g, m, o, x)
@@ -270,7 +270,7 @@ func TestIntegratedGradientsClosedForm(t *testing.T) {
 	if got := maps(t, saliency.IntegratedGradients{Steps: 3}, m, objective.LogitOf(1), x).Score; !slices.Equal(got, score) {
 		t.Errorf("scores %v, and the images' are %v", got, score)
 	}
-	cube := interp.NewObjective("Σx³", "cube", nil, func(p *layer.Pass, _ []*graph.Node) *graph.Node { return sumCubes(p.Images) })
+	cube := interp.Objective{Name: "Σx³", Form: interp.FormOf(func(p *layer.Pass, _ []*graph.Node) *graph.Node { return sumCubes(p.Images) })}
 	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
 		if want := math.Pow(x.Pix[i], 3); math.Abs(v-want) > 1e-5 {
 			t.Errorf("number %d is %g, want %g", i, v, want)

@@ -111,7 +111,7 @@ func TestOracleGoogLeNetFromCaffe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := interptest.Distance(b.Logits, a.Logits); d > 1e-6 {
+		if d := interptest.Distance(b.Logits.Data, a.Logits.Data); d > 1e-6 {
 			t.Errorf("the logits are off by %g", d)
 		}
 	}

@@ -169,7 +169,7 @@ func compare(t *testing.T, m *interp.Model, most bounds) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			within(t, "logits", p.Logits, r.values(t, "logits"), most.values)
+			within(t, "logits", p.Logits.Data, r.values(t, "logits"), most.values)
 			prob := make([]float64, Classes)
 			for c := range prob {
 				prob[c] = p.Prob(0, c)

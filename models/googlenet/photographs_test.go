@@ -86,7 +86,7 @@ func TestGuidedInFloat32(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range photos.N {
-			errs = append(errs, interptest.Distance(single.Map(i), double.Map(i)))
+			errs = append(errs, interptest.Distance(single.Of(i), double.Of(i)))
 		}
 	}
 	slices.Sort(errs)

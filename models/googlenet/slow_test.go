@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"lucigo/interp"
 	"lucigo/interp/engine"
@@ -150,15 +149,19 @@ func TestLawGoogLeNetBySlowDefinition(t *testing.T) {
 				t.Errorf("%s is off by %g", a.Layer, d)
 			}
 		}
-		head := interp.Step{Key: "head of GoogLeNet", Build: func(net *interp.Net, a []*Node) []*Node {
+		head := interp.StepOf(func(net *interp.Net, a []*Node) []*Node {
 			return []*Node{net.Pass(a[0], map[string]*Node{last: a[1]}).Logits()}
-		}}
-		images := m.Floats(make([]float64, 224*224*3), 1, 224, 224, 3)
-		out, err := m.Run(t.Context(), head, images, m.Floats(top.Pix, 1, 7, 7, top.C))
+		})
+		l, err := m.Loop(1, 1, nil, interp.Each(make([]float64, 224*224*3), 224, 224, 3), interp.Each(top.Pix, 7, 7, top.C))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := interptest.Distance(tensors.MustCopyFlatData[float64](out[0]), logits); !(d <= 1e-12) {
+		defer l.Close()
+		out, err := l.Look(t.Context(), head, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := interptest.Distance(out[0].Data, logits); !(d <= 1e-12) {
 			t.Errorf("the logits are off by %g", d)
 		}
 	})

@@ -389,8 +389,8 @@ func TestWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.ContainsFunc(p.Logits, func(v float64) bool { return v != 0 }) {
-		t.Errorf("without weights the logits are %v", p.Logits)
+	if slices.ContainsFunc(p.Logits.Data, func(v float64) bool { return v != 0 }) {
+		t.Errorf("without weights the logits are %v", p.Logits.Data)
 	}
 }
 

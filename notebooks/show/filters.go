@@ -64,7 +64,7 @@ func (f Filters) Figure() (Figure, error) {
 	}
 	all := 0.
 	for n := range m.N {
-		v, err := magnitude(m.Map(n))
+		v, err := magnitude(m.Of(n))
 		if err != nil {
 			return Figure{}, fmt.Errorf("filter %d: %w", n, err)
 		}
@@ -85,11 +85,11 @@ func (f Filters) Figure() (Figure, error) {
 	for n := range m.N {
 		largest := all
 		if f.Own {
-			largest, _ = magnitude(m.Map(n)) // is finite: all are
+			largest, _ = magnitude(m.Of(n)) // is finite: all are
 		}
 		note := fmt.Sprintf("unit %d, ±%s", n, number.Text(largest, 3))
 		if coloured {
-			cells = append(cells, Cell{Picture: aroundGrey(m.Map(n), m.H, m.W, m.C, largest), Note: note})
+			cells = append(cells, Cell{Picture: aroundGrey(m.Of(n), m.H, m.W, m.C, largest), Note: note})
 			continue
 		}
 		for i, row := range rows(channels(m, n, largest, note), across) {
@@ -124,8 +124,8 @@ func (f Filters) Figure() (Figure, error) {
 func channels(m interp.Maps, n int, largest float64, note string) (cells []Cell) {
 	for c := range m.C {
 		one := make([]float64, 0, m.H*m.W)
-		for i := c; i < len(m.Map(n)); i += m.C {
-			one = append(one, m.Map(n)[i])
+		for i := c; i < len(m.Of(n)); i += m.C {
+			one = append(one, m.Of(n)[i])
 		}
 		cells = append(cells, Cell{Picture: aroundGrey(one, m.H, m.W, 1, largest), Note: fmt.Sprintf("channel %d of %s", c, note)})
 	}

@@ -145,7 +145,7 @@ func (u Unit) tiles() (patches, projections []image.Image, err error) {
 		if u.Projections.N == 0 {
 			continue
 		}
-		values := u.Projections.Map(n)
+		values := u.Projections.Of(n)
 		if _, err := magnitude(values); err != nil {
 			return nil, nil, fmt.Errorf("projection %d: %w", n, err)
 		}

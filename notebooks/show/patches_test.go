@@ -33,9 +33,9 @@ func TestFilters(t *testing.T) {
 			for n := range m.N {
 				largest := all
 				if own {
-					largest, _ = magnitude(m.Map(n))
+					largest, _ = magnitude(m.Of(n))
 				}
-				for i, v := range m.Map(n) {
+				for i, v := range m.Of(n) {
 					want := 127 + int(math.Round(127*v/largest))
 					cell, c := f.Cells[n/2][n%2], i%channels
 					if channels == 2 {
@@ -124,7 +124,7 @@ func TestFiltersAreReduced(t *testing.T) {
 	}
 	for n := range m.N {
 		p := f.Cells[n/16][n%16].Picture
-		want := fitted(aroundGrey(m.Map(n), 70, 140, 3, largest), image.Pt(52, 26))
+		want := fitted(aroundGrey(m.Of(n), 70, 140, 3, largest), image.Pt(52, 26))
 		if p.Bounds().Size() != image.Pt(52, 26) || difference(p, want) != 0 {
 			t.Fatalf("filter %d is %v", n, p.Bounds())
 		}
@@ -176,7 +176,7 @@ func check(t *testing.T, picture image.Image, from image.Point, across, by int, 
 				j := i*x.C + channel*x.C/3
 				want := math.Round(255 * x.Pix[n*x.Size()+j])
 				if projections {
-					v := u.Projections.Map(n)
+					v := u.Projections.Of(n)
 					want = 127 + math.Round(127*min(max(v[j]/Style{}.largest(v), -1), 1))
 				}
 				got := at(picture, left+i%x.W*by+by/2, top+i/x.W*by+by-1)[channel]

@@ -131,7 +131,7 @@ func (s Style) ramp() ramp {
 
 // reduce returns one number for every pixel of map n.
 func (s Style) reduce(m interp.Maps, n int) ([]float64, error) {
-	for i, v := range m.Map(n) {
+	for i, v := range m.Of(n) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
 				n, v, i/(m.W*m.C), i/m.C%m.W, i%m.C)

@@ -1,0 +1,303 @@
+package interp
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"lucigo/interp/layer"
+)
+
+// Rows are numbers of each image of a batch: Shape numbers an image, row-major, one image after the other.
+type Rows struct {
+	N     int
+	Shape []int
+	Data  []float64
+}
+
+// Of returns the numbers of image i, which r shares.
+func (r Rows) Of(i int) []float64 {
+	size := product(r.Shape)
+	return r.Data[i*size : (i+1)*size : (i+1)*size]
+}
+
+// Loop runs steps over the images of a batch, once or again and again. It cuts the batch into parts that
+// the device has room for, keeps each part's state on the device from one run to the next, hands every
+// image its own arguments, and stops the images that are done. Close frees what it has on the device. A
+// loop belongs to one goroutine.
+//
+// The nodes that a step gets are the state's, then those of the run's arguments, then those of the loop's.
+type Loop struct {
+	model  *Model
+	most   int
+	args   []Arg
+	shared []*Tensor // of the arguments that all images have in common; nil for the others
+	images []int     // those of the batch that still run
+	parts  []part
+}
+
+// part is a cut of the images that still run: from first to last-1, filled up to size with the last.
+type part struct {
+	first, last, size int
+	state, args       []*Tensor
+}
+
+// Loop begins a loop over a batch of n images, at most most of them at once; Batch says how many there is
+// room for, and 0 is all of them, whatever room there is. Each array of state is one for each image.
+func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
+	l := &Loop{model: m, most: most, args: args}
+	if n < 1 || most < 0 {
+		return nil, fmt.Errorf("interp: a loop is over %d images, %d at once: there must be at least 1", n, most)
+	}
+	for i := range n {
+		l.images = append(l.images, i)
+	}
+	for i, a := range slices.Concat(state, args) {
+		switch {
+		case a.err != nil:
+			return nil, fmt.Errorf("interp: %w", a.err)
+		case i < len(state) && !a.each:
+			return nil, fmt.Errorf("interp: array %d of a loop's state is not one for each image", i)
+		case a.each && a.n != n:
+			return nil, fmt.Errorf("interp: an argument has numbers for each of %d images, and there are %d", a.n, n)
+		}
+	}
+	for _, a := range args {
+		var t *Tensor
+		if !a.each {
+			t = l.tensor(a, part{})
+		}
+		l.shared = append(l.shared, t)
+	}
+	l.cut(state)
+	return l, nil
+}
+
+func (l *Loop) tensor(a Arg, p part) *Tensor {
+	return &Tensor{t: a.tensor(p.first, p.last, p.size, l.model.place.dtype)}
+}
+
+// cuts returns how n images, of so many numbers each, are cut into parts of at most most: how many images
+// each part has, and the size that it is filled up to. Few sizes occur, because each is compiled: 1, 4 and
+// most. Filling up costs less than another compilation where the images are small.
+func cuts(n, most, numbers int) (images, sizes []int) {
+	const filling = 200_000 // numbers of images, about one of 256×256
+	if most == 0 {
+		return []int{n}, []int{n}
+	}
+	for n > 0 {
+		size := most
+		for _, s := range []int{1, min(4, most)} {
+			if s >= n { // the least that takes all
+				size = s
+				break
+			}
+		}
+		if size > n && (size-n)*numbers > filling {
+			size = 1
+			if n > 4 {
+				size = 4
+			}
+		}
+		images, sizes = append(images, min(n, size)), append(sizes, size)
+		n -= min(n, size)
+	}
+	return images, sizes
+}
+
+// cut cuts the images that still run into parts, which begin with the given state of theirs.
+func (l *Loop) cut(state []Arg) {
+	args, numbers := slices.Clone(l.args), 0
+	for k, a := range args {
+		if a.each && len(l.images) < a.n {
+			args[k] = a.of(l.images)
+		}
+	}
+	for _, a := range slices.Concat(state, args) {
+		if a.each {
+			numbers = max(numbers, product(a.dims))
+		}
+	}
+	l.parts = nil
+	first := 0
+	images, sizes := cuts(len(l.images), l.most, numbers)
+	for i, n := range images {
+		p := part{first: first, last: first + n, size: sizes[i]}
+		first += n
+		for _, a := range state {
+			p.state = append(p.state, l.tensor(a, p))
+		}
+		for k, a := range args {
+			t := l.shared[k]
+			if t == nil {
+				t = l.tensor(a, p)
+			}
+			p.args = append(p.args, t)
+		}
+		l.parts = append(l.parts, p)
+	}
+}
+
+// Images returns the images of the batch that still run, in order: what Next returns is theirs.
+func (l *Loop) Images() []int { return slices.Clone(l.images) }
+
+// Next runs a step once for all images that still run. Gradients follow rule; nil is layer.Exact. Args are
+// those of this run; those that are one for each image are of the images that still run. The step's first
+// results are the next state, array for array; the others are of each image, [N, …], and returned.
+func (l *Loop) Next(ctx context.Context, step Step, rule layer.Rule, args ...Arg) ([]Rows, error) {
+	return l.run(ctx, step, rule, true, args)
+}
+
+// Look is Next for a step that leaves the state as it is: all its results are returned.
+func (l *Loop) Look(ctx context.Context, step Step, rule layer.Rule, args ...Arg) ([]Rows, error) {
+	return l.run(ctx, step, rule, false, args)
+}
+
+func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, args []Arg) (all []Rows, err error) {
+	shared := make([]*Tensor, len(args))
+	defer func() { closeAll(shared) }()
+	for k, a := range args {
+		switch {
+		case a.err != nil:
+			return nil, fmt.Errorf("interp: %w", a.err)
+		case a.each && a.n != len(l.images):
+			return nil, fmt.Errorf("interp: an argument has numbers for each of %d images, and %d still run", a.n, len(l.images))
+		case !a.each:
+			shared[k] = l.tensor(a, part{})
+		}
+	}
+	for i := range l.parts {
+		p := &l.parts[i]
+		in, own := slices.Clone(p.state), []*Tensor(nil)
+		for k, a := range args {
+			t := shared[k]
+			if t == nil {
+				t = l.tensor(a, *p)
+				own = append(own, t)
+			}
+			in = append(in, t)
+		}
+		out, err := l.model.Run(ctx, step, rule, append(in, p.args...)...)
+		closeAll(own)
+		if err != nil {
+			return nil, err
+		}
+		if move {
+			n := len(p.state)
+			if len(out) < n {
+				closeAll(out)
+				return nil, fmt.Errorf("interp: step %T returns %d results, and the state has %d arrays", step, len(out), n)
+			}
+			closeAll(p.state)
+			p.state, out = slices.Clone(out[:n]), out[n:]
+		}
+		err = l.collect(&all, *p, out)
+		closeAll(out)
+		if err != nil {
+			return nil, fmt.Errorf("interp: step %T: %w", step, err)
+		}
+	}
+	return all, nil
+}
+
+// collect adds a part's results to those of all images.
+func (l *Loop) collect(all *[]Rows, p part, results []*Tensor) error {
+	for k, t := range results {
+		dims := t.Dims()
+		if len(dims) == 0 || dims[0] != p.size {
+			return fmt.Errorf("result %d is shaped %v, must be of each of %d images", k, dims, p.size)
+		}
+		if k == len(*all) {
+			n := len(l.images)
+			*all = append(*all, Rows{N: n, Shape: dims[1:], Data: make([]float64, n*product(dims[1:]))})
+		}
+		r := &(*all)[k]
+		size := product(r.Shape)
+		if err := t.read(r.Data[p.first*size : p.last*size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// State returns array k of the state, of the images that still run.
+func (l *Loop) State(k int) (Rows, error) {
+	var all []Rows
+	for _, p := range l.parts {
+		if k < 0 || k >= len(p.state) {
+			return Rows{}, fmt.Errorf("interp: array %d of a loop's state is asked for, and it has %d", k, len(p.state))
+		}
+		if err := l.collect(&all, p, p.state[k:k+1]); err != nil {
+			return Rows{}, err
+		}
+	}
+	return all[0], nil
+}
+
+// Keep stops all images but those for which keep is true; they lose their state. What goes on is cut into
+// parts anew, so a batch of which most are done costs less.
+func (l *Loop) Keep(keep func(image int) bool) error {
+	var places, images []int
+	for i, image := range l.images {
+		if keep(image) {
+			places, images = append(places, i), append(images, image)
+		}
+	}
+	if len(images) == len(l.images) {
+		return nil
+	}
+	var state []Arg
+	if len(images) > 0 {
+		for k, t := range l.parts[0].state {
+			r, err := l.State(k)
+			if err != nil {
+				return err
+			}
+			a := Each(r.Data, r.Shape...)
+			if t.t.DType().IsInt() {
+				a.floats, a.ints = nil, wholes(r.Data)
+			}
+			state = append(state, a.of(places))
+		}
+	}
+	l.free()
+	l.images = images
+	l.cut(state)
+	return nil
+}
+
+func wholes(v []float64) []int32 {
+	out := make([]int32, len(v))
+	for i := range v {
+		out[i] = int32(v[i])
+	}
+	return out
+}
+
+// Close frees what the loop has on the device.
+func (l *Loop) Close() {
+	l.free()
+	closeAll(l.shared)
+}
+
+func (l *Loop) free() {
+	for _, p := range l.parts {
+		closeAll(p.state)
+		for k, t := range p.args {
+			if l.shared[k] == nil {
+				t.Close()
+			}
+		}
+	}
+	l.parts = nil
+}
+
+// once runs a step once over n images, at most most of them at once.
+func (m *Model) once(ctx context.Context, step Step, rule layer.Rule, n, most int, args ...Arg) ([]Rows, error) {
+	l, err := m.Loop(n, most, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.Look(ctx, step, rule)
+}
