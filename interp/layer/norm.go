@@ -45,7 +45,7 @@ func neighbours(x *Node, before, behind int) *Node {
 func power(x *Node, p float64) *Node {
 	switch p {
 	case -1:
-		return graph.Inverse(x)
+		return graph.Reciprocal(x)
 	case -0.5:
 		return graph.Rsqrt(x)
 	case -0.75:
