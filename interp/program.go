@@ -71,7 +71,12 @@ func (m *Model) compile(prog *program, p place, s Step, rule layer.Rule, args []
 	if verify.On() {
 		prog.text = g.String()
 	}
-	if err := g.Compile(out...); err != nil {
+	err = catch(func() {
+		if err := g.Compile(out...); err != nil {
+			panic(err)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	prog.graph, prog.inputs, prog.bytes = g, inputs, estimate(g)

@@ -8,7 +8,7 @@ import "github.com/gomlx/gomlx/core/graph"
 // MaxPoolRule. All other layers are exact, and so is every layer inside a rule's method: it may call
 // the function that it changes.
 type Rule interface {
-	// String names the rule: it is part of captions and of the key of compiled programs.
+	// String names the rule, for captions. Programs know a rule by its type and its fields.
 	String() string
 }
 
