@@ -16,12 +16,13 @@ import (
 	"lucigo/interp/objective"
 )
 
-// count adds an argument of each image, and one of all, to its state, and returns the sum of both.
+// count adds what each image gets in this run, what it gets in every run, and what all get, to its state, and
+// returns the sum of that.
 type count struct{}
 
 func (count) Build(_ *interp.Net, a []*Node) []*Node {
-	state, own, all := a[0], a[1], a[2]
-	next := Add(Add(state, own), BroadcastToShape(all, state.Shape()))
+	state, now, always, all := a[0], a[1], a[2], a[3]
+	next := Add(Add(Add(state, now), always), BroadcastToShape(all, state.Shape()))
 	return []*Node{next, ReduceSum(next, 1)}
 }
 
@@ -35,7 +36,7 @@ func TestLawLoop(t *testing.T) {
 			start[i], own[i] = float64(i), 1/float64(i+1)
 		}
 		for _, most := range []int{0, 1, 2, 4, 16} {
-			l, err := m.Loop(n, most, []interp.Arg{interp.Each(start, width)}, interp.Float(.25))
+			l, err := m.Loop(n, most, []interp.Arg{interp.Each(start, width)}, interp.Each(own, width), interp.Float(.25))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +54,7 @@ func TestLawLoop(t *testing.T) {
 				for k, i := range images {
 					sum := 0.0
 					for j := range width {
-						want[i*width+j] += own[i*width+j] + .25
+						want[i*width+j] += 2*own[i*width+j] + .25
 						sum += want[i*width+j]
 					}
 					if d := math.Abs(out[0].Of(k)[0] - sum); d > 1e-12 {
