@@ -83,7 +83,7 @@ func (l *Loop) tensor(a Arg, p part) *Tensor {
 func cuts(n, most, numbers int) (images, sizes []int) {
 	const filling = 200_000 // numbers of images, about one of 256×256
 	if most == 0 {
-		return []int{n}, []int{n}
+		most = n
 	}
 	for n > 0 {
 		size := most
