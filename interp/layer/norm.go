@@ -47,12 +47,20 @@ func power(x *Node, p float64) *Node {
 	case -1:
 		return graph.Reciprocal(x)
 	case -0.5:
-		return graph.Rsqrt(x)
+		return inverseRoot(x)
 	case -0.75:
-		root := graph.Rsqrt(x)
+		root := inverseRoot(x)
 		return graph.Mul(root, graph.Sqrt(root))
 	}
 	return graph.Exp(graph.MulScalar(graph.Log(x), p))
+}
+
+// inverseRoot returns 1/√x. GoMLX's own operator has no derivative.
+func inverseRoot(x *Node) *Node {
+	return withDerivative(graph.Rsqrt(x), []*Node{x}, func(v *Node) []*Node {
+		y := inverseRoot(x)
+		return []*Node{graph.MulScalar(graph.Mul(v, graph.Mul(y, graph.Mul(y, y))), -.5)}
+	})
 }
 
 // Normalize is batch normalisation with known statistics: scale·(x − mean)/√(variance + epsilon) +
