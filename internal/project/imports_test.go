@@ -1,0 +1,104 @@
+package project_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"lucigo/internal/project"
+)
+
+// imports says what the packages of a folder, and of those below it, may import of the project. The longest
+// folder that fits a package counts, and a package may always import those below it. ARCHITECTURE.md has the
+// reasons.
+var imports = map[string][]string{
+	"internal":            {},
+	"interp":              {"interp/engine", "interp/internal", "interp/layer", "interp/near", "interp/random"},
+	"interp/engine":       {"internal"},
+	"interp/internal":     {},
+	"interp/layer":        {"interp/near"},
+	"interp/near":         {},
+	"interp/random":       {},
+	"interp/descent":      {},
+	"interp/measure":      {"internal"},
+	"interp/objective":    {"interp", "interp/layer"},
+	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
+	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/random"},
+	"interp/exemplar":     {"internal", "interp", "interp/layer", "interp/near", "interp/random", "interp/receptive"},
+	"interp/featvis":      {"internal", "interp", "interp/descent", "interp/layer", "interp/random"},
+	"interp/dream":        {"interp", "interp/layer", "interp/random"},
+	"interp/interptest":   {"internal", "interp", "interp/engine", "interp/internal", "interp/layer", "interp/random"},
+	"models":              {"internal", "interp", "interp/engine", "interp/layer", "interp/near"},
+	"notebooks":           {"internal", "interp", "interp/dream", "interp/exemplar", "interp/featvis", "interp/near", "models"},
+	"notebooks/claim":     {"notebooks/internal"},
+	"kernel":              {"internal", "notebooks/claim/record"},
+	"kernel/engine":       {"interp/engine"},
+	"kernel/models":       {"interp/engine", "models"},
+	"models/scenes/train": {"internal", "interp/descent", "interp/engine", "interp/layer", "interp/near", "models"},
+}
+
+// Imports point one way: a package imports what it is listed to import.
+func TestImportsPointOneWay(t *testing.T) {
+	root, err := project.Root(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := 0
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && file != root || d.Name() == "testdata" || d.Name() == "out"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		relative, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		from := filepath.ToSlash(relative)
+		folder := from
+		for folder != "." && imports[folder] == nil {
+			folder = path.Dir(folder)
+		}
+		if folder == "." {
+			t.Errorf("%s: no folder of the table fits", from)
+			return nil
+		}
+		packages++
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			to, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			to, ours := strings.CutPrefix(to, "lucigo/")
+			if !ours || below(to, folder) && folder != "interp" {
+				continue
+			}
+			allowed := func(name string) bool { return to == name || name != "interp" && below(to, name) }
+			if !slices.ContainsFunc(imports[folder], allowed) {
+				t.Errorf("%s imports %s, and may import %q", from, to, imports[folder])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packages < 100 {
+		t.Errorf("%d files were looked at", packages)
+	}
+}
+
+func below(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
