@@ -8,17 +8,15 @@ import (
 	"io/fs"
 	"iter"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -294,36 +292,26 @@ func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batc
 	h, w, c := m.Input()
 	p := pictures{Range: r, idents: make([]ident, n), errs: make([]error, n),
 		images: interp.Images{N: batch, H: h, W: w, C: c, Pix: make([]float64, batch*h*w*c)}}
-	wrong := make([]error, n)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				p.idents[i].name = short(src.Name(r.First + i))
-				one, err := src.Image(ctx, r.First+i)
-				if err == nil {
-					err = one.Check()
-				}
-				if err != nil {
-					p.errs[i] = err
-					continue
-				}
-				if one.N != 1 || one.H != h || one.W != w || one.C != c {
-					wrong[i] = fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
-						r.First+i, src, p.idents[i].name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
-					continue
-				}
-				p.idents[i].key = one.Keyed().Key[0]
-				copy(p.images.Of(i), one.Pix)
-			}
-		})
-	}
-	wait.Wait()
-	p.fatal = ctx.Err()
-	for _, err := range wrong { // the first says it
-		p.fatal = cmp.Or(p.fatal, err)
-	}
+	err := parallel.Each(ctx, n, func(i int) error {
+		name := short(src.Name(r.First + i))
+		p.idents[i].name = name
+		one, err := src.Image(ctx, r.First+i)
+		if err == nil {
+			err = one.Check()
+		}
+		if err != nil {
+			p.errs[i] = err
+			return nil
+		}
+		if one.N != 1 || one.H != h || one.W != w || one.C != c {
+			return fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
+				r.First+i, src, name, one.N, one.H, one.W, one.C, m.Name(), h, w, c)
+		}
+		p.idents[i].key = one.Keyed().Key[0]
+		copy(p.images.Of(i), one.Pix)
+		return nil
+	})
+	p.fatal = cmp.Or(err, ctx.Err()) // an image that ctx cut off is not unreadable
 	return p
 }
 

@@ -3,9 +3,8 @@ package saliency
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -24,25 +23,14 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 		if x.Class != nil {
 			y.Class = make([]int, batch)
 		}
-		next := make(chan int)
-		var wg sync.WaitGroup
-		for range runtime.GOMAXPROCS(0) {
-			wg.Go(func() {
-				for b := range next {
-					perturb(y.Of(b), (first+b)/n, (first+b)%n)
-				}
-			})
-		}
-		for b := range batch {
+		parallel.For(batch, func(b int) {
 			i, k := (first+b)/n, (first+b)%n
+			perturb(y.Of(b), i, k)
 			y.Key[b] = random.Hash(x.Key[i], uint64(k))
 			if x.Class != nil {
 				y.Class[b] = x.Class[i]
 			}
-			next <- b
-		}
-		close(next)
-		wg.Wait()
+		})
 		return y
 	}
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/interp/descent"
 	"lucigo/interp/layer"
 	"lucigo/models/scenes"
 )
@@ -84,10 +85,8 @@ func crossEntropy(logits, labels *graph.Node) *graph.Node {
 // adversarial moves each image inside the box of radius epsilon around it (and inside [0,1]) to raise its loss: from the given start,
 // steps steps along the gradient's sign, each of 1.25/steps … of the radius.
 func adversarial(forward func(*graph.Node) *graph.Node, x, start, labels, epsilon *graph.Node, steps int) *graph.Node {
-	g := x.Graph()
 	clip := func(d *graph.Node) *graph.Node {
-		d = graph.Min(graph.Max(d, graph.Neg(epsilon)), epsilon)
-		return graph.Sub(graph.Min(graph.Max(graph.Add(x, d), graph.ScalarZero(g, x.DType())), graph.ScalarOne(g, x.DType())), x)
+		return graph.Sub(descent.Box(graph.Add(x, descent.Ball(d, epsilon)), 0, 1), x)
 	}
 	rate := 1.25
 	if steps > 1 {
@@ -103,9 +102,7 @@ func adversarial(forward func(*graph.Node) *graph.Node, x, start, labels, epsilo
 }
 
 // knobs are the numbers that change from step to step, in the order of the step's last argument.
-type knobs struct{ rate, epsilon, warm1, warm2 float32 }
-
-const beta1, beta2 = 0.9, 0.999
+type knobs struct{ rate, epsilon, adam float32 }
 
 // oneCycle returns the knobs of step t of total: the rate rises along a cosine over the first rise of the way from peak/25 to peak
 // and falls along a cosine to nearly nothing; epsilon grows to its full size over the first third.
@@ -117,9 +114,7 @@ func oneCycle(t, total int, peak, rise, epsilon float64) knobs {
 	} else {
 		rate = peak * (1e-4 + (1-1e-4)*(1+math.Cos(math.Pi*(at-rise)/(1-rise)))/2)
 	}
-	n := float64(t + 1)
-	return knobs{float32(rate), float32(epsilon * min(1, at/0.3)),
-		float32(1 - math.Pow(beta1, n)), float32(1 - math.Pow(beta2, n))}
+	return knobs{float32(rate), float32(epsilon * min(1, at/0.3)), float32(descent.Adam{}.Rate(rate, t))}
 }
 
 // step returns the graph of one training step: loss and share right, having changed the variables. attack is the number of adversarial
@@ -148,27 +143,26 @@ func step(forward func(scenes.Unit) layer.Forward, attack int, decay float64) fu
 			values[i] = v.NodeValue(g)
 		}
 		for i, slope := range graph.Gradient(loss, values...) {
-			adamW(s, vars[i], slope, knob(0), knob(2), knob(3), decay)
+			adamW(s, vars[i], slope, knob(0), knob(2), decay)
 		}
 		return loss, right
 	}
 }
 
 // adamW changes one variable by its gradient.
-func adamW(s *model.Scope, v *model.Variable, slope, rate, warm1, warm2 *graph.Node, decay float64) {
+func adamW(s *model.Scope, v *model.Variable, slope, rate, adam *graph.Node, decay float64) {
 	w := v.NodeValue(slope)
 	zero := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Zeros(g, s) }
 	moment := func(name string) *model.Variable {
 		return s.Store().VariableWithShape("/adam"+v.Path()+"/"+name, v.Shape(), zero).SetTrainable(false)
 	}
 	m1, m2 := moment("first"), moment("second")
-	mean := graph.Add(graph.MulScalar(m1.NodeValue(w), beta1), graph.MulScalar(slope, 1-beta1))
-	square := graph.Add(graph.MulScalar(m2.NodeValue(w), beta2), graph.MulScalar(graph.Square(slope), 1-beta2))
+	move, mean, square := descent.Adam{}.Move(slope, m1.NodeValue(w), m2.NodeValue(w))
 	m1.SetNodeValue(mean)
 	m2.SetNodeValue(square)
-	move := graph.Div(graph.Div(mean, warm1), graph.AddScalar(graph.Sqrt(graph.Div(square, warm2)), 1e-8))
+	move = graph.Mul(move, adam)
 	if w.Rank() > 1 {
-		move = graph.Add(move, graph.MulScalar(w, decay))
+		move = graph.Add(move, graph.Mul(graph.MulScalar(w, decay), rate))
 	}
-	v.SetNodeValue(graph.Sub(w, graph.Mul(move, rate)))
+	v.SetNodeValue(graph.Sub(w, move))
 }

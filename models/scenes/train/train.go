@@ -226,7 +226,7 @@ func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, 
 		}
 		k := oneCycle(done, r.steps, r.peak, r.rise, r.epsilon/255)
 		x, s, y := b.tensors()
-		l, a, err := exec.Call2(x, s, y, []float32{k.rate, k.epsilon, k.warm1, k.warm2})
+		l, a, err := exec.Call2(x, s, y, []float32{k.rate, k.epsilon, k.adam})
 		if err != nil {
 			return fmt.Errorf("step %d: %w", done, err)
 		}

@@ -273,7 +273,7 @@ func TestAdamW(t *testing.T) {
 	exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, slope, k *graph.Node) *graph.Node {
 		v := s.VariableWithValue("w", tensors.FromFlatDataAndDimensions(slices.Clone(first), 2, 2))
 		at := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
-		adamW(s, v, slope, at(0), at(2), at(3), 0.02)
+		adamW(s, v, slope, at(0), at(2), 0.02)
 		return at(1)
 	})
 	if err != nil {
@@ -294,7 +294,7 @@ func TestAdamW(t *testing.T) {
 			mh, vh := m[i]/(1-math.Pow(0.9, float64(step+1))), v[i]/(1-math.Pow(0.999, float64(step+1)))
 			w[i] -= float64(k.rate) * (mh/(math.Sqrt(vh)+1e-8) + 0.02*w[i])
 		}
-		if _, err := exec.Call(tensors.FromFlatDataAndDimensions(slope, 2, 2), []float32{k.rate, k.epsilon, k.warm1, k.warm2}); err != nil {
+		if _, err := exec.Call(tensors.FromFlatDataAndDimensions(slope, 2, 2), []float32{k.rate, k.epsilon, k.adam}); err != nil {
 			t.Fatal(err)
 		}
 		for i, got := range tensors.MustCopyFlatData[float32](store.GetVariable("/w").MustValue()) {
