@@ -14,7 +14,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
-// fake stands for a compilation: a graph of a few operations, held as so many bytes.
+// fake replaces a compilation: a graph of a few operations, held as so many bytes.
 func fake(t *testing.T, bytes int64) func(*program) error {
 	backend, err := gobackend.New("ops_sequential")
 	if err != nil {

@@ -57,7 +57,7 @@ func (*doctorCommand) Run(ctx context.Context) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.what, f.detail)
 		if !f.ok && f.mend != "" {
-			fmt.Fprintf(w, "\t\tto mend it: %s\n", f.mend)
+			fmt.Fprintf(w, "\t\tto fix it: %s\n", f.mend)
 		}
 	}
 	if err := w.Flush(); err != nil {

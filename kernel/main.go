@@ -4,7 +4,7 @@
 //	go run ./kernel lab                     opens them in JupyterLab
 //	go run ./kernel install                 makes the kernel known to Jupyter and to editors
 //	go run ./kernel models                  lists networks, fetches their weights, trains those of drawn scenes
-//	go run ./kernel doctor                  says what is there, what is missing, and what mends it
+//	go run ./kernel doctor                  says what is there, what is missing, and what fixes it
 package main
 
 import (
@@ -23,7 +23,7 @@ type commands struct {
 	Lab     labCommand     `cmd:"" help:"Open JupyterLab with the kernel."`
 	Install installCommand `cmd:"" help:"Build the kernel and make it known to Jupyter and to editors."`
 	Models  modelsCommand  `cmd:"" help:"List the networks, fetch weights, train networks: models list, models fetch NAME, models train."`
-	Doctor  doctorCommand  `cmd:"" help:"Say what is there, what is missing, and what mends it."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what is there, what is missing, and what fixes it."`
 }
 
 // exitInterrupted is the exit status after Ctrl-C, by the shells' convention.

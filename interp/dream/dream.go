@@ -137,7 +137,7 @@ func (d Dream) check() error {
 // has offsets and a step of its own: what it is in the batch with does not matter. Where o asks about a
 // class, it is resolved once, for x.
 //
-// It ends behind the first error. When ctx ends, that is within the current iteration, and the frames
+// It ends after the first error. When ctx ends, that is within the current iteration, and the frames
 // yielded so far remain good. An image whose gradient is 0 everywhere keeps its pixels in that iteration;
 // if that is so in all of them, the last frame is followed by an error.
 func (d Dream) Frames(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) iter.Seq2[Frame, error] {

@@ -7,8 +7,8 @@ import (
 	"lucigo/interp"
 )
 
-// align is what the origins of tiles are multiples of, so that the units of a layer stand in a tile where
-// they stand in the whole image: the stride of every layer that divides it.
+// align is what the origins of tiles are multiples of, so that the units of a layer are in a tile where
+// they are in the whole image: the stride of every layer that divides it.
 const align = 32
 
 // gradient returns the gradient of o at images shifted by the given rows and columns, around their
@@ -99,7 +99,7 @@ func row(x interp.Images, pix []float64, n, i int) []float64 {
 	return pix[(n*x.H+i)*width:][:width]
 }
 
-// turn fills to with what stands in a circular row from a place on, and turnBack puts it back there.
+// turn fills to with what a circular row has from a place on, and turnBack puts it back there.
 func turn(to, row []float64, from int) { copy(to[copy(to, row[from:]):], row) }
 
 func turnBack(row, part []float64, from int) { copy(row, part[copy(row[from:], part):]) }

@@ -37,7 +37,7 @@ func Example() {
 		return
 	}
 	for _, e := range best {
-		name, _, _ := strings.Cut(e.Name, " #") // behind it the scene's number
+		name, _, _ := strings.Cut(e.Name, " #") // after it the scene's number
 		fmt.Println(name)
 	}
 	// Output:
@@ -143,7 +143,7 @@ func ExampleScan_Run() {
 		Layers:   []string{"logits"},
 		Batch:    16,
 		Path:     filepath.Join(dir, "scenes.index"),
-		Progress: func(exemplar.Progress) { interrupt() }, // behind the first batch
+		Progress: func(exemplar.Progress) { interrupt() }, // after the first batch
 	}
 	src := scenes.Stream{Seed: 2, N: 64}
 	_, err = scan.Run(ctx, m, src)

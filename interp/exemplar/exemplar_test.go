@@ -547,7 +547,7 @@ func TestLawLargest(t *testing.T) {
 	})
 }
 
-// What stands in the file already: an index of something else is refused and left, and so is a damaged one.
+// What is in the file already: an index of something else is refused and left, and so is a damaged one.
 func TestRunMeetsAnotherIndex(t *testing.T) {
 	m := interptest.Branchy()
 	src := data(m, 12)
@@ -938,7 +938,7 @@ func made(k, sample, images int, layers ...Layer) *Index {
 	return ix
 }
 
-// FuzzDecode feeds what stands behind the magic and before the checksum.
+// FuzzDecode feeds what comes after the magic and before the checksum.
 func FuzzDecode(f *testing.F) {
 	for _, ix := range []*Index{
 		made(1, 1, 1, Layer{"a", 1, 1, 1}),

@@ -91,7 +91,7 @@ func TestLawKill(t *testing.T) {
 	plan.Path = filepath.Join(t.TempDir(), "index")
 	for kill := range 3 {
 		before := scannedOf(plan.Path)
-		end := before + 100 // behind which images never come, so that it cannot be done before it is killed
+		end := before + 100 // after which images never come, so that it cannot be done before it is killed
 		c := child(t, "stalled", plan.Path)
 		c.Env = append(c.Env, fmt.Sprint("EXEMPLAR_TEST_FROM=", end))
 		if err := c.Start(); err != nil {

@@ -167,10 +167,10 @@ func (p Patches) Cover(masks [][]float64) (interp.Images, error) {
 	return x, nil
 }
 
-// Responses returns what the unit, at the place of each example, says of other images in their stead.
+// Responses returns what the unit, at the place of each example, says of other images instead.
 func (p Patches) Responses(ctx context.Context, m *interp.Model, x interp.Images) ([]float64, error) {
 	if x.N != len(p.Examples) {
-		return nil, fmt.Errorf("%d images in the stead of %d", x.N, len(p.Examples))
+		return nil, fmt.Errorf("%d images replace %d", x.N, len(p.Examples))
 	}
 	return m.Score(ctx, responses(p.Field.Layer, p.Channel, p.Examples), x)
 }

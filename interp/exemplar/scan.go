@@ -285,7 +285,7 @@ type pictures struct {
 	fatal  error
 }
 
-// load reads a batch on all cores. Images that cannot be read, and those behind the last, are black: what is
+// load reads a batch on all cores. Images that cannot be read, and those after the last, are black: what is
 // computed of a batch depends on nothing but the batch.
 func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batch int) pictures {
 	n := r.End - r.First

@@ -59,7 +59,7 @@ func (drawFourier) Draw(s *Node, fixed []*Node) *Node {
 // along the rows of frequencies, and down, [h, 2, h].
 //
 // With θ = 2π·column·x/w and φ = 2π·row·y/h, the image is the sum over all frequencies of
-// (re·cos(θ+φ) − im·sin(θ+φ))/(h·w). A column that stands for its mirror image too counts twice.
+// (re·cos(θ+φ) − im·sin(θ+φ))/(h·w). A column that represents its mirror image too counts twice.
 func inverseDFT(h, w int) (across, down Array) {
 	half := w/2 + 1
 	across = Array{Dims: []int{2 * half, 2 * w}, Data: make([]float64, 4*half*w)}

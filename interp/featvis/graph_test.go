@@ -73,7 +73,7 @@ func redirected(t *testing.T, m *interp.Model, r redirect, x, v Array) (y, back 
 }
 
 // dead is a network of two units that are off for all images of [0, 1]: 0.1·brightness − 1 and
-// −0.1·brightness − 1, of the mean brightness, behind ReLUs.
+// −0.1·brightness − 1, of the mean brightness, after ReLUs.
 func dead() *interp.Model {
 	m := interptest.Model("dead", func(s *model.Scope, x *Node) *Node {
 		bright := ReduceMean(x, 1, 2, 3)

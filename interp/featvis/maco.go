@@ -32,7 +32,7 @@ func (p MaCo) String() string {
 }
 
 // Canvas implements Parametrisation: the array is the phases, [c, h, ⌊w/2⌋+1], uniform over the circle at
-// the start. Magnitudes are kept, up to a common factor and but for the mean and the frequencies (at most
+// the start. Magnitudes are kept, up to a common factor and except for the mean and the frequencies (at most
 // three) that are their own mirror images: of those a real image has the cosine.
 func (p MaCo) Canvas(h, w, c int) (Canvas, error) {
 	if err := positive(h, w, c); err != nil {

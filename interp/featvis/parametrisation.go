@@ -91,7 +91,7 @@ func normals(sd float64) func(s random.Stream, dst []float64) {
 	}
 }
 
-// or returns v, or what stands for 0.
+// or returns v, or the default for 0.
 func or[T comparable](v, zero T) T {
 	var none T
 	if v == none {

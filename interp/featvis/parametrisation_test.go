@@ -277,7 +277,7 @@ func magnitudesOf(c, h, w int) Spectrum {
 	return s
 }
 
-// keeps checks that an image has the magnitudes of a spectrum of its size, up to a factor and but for the
+// keeps checks that an image has the magnitudes of a spectrum of its size, up to a factor and except for the
 // mean and the frequencies that are their own mirror images.
 func keeps(t *testing.T, x interp.Images, s Spectrum, magnitudes func(plane []float64, h, w int) []float64) {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 
 // Render optimises images, from noise, to raise the score of an objective: Adam (Kingma and Ba,
 // arXiv:1412.6980) on the parametrisation's numbers, each step at another view of the images. The zero
-// value has the article's parameters, but for the grey border that the article pads images with: Standard
+// value has the article's parameters, except for the grey border that the article pads images with: Standard
 // says which Window has it. With MaCo, too, it is Adam that climbs; MaCo says what its authors use.
 type Render struct {
 	Image Parametrisation  // what is optimised; nil: Fourier{}
@@ -115,7 +115,7 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 	return r, nil
 }
 
-// String names every parameter that changes the images, but for N and Keys, which are of each image.
+// String names every parameter that changes the images, except for N and Keys, which are of each image.
 func (r Render) String() string {
 	image, views := r.Image, r.Views
 	if image == nil {

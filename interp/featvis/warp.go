@@ -34,7 +34,7 @@ func warp(x, maps, inverse *Node, window [2]int, reach int) *Node {
 }
 
 // carrier returns zeros, [N, window…, C], whose derivative to x, [N, H, W, C], is back: a custom
-// derivative keeps its node's shape, so it stands on one that holds both the image and the window.
+// derivative keeps its node's shape, so it is that of one that holds both the image and the window.
 func carrier(x *Node, window [2]int, back func(v *Node) *Node) *Node {
 	h, w := x.Shape().Dim(1), x.Shape().Dim(2)
 	both := resized(x, max(h, window[0]), max(w, window[1]))

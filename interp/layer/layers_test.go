@@ -413,7 +413,7 @@ func TestLawMaxPoolTies(t *testing.T) {
 	})
 }
 
-// A NaN of the image is not hidden: not by ReLUs, not by pooling, wherever it stands in the window.
+// A NaN of the image is not hidden: not by ReLUs, not by pooling, wherever it is in the window.
 func TestLawNaN(t *testing.T) {
 	onEvery(t, func(t *testing.T, b compute.Backend) {
 		for place := range 9 {
@@ -485,7 +485,7 @@ func TestWindowOut(t *testing.T) {
 	}
 }
 
-// Same's output is the input divided by the stride, rounded up, and of an odd padding more is behind.
+// Same's output is the input divided by the stride, rounded up, and of an odd padding more is after.
 func TestLawSame(t *testing.T) {
 	onEvery(t, func(t *testing.T, b compute.Backend) {
 		run[float32](t, b, []array{zeros(1, 7, 8, 1)}, func(x []*Node) []*Node {

@@ -29,7 +29,7 @@ func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
 	})
 }
 
-// neighbours returns the sum of each channel of x and so many before and behind it.
+// neighbours returns the sum of each channel of x and so many before and after it.
 func neighbours(x *Node, before, behind int) *Node {
 	channels := x.Shape().Dim(3)
 	padded := graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),

@@ -89,7 +89,7 @@ func TestPassNames(t *testing.T) {
 	}
 }
 
-// A layer is built without what is behind it: at a size whose head does not fit too.
+// A layer is built without what is after it: at a size whose head does not fit too.
 func TestLawPassStopsEarly(t *testing.T) {
 	err := building(t, 7, func(x *Node) {
 		p := Start(nil, x, steps, nil, nil)
@@ -150,7 +150,7 @@ func TestPassWrongName(t *testing.T) {
 	}
 }
 
-// What replaces a layer is what comes behind it and what the layer is; the gradient stops there.
+// What replaces a layer is what comes after it and what the layer is; the gradient stops there.
 func TestLawPassReplace(t *testing.T) {
 	onEvery(t, func(t *testing.T, b compute.Backend) {
 		x := zeros(1, 4, 4, 1)

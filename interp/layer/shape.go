@@ -14,7 +14,7 @@ func Pad(x *graph.Node, pad [2][2]int, value float64) *graph.Node {
 	return pad2(x, pad, value)
 }
 
-// Concat lays the channels (the last axis) of xs behind one another.
+// Concat lays the channels (the last axis) of xs one after the other.
 func Concat(xs ...*Node) *graph.Node { return graph.Concatenate(xs, -1) }
 
 // Flatten returns x, [N, …], as [N, product of the rest]; of images, channels change fastest.

@@ -38,7 +38,7 @@ func Same(size, stride int, x *graph.Node) Window {
 }
 
 // Out returns how many windows fit an image of h × wd, below each other and beside each other: 0 or less
-// where none fits. In ceil mode a window that starts behind the image and its top or left padding does
+// where none fits. In ceil mode a window that starts after the image and its top or left padding does
 // not count.
 func (w Window) Out(h, wd int) (int, int) {
 	w = w.whole()

@@ -10,7 +10,7 @@ import (
 	"lucigo/interp/random"
 )
 
-// picture is drawn by a function of x and y, counted from the middle, the same in each channel but for a
+// picture is drawn by a function of x and y, counted from the middle, the same in each channel except for a
 // factor.
 func picture(height, width int, factors []float64, at func(x, y float64) float64) []float64 {
 	var out []float64

@@ -56,7 +56,7 @@ func build(s *model.Scope, x *Node, parts []part, top bool) *Node {
 }
 
 // reach is the slow definition: from the pixels that each place along an axis depends on to those that
-// each place behind the parts depends on.
+// each place after the parts depends on.
 func reach(parts []part, axis int, in []map[int]bool) []map[int]bool {
 	for _, p := range parts {
 		var out []map[int]bool
@@ -135,7 +135,7 @@ var networks = []struct {
 		),
 		pool(layer.Window{Size: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true}),
 	}, [2]int{13, 15}, [2]int{4, 4}, [2]int{-3, -5}},
-	// The last pixel is passed over by the stride, and padding behind that does not bring it back.
+	// The last pixel is passed over by the stride, and padding after that does not bring it back.
 	{"a stride that leaves pixels unseen", []part{
 		conv(layer.Square(3, 3, 0)), conv(layer.Square(3, 1, 1)),
 	}, [2]int{9, 9}, [2]int{3, 3}, [2]int{-3, -3}},

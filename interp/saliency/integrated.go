@@ -11,7 +11,7 @@ import (
 
 // IntegratedGradients is (x − b) times the mean gradient on the straight line from a baseline b to the
 // image x: Sundararajan, Taly and Yan, arXiv:1703.01365, section 3. The numbers of a map sum up to the
-// score of the image minus that of the baseline, but for the error of the integral (Gap).
+// score of the image minus that of the baseline, except for the error of the integral (Gap).
 //
 // The integral is taken by midpoints; the paper takes right ends, which err more at equal Steps.
 type IntegratedGradients struct {

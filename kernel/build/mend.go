@@ -13,7 +13,7 @@ import (
 
 const gonbModule = "github.com/janpfeifer/gonb"
 
-// mend replaces one passage of a source file of GoNB v0.11.5. old must stand there exactly once: a version whose text
+// mend replaces one passage of a source file of GoNB v0.11.5. old must be there exactly once: a version whose text
 // differs is refused, never patched by guess. With old empty, the file is new.
 type mend struct {
 	file     string // slash-separated, below GoNB's module directory

@@ -19,7 +19,7 @@ import (
 
 // Command says how to start a kernel.
 type Command struct {
-	Argv []string // the program (absolute) and its arguments; "{connection_file}" stands for the connection file's path
+	Argv []string // the program (absolute) and its arguments; "{connection_file}" is replaced by the connection file's path
 	Dir  string   // the working directory: by convention the notebook's
 	Env  []string // as in os/exec; nil: this process's
 }

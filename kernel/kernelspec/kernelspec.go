@@ -18,7 +18,7 @@ const (
 
 // Spec is a kernel specification, as kernel.json holds it.
 type Spec struct {
-	Argv          []string          `json:"argv"` // "{connection_file}" stands for what Jupyter passes
+	Argv          []string          `json:"argv"` // "{connection_file}" is replaced by what Jupyter passes
 	DisplayName   string            `json:"display_name"`
 	Language      string            `json:"language"`
 	InterruptMode string            `json:"interrupt_mode"`

@@ -82,7 +82,7 @@ func start(connection string) error {
 	os.Setenv("MALLOC_TRIM_THRESHOLD_", "2147483647")
 	gonb := filepath.Join(home, "gonb")
 	err = syscall.Exec(gonb, []string{gonb, "--kernel", connection, "--raw_error=true"}, os.Environ())
-	return fmt.Errorf("%s: %w: mend it with go run ./kernel install", gonb, err)
+	return fmt.Errorf("%s: %w: fix it with go run ./kernel install", gonb, err)
 }
 
 // projectRoot finds the project's directory: upwards from dir, the notebook's, else where the kernel was installed from.
@@ -163,7 +163,7 @@ func link(realGo string, args []string) (int, error) {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
 		cmd := exec.CommandContext(ctx, realGo, withFlags("-w -linkmode=internal")...)
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It stops behind the package that it compiles.
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It stops after the package that it compiles.
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err == nil || errors.As(err, &exit) && !linkFailed(string(out)) {

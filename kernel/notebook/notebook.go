@@ -52,7 +52,7 @@ type Cell struct {
 	ExecutionCount *int // nil: not run
 }
 
-// MIMEBundle holds one content in several representations, JSON by MIME type: strings, but for JSON types.
+// MIMEBundle holds one content in several representations, JSON by MIME type: strings, except for JSON types.
 type MIMEBundle map[string]json.RawMessage
 
 // Text is the representation of type mime as text; JSON that is not a string comes as it is written.

@@ -97,7 +97,7 @@ func literalType(e ast.Expr) string {
 	return ""
 }
 
-// Inject gives parameters values of this run: it puts a cell tagged injected-parameters behind the cell tagged
+// Inject gives parameters values of this run: it puts a cell tagged injected-parameters after the cell tagged
 // parameters, in place of one that is already there. A value for a parameter whose type is a string, a bool or a
 // number is taken as that (a string without quotes); for any other, it is a Go expression.
 func (nb *Notebook) Inject(values map[string]string) error {

@@ -173,7 +173,7 @@ func (m *markdown) file(name string) ([]byte, bool) {
 	return b, err == nil && len(b) <= maxPicture
 }
 
-// picture embeds image data: base64, but for SVG, which notebooks hold as text.
+// picture embeds image data: base64, except for SVG, which notebooks hold as text.
 func picture(mime, data string) template.HTML {
 	if mime == "image/svg+xml" {
 		data = base64.StdEncoding.EncodeToString([]byte(data))

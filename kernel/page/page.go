@@ -105,7 +105,7 @@ func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// summary stands for folded code: its first comment or line, and its length.
+// summary is shown for folded code: its first comment or line, and its length.
 func summary(source string) string {
 	first := ""
 	for line := range strings.Lines(source) {

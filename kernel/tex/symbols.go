@@ -2,7 +2,7 @@ package tex
 
 import "strings"
 
-// letters are the commands that stand for a letter.
+// letters are the commands that write a letter.
 var letters = map[string]string{
 	"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
 	"theta": "θ", "vartheta": "ϑ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
@@ -12,7 +12,7 @@ var letters = map[string]string{
 	"infty": "∞", "top": "⊤", "bot": "⊥", "emptyset": "∅", "Re": "ℜ", "Im": "ℑ", "aleph": "ℵ", "imath": "ı", "jmath": "ȷ",
 }
 
-// operators are the commands that stand for an operator or a relation.
+// operators are the commands that write an operator or a relation.
 var operators = map[string]string{
 	"times": "×", "cdot": "⋅", "div": "÷", "pm": "±", "mp": "∓", "circ": "∘", "odot": "⊙", "otimes": "⊗", "oplus": "⊕",
 	"ast": "∗", "star": "⋆", "bullet": "∙", "cap": "∩", "cup": "∪", "setminus": "∖", "wedge": "∧", "land": "∧",
@@ -26,7 +26,7 @@ var operators = map[string]string{
 	"degree": "°", "dagger": "†", "lt": "<", "gt": ">", "triangleq": "≜", "coloneqq": "≔",
 }
 
-// fences are the commands that stand for a delimiter.
+// fences are the commands that write a delimiter.
 var fences = map[string]string{
 	"{": "{", "}": "}", "lbrace": "{", "rbrace": "}", "|": "‖", "Vert": "‖", "lVert": "‖", "rVert": "‖", "vert": "|",
 	"lvert": "|", "rvert": "|", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
@@ -53,10 +53,10 @@ var accents = map[string]string{
 	"hat": "^", "widehat": "^", "bar": "¯", "overline": "¯", "tilde": "~", "widetilde": "~", "vec": "→", "dot": "˙", "ddot": "¨", "underline": "_",
 }
 
-// alphabet is a block of letters of Unicode: A–Z, a–z and 0–9 from the given first ones (0: none), but for holes.
+// alphabet is a block of letters of Unicode: A–Z, a–z and 0–9 from the given first ones (0: none), except for holes.
 type alphabet struct {
 	upper, lower, digit rune
-	holes               string // pairs of a letter and what stands for it
+	holes               string // pairs of a letter and what replaces it
 }
 
 func (a alphabet) letter(r rune) rune {

@@ -124,7 +124,7 @@ func Parse(b []byte) (Layers, error) {
 			continue
 		}
 		if _, twice := all[name]; twice {
-			return nil, fmt.Errorf("layer %.200q stands twice", name)
+			return nil, fmt.Errorf("layer %.200q appears twice", name)
 		}
 		all[name] = blobs
 		count += len(blobs)

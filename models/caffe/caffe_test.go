@@ -62,7 +62,7 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 	var net message
 	net.text(1, "a network")
 
-	var l, legacy message // as until 2015, not packed, behind its name
+	var l, legacy message // as until 2015, not packed, after its name
 	l.text(4, "old")
 	l.integer(5, 4)
 	for i, d := range []uint64{1, 1, 2, 3} {
@@ -176,7 +176,7 @@ func TestRejectsBadFiles(t *testing.T) {
 		"both precisions":          {layerOf("conv1", both), "both precisions"},
 		"bytes left over":          {layerOf("conv1", odd), "32-bit"},
 		"too many axes":            {layerOf("conv1", deep), "more than 32"},
-		"two layers of a name":     {slices.Concat(good, good), `"conv" stands twice`},
+		"two layers of a name":     {slices.Concat(good, good), `"conv" appears twice`},
 		"too many blobs":           {slices.Concat(layerOf("a", half...), layerOf("b", half...)), "more than 65536 blobs"},
 		"a layer that is a number": {[]byte{100<<3&0x7f | 0x80, 100 >> 4, 1}, "not a string or message"},
 	} {

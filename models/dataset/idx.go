@@ -79,7 +79,7 @@ func readLabels(path string, n int) ([]byte, error) {
 	return b, err
 }
 
-// openIDX reads the head of an IDX file of bytes and returns what is behind it.
+// openIDX reads the head of an IDX file of bytes and returns what is after it.
 func openIDX(path string) (dims []int, data io.ReaderAt, closer io.Closer, err error) {
 	f, size, err := regular.Open(path)
 	if err != nil {
@@ -128,7 +128,7 @@ func inflateIDX(r io.Reader) (dims []int, data io.ReaderAt, err error) {
 	return dims, bytes.NewReader(b.Bytes()), err
 }
 
-// headIDX reads the head of an IDX file of bytes: the dimensions, and the bytes before and behind.
+// headIDX reads the head of an IDX file of bytes: the dimensions, and the bytes before and after.
 func headIDX(r io.Reader) (dims []int, head, size int64, err error) {
 	var magic [4]byte
 	if _, err := io.ReadFull(r, magic[:]); err != nil {
@@ -146,7 +146,7 @@ func headIDX(r io.Reader) (dims []int, head, size int64, err error) {
 		}
 		d := int64(binary.BigEndian.Uint32(b[:]))
 		if d < 1 || d > 1<<31-1 || size > 1<<50/d {
-			return nil, 0, 0, fmt.Errorf("no data: an axis of length %d behind %v", d, dims)
+			return nil, 0, 0, fmt.Errorf("no data: an axis of length %d after %v", d, dims)
 		}
 		dims = append(dims, int(d))
 		size *= d

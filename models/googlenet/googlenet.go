@@ -7,7 +7,7 @@
 // shorter side is 256. The network's own first step turns that into what Caffe fed it: blue, green, red,
 // from 0 to 255, minus (104, 117, 123).
 //
-// Layers have the names of Caffe's blobs, which a ReLU overwrites: conv1/7x7_s2 is what the ReLU behind
+// Layers have the names of Caffe's blobs, which a ReLU overwrites: conv1/7x7_s2 is what the ReLU after
 // that convolution gives. The output of each inception block bears a second name, as the literature on
 // feature visualisation has it: mixed3a is inception_3a/output, and so on to mixed5b.
 package googlenet
@@ -28,8 +28,8 @@ const Short = 256
 // Classes is the number of classes.
 const Classes = 1000
 
-// block is an inception block: the channels of its four branches, 1×1, 3×3 behind a reduction, 5×5
-// behind a reduction, and 1×1 behind max-pooling.
+// block is an inception block: the channels of its four branches, 1×1, 3×3 after a reduction, 5×5
+// after a reduction, and 1×1 after max-pooling.
 type block struct {
 	name                                     string
 	one, reduce3, three, reduce5, five, pool int

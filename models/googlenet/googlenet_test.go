@@ -145,7 +145,7 @@ func TestBadWeightFiles(t *testing.T) {
 }
 
 // What is published, put together, is the file whose hash is known. The file's own tensors, brought back
-// into the published order, stand in for what is published.
+// into the published order, replace what is published.
 func TestOracleGoogLeNetJoin(t *testing.T) {
 	file, err := os.ReadFile(weightFile(t))
 	if err != nil {

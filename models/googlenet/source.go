@@ -41,7 +41,7 @@ func (p parameter) bytes() int {
 	return n
 }
 
-// join turns the published tensors, one behind the other, into the safetensors file. Convolutions are
+// join turns the published tensors, one after the other, into the safetensors file. Convolutions are
 // published as [out, h, w, in].
 func join(parts []byte) ([]byte, error) {
 	var tensors []safetensors.Tensor

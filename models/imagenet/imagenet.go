@@ -39,7 +39,7 @@ var synsets = sync.OnceValue(func() []Synset {
 // Synsets returns the classes, in order.
 func Synsets() []Synset { return slices.Clone(synsets()) }
 
-// Names returns a short name for each class, no two alike: its first word, with the second behind a
+// Names returns a short name for each class, no two alike: its first word, with the second after a
 // comma where another class begins with the same word ("maillot, tank suit").
 func Names() []string {
 	names := make([]string, 0, Classes)

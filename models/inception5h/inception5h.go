@@ -5,7 +5,7 @@
 // Its input is a photograph in red, green and blue, in [0, 1], of 224×224 pixels, which the network takes
 // as x·255 − 117. Layers have the names of the graph's nodes: conv2d0, mixed3a … mixed5b, the branches of
 // a block such as mixed4a_3x3_bottleneck and mixed4a_pool_reduce, the same before their ReLU with
-// _pre_relu behind the name, and softmax2_pre_activation, the logits. Up to mixed5b they take images of
+// _pre_relu after the name, and softmax2_pre_activation, the logits. Up to mixed5b they take images of
 // any size.
 package inception5h
 
@@ -40,7 +40,7 @@ const (
 )
 
 // File is the archive with the trained network and the names of its classes, as TensorFlow publishes it:
-// address and SHA-256 stand in the file WORKSPACE of tensorflow/tensorflow, from version 0.9 to 1.2.
+// address and SHA-256 are in the file WORKSPACE of tensorflow/tensorflow, from version 0.9 to 1.2.
 func File() weights.File {
 	const size = 49937555
 	return weights.File{
@@ -66,7 +66,7 @@ func Model(ctx context.Context) (*interp.Model, error) {
 // Open returns the network of inception5h.zip, or of the tensorflow_inception_graph.pb that was in it. The
 // names of the classes are taken from imagenet_comp_graph_label_strings.txt beside the graph; a class that
 // has no name there, as the last ones have none, is "class 1001", and one that bears the name of an earlier
-// class has its number behind it.
+// class has its number after it.
 func Open(path string) (*interp.Model, error) {
 	open, name := beside(path), filepath.Base(path)
 	if strings.EqualFold(filepath.Ext(path), ".zip") {

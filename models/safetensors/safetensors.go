@@ -3,7 +3,7 @@
 // little-endian. The format is described at https://huggingface.co/docs/safetensors.
 //
 // Nothing in a file is believed: the header is bounded, every place is checked before a number is read,
-// and tensors must lie one behind the other without a gap.
+// and tensors must lie one after the other without a gap.
 package safetensors
 
 import (
@@ -152,7 +152,7 @@ func (f *File) parse(header []byte, data, size int64) error {
 		name := key.(string) // keys of an object are strings
 		if name == "__metadata__" {
 			if f.metadata != nil {
-				return errors.New("header: __metadata__ stands twice")
+				return errors.New("header: __metadata__ appears twice")
 			}
 			f.metadata = map[string]string{}
 			if err := d.Decode(&f.metadata); err != nil {
@@ -161,7 +161,7 @@ func (f *File) parse(header []byte, data, size int64) error {
 			continue
 		}
 		if _, twice := f.tensors[name]; twice {
-			return fmt.Errorf("header: tensor %.200q stands twice", name)
+			return fmt.Errorf("header: tensor %.200q appears twice", name)
 		}
 		var e entry
 		if err := d.Decode(&e); err != nil {
@@ -178,7 +178,7 @@ func (f *File) parse(header []byte, data, size int64) error {
 		return fmt.Errorf("header: %w", err)
 	}
 	if rest := bytes.Trim(header[d.InputOffset():], " "); len(rest) > 0 {
-		return fmt.Errorf("header: %d bytes behind its JSON object", len(rest))
+		return fmt.Errorf("header: %d bytes after its JSON object", len(rest))
 	}
 	return nil
 }
@@ -253,7 +253,7 @@ func (f *File) order(data, size int64) error {
 		}
 	}
 	if end != size {
-		return fmt.Errorf("%d bytes behind the last tensor belong to none", size-end)
+		return fmt.Errorf("%d bytes after the last tensor belong to none", size-end)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// file is a safetensors file with this header and these bytes behind it.
+// file is a safetensors file with this header and these bytes after it.
 func file(header string, data []byte) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(b, header...), data...)
@@ -77,7 +77,7 @@ func TestReadsEveryFloatingType(t *testing.T) {
 	}
 }
 
-// Long tensors are read in pieces: each number stands where it was written.
+// Long tensors are read in pieces: each number is where it was written.
 func TestReadsLongTensors(t *testing.T) {
 	const n = 100_003
 	for _, c := range []struct {
@@ -160,8 +160,8 @@ var bad = []struct {
 	{"no header", file(``, nil), "not a JSON object"},
 	{"object cut", file(`{"a":{"dtype":"F32"`, nil), "EOF"},
 	{"object open", file(`{`, nil), "header"},
-	{"rubbish behind", file(`{} x`, nil), "behind its JSON object"},
-	{"twice", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, []byte{1}), `"a" stands twice`},
+	{"rubbish behind", file(`{} x`, nil), "after its JSON object"},
+	{"twice", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, []byte{1}), `"a" appears twice`},
 	{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, nil), "twice"},
 	{"metadata of numbers", file(`{"__metadata__":{"a":1}}`, nil), "__metadata__"},
 	{"type", file(`{"a":{"dtype":"F31","shape":[1],"data_offsets":[0,1]}}`, []byte{1}), `"F31"`},

@@ -152,7 +152,7 @@ func TestLawPatternsClose(t *testing.T) {
 	}
 }
 
-// The surface coordinates are continuous but for their seams: neighbouring pixels of a smooth solid differ by little, or by a whole
+// The surface coordinates are continuous except for their seams: neighbouring pixels of a smooth solid differ by little, or by a whole
 // number of periods in which the pattern closes.
 func TestLawChartIsContinuous(t *testing.T) {
 	s := New(11, Torus, Striped)
@@ -348,7 +348,7 @@ func sheet() *image.NRGBA {
 	return m
 }
 
-// The drawn sheet is testdata/sheet.png, but for a level here and there (another architecture rounds otherwise). With SCENES_SHEET set
+// The drawn sheet is testdata/sheet.png, except for a level here and there (another architecture rounds otherwise). With SCENES_SHEET set
 // to a file, the test writes what it drew there.
 func TestGoldenSheet(t *testing.T) {
 	got := sheet()

@@ -5,7 +5,7 @@ import (
 	"lucigo/interp"
 )
 
-// Label is what a class of a [Task] stands for.
+// Label is what a class of a [Task] means.
 type Label int
 
 // The labels. The zero value is ByBoth.

@@ -29,7 +29,7 @@ type graphDef struct {
 // node is a NodeDef. Its attributes are read when they are asked for.
 type node struct {
 	name, op string
-	inputs   []string // as they stand in the file: "name", "name:0", "^name"
+	inputs   []string // as they are in the file: "name", "name:0", "^name"
 	raw      []byte
 }
 
@@ -59,7 +59,7 @@ func parse(b []byte) (*graphDef, error) {
 			return nil, fmt.Errorf("node %d: %w", len(g.nodes), err)
 		}
 		if _, twice := g.index[n.name]; twice {
-			return nil, fmt.Errorf("node %q stands twice", n.name)
+			return nil, fmt.Errorf("node %q appears twice", n.name)
 		}
 		inputs += len(n.inputs)
 		g.index[n.name] = len(g.nodes)
@@ -139,7 +139,7 @@ func (g *graphDef) sources(i int) ([]int, error) {
 	return all, nil
 }
 
-// order returns the nodes that output needs, each behind what it needs itself. Those that the input needs
+// order returns the nodes that output needs, each after what it needs itself. Those that the input needs
 // are left out.
 func (g *graphDef) order(output, input int) ([]int, error) {
 	const open, done = 1, 2
@@ -213,7 +213,7 @@ func (n node) attr(name string) ([]byte, error) {
 	return value, nil
 }
 
-// field returns what stands in one field of an attribute, and false where it does not.
+// field returns what is in one field of an attribute, and false where it does not.
 func (n node) field(name string, number int) (value wire.Field, ok bool, err error) {
 	b, err := n.attr(name)
 	if err != nil {

@@ -223,7 +223,7 @@ func variable(s *model.Scope, images *Node, name string, dims []int) *Node {
 	return s.VariableWithShape(parts[len(parts)-1], shapes.Make(images.DType(), dims...)).NodeValue(images)
 }
 
-// call is a node that an operator checks. Its methods note the first error and return zeros behind it.
+// call is a node that an operator checks. Its methods note the first error and return zeros after it.
 type call struct {
 	node     node
 	planner  *planner

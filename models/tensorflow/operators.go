@@ -195,10 +195,10 @@ func pool(c *call, of func(x *Node, w layer.Window) *Node) build {
 	return pointwise(c, func(in []*Node) *Node { return of(in[0], s.over(in[0], size)) })
 }
 
-// concat lays its inputs, but for the axis, behind one another.
+// concat lays its inputs, except for the axis, one after the other.
 func concat(c *call, axis int) build {
 	if len(c.sources) < 2 {
-		c.fail("it has %d inputs, and the operator takes an axis and what to lay behind one another", len(c.sources))
+		c.fail("it has %d inputs, and the operator takes an axis and what to lay one after the other", len(c.sources))
 		return nil
 	}
 	at := c.integers(axis)

@@ -195,7 +195,7 @@ func TestRejectsGraphs(t *testing.T) {
 		"a node without name":   {node("", "Relu"), `named ""`},
 		"a node named <b>":      {node("<b>", "Relu"), "cannot be named"},
 		"a long name":           {node(strings.Repeat("a", maxName+1), "Relu"), "a name of 1025 bytes"},
-		"a node twice":          {slices.Concat(node("a", "Relu"), node("a", "Relu")), `"a" stands twice`},
+		"a node twice":          {slices.Concat(node("a", "Relu"), node("a", "Relu")), `"a" appears twice`},
 		"no Softmax":            {node("a", "Placeholder"), "no Softmax"},
 		"a Softmax of nothing":  {node("a", "Softmax"), "0 inputs"},
 		"a Const of nothing":    {slices.Concat(node("a", "Placeholder"), node("w", "Const"), node("x", "BiasAdd", "a"), node("p", "Softmax", "x")), "1 inputs"},

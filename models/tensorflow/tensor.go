@@ -27,7 +27,7 @@ type tensor struct {
 	ints []int64
 }
 
-// fill bounds how many numbers the tensors of a file may have that do not stand there: a TensorProto may
+// fill bounds how many numbers the tensors of a file may have that are not there: a TensorProto may
 // leave out the repetitions of its last number.
 type fill int
 

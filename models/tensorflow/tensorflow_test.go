@@ -172,7 +172,7 @@ func TestOutputOfTwoSoftmaxes(t *testing.T) {
 }
 
 // everything is a graph with every operator, in the forms that InceptionV1 does not have. Its branches
-// meet behind a mean over all positions.
+// meet after a mean over all positions.
 func everything() *graphtest.Graph {
 	var (
 		g     graphtest.Graph

@@ -45,7 +45,7 @@ type File struct {
 	// Origin says whose weights these are, under which licence, and where they come from.
 	Origin string
 
-	// Parts are what is published of the file. Join turns them, one behind the other, into the file; nil
+	// Parts are what is published of the file. Join turns them, one after the other, into the file; nil
 	// if they are the file.
 	Parts []Part
 	Join  func(parts []byte) ([]byte, error)

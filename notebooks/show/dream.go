@@ -36,7 +36,7 @@ const (
 )
 
 // Show runs the dream. Meanwhile a progress line and a picture change in place, and the octaves, or the
-// dreams of a zoom, that are done stand in a row below. In the end the row is complete, and beneath it the
+// dreams of a zoom, that are done appear in a row below. In the end the row is complete, and beneath it the
 // dream is an animated picture, from the photograph on; where pictures do not move it is the dream itself.
 // All are reduced to what fits the page. Outside a notebook only text is written.
 //
@@ -50,7 +50,7 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 	if err != nil {
 		return nil, err
 	}
-	line := Progress{Title: "dream"} // d.Title stands above the picture
+	line := Progress{Title: "dream"} // d.Title appears above the picture
 	id := ""
 	if cell.InNotebook() {
 		id = cell.ID()

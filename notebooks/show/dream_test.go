@@ -17,7 +17,7 @@ import (
 	"lucigo/notebooks/internal/celltest"
 )
 
-// dreaming yields the frames of a dream of n noisy images up to h×w pixels; behind the given number of
+// dreaming yields the frames of a dream of n noisy images up to h×w pixels; after the given number of
 // frames it ends in an error, unless that is 0.
 func dreaming(n, h, w, zooms, octaves, iterations, until int) iter.Seq2[dream.Frame, error] {
 	return func(yield func(dream.Frame, error) bool) {

@@ -206,7 +206,7 @@ func TestHeadingBreaks(t *testing.T) {
 	}
 }
 
-// method stands for a saliency method: its String is the caption.
+// method replaces a saliency method: its String is the caption.
 type method struct{ n int }
 
 func (m method) String() string { return "SmoothGrad(N=" + strconv.Itoa(m.n) + ")" }

@@ -24,7 +24,7 @@ type Progression struct {
 	Rows   []string // an image's heading, such as its unit; nil for none
 	Frames iter.Seq2[featvis.Frame, error]
 
-	// Keep are the steps whose frames stay as columns; nil keeps all. A frame of another step stands in the
+	// Keep are the steps whose frames stay as columns; nil keeps all. A frame of another step appears in the
 	// last column until the next comes; so does the last, and stays.
 	Keep []int
 

@@ -175,7 +175,7 @@ func (s Style) level(v, largest float64) uint8 {
 	return uint8(math.Round(t * (levels - 1)))
 }
 
-// scale says what the strongest colour stands for.
+// scale says what the strongest colour means.
 func (s Style) scale(largest float64) string {
 	switch {
 	case largest == 0:

@@ -46,7 +46,7 @@ type Field struct {
 	raw  []byte // the content of a length-delimited field, the bytes of a fixed one
 }
 
-// Fields goes through the fields of a message in the order they stand in. After an error it ends.
+// Fields goes through the fields of a message in their order. After an error it ends.
 func Fields(b []byte) iter.Seq2[Field, error] {
 	return func(yield func(Field, error) bool) {
 		for at := 0; at < len(b); {
@@ -69,7 +69,7 @@ func Fields(b []byte) iter.Seq2[Field, error] {
 	}
 }
 
-// value reads the field's value, which stands at the beginning of b, and returns its length.
+// value reads the field's value, which is at the beginning of b, and returns its length.
 func (f *Field) value(number protowire.Number, b []byte) (n int) {
 	switch f.kind {
 	case protowire.VarintType:

@@ -233,7 +233,7 @@ func (n node) lrn(x Array) Array {
 	return y
 }
 
-// concat lays arrays behind one another along the last axis.
+// concat lays arrays one after the other along the last axis.
 func concat(in []Array) Array {
 	last := len(in[0].Dims) - 1
 	dims := slices.Clone(in[0].Dims)

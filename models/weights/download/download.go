@@ -245,7 +245,7 @@ func seek(f *os.File, to int64) error {
 }
 
 // finish makes the file of its parts, checks it, and puts it in its place. Parts that are wrong are
-// removed: they cannot be mended.
+// removed: they cannot be repaired.
 func finish(f weights.File, part, path string) error {
 	whole, err := os.ReadFile(part)
 	if err != nil {

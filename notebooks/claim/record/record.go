@@ -32,7 +32,7 @@ const (
 
 var words = map[Relation]string{AtMost: "at most", AtLeast: "at least", Less: "less than", Greater: "more than", Equal: "exactly"}
 
-// Claim is a sentence about a measured number, which is true if the number stands in the Relation to Bound.
+// Claim is a sentence about a measured number, which is true if the number is in the Relation to Bound.
 type Claim struct {
 	Sentence string   `json:"sentence"` // has one Place
 	Measured Number   `json:"measured"`

@@ -138,7 +138,7 @@ func (c *Client) count(f func(*Stats)) {
 	f(&c.stats)
 }
 
-// lgClientCreate stands in for PJRT_Client_Create: it remembers whose client the plugin has made.
+// lgClientCreate replaces PJRT_Client_Create: it remembers whose client the plugin has made.
 //
 //export lgClientCreate
 func lgClientCreate(slot C.int, args *C.lg_client_create_args) *C.lg_error {
@@ -167,7 +167,7 @@ func lgClientCreate(slot C.int, args *C.lg_client_create_args) *C.lg_error {
 	return nil
 }
 
-// lgClientCompile stands in for PJRT_Client_Compile: it loads what is stored, and stores what it had to compile.
+// lgClientCompile replaces PJRT_Client_Compile: it loads what is stored, and stores what it had to compile.
 //
 //export lgClientCompile
 func lgClientCompile(slot C.int, args *C.lg_compile_args) *C.lg_error {
