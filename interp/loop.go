@@ -30,13 +30,15 @@ func (r Rows) Of(i int) []float64 {
 type Loop struct {
 	model  *Model
 	most   int
-	args   []Arg
+	args   []Arg     // those that are one for each image are of the images that still run
 	shared []*Tensor // of the arguments that all images have in common; nil for the others
 	images []int     // those of the batch that still run
 	parts  []part
 }
 
-// part is a cut of the images that still run: from first to last-1, filled up to size with the last.
+// part is a cut of the images that still run: from first to last-1, filled up to size with the last. Its
+// arguments are on the device from its first run on; without state only during a run, so that a large batch
+// that is run once is there part by part.
 type part struct {
 	first, last, size int
 	state, args       []*Tensor
@@ -45,7 +47,7 @@ type part struct {
 // Loop begins a loop over a batch of n images, at most most of them at once; Batch says how many there is
 // room for, and 0 is all of them, whatever room there is. Each array of state is one for each image.
 func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
-	l := &Loop{model: m, most: most, args: args}
+	l := &Loop{model: m, most: most, args: slices.Clone(args)}
 	if n < 1 || most < 0 {
 		return nil, fmt.Errorf("interp: a loop is over %d images, %d at once: there must be at least 1", n, most)
 	}
@@ -107,13 +109,8 @@ func cuts(n, most, numbers int) (images, sizes []int) {
 
 // cut cuts the images that still run into parts, which begin with the given state of theirs.
 func (l *Loop) cut(state []Arg) {
-	args, numbers := slices.Clone(l.args), 0
-	for k, a := range args {
-		if a.each && len(l.images) < a.n {
-			args[k] = a.of(l.images)
-		}
-	}
-	for _, a := range slices.Concat(state, args) {
+	numbers := 0
+	for _, a := range slices.Concat(state, l.args) {
 		if a.each {
 			numbers = max(numbers, product(a.dims))
 		}
@@ -122,17 +119,10 @@ func (l *Loop) cut(state []Arg) {
 	first := 0
 	images, sizes := cuts(len(l.images), l.most, numbers)
 	for i, n := range images {
-		p := part{first: first, last: first + n, size: sizes[i]}
+		p := part{first: first, last: first + n, size: sizes[i], args: slices.Clone(l.shared)}
 		first += n
 		for _, a := range state {
 			p.state = append(p.state, l.tensor(a, p))
-		}
-		for k, a := range args {
-			t := l.shared[k]
-			if t == nil {
-				t = l.tensor(a, p)
-			}
-			p.args = append(p.args, t)
 		}
 		l.parts = append(l.parts, p)
 	}
@@ -177,8 +167,16 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 			}
 			in = append(in, t)
 		}
+		for k, t := range p.args {
+			if t == nil {
+				p.args[k] = l.tensor(l.args[k], *p)
+			}
+		}
 		out, err := l.model.Run(ctx, step, rule, append(in, p.args...)...)
 		closeAll(own)
+		if len(p.state) == 0 {
+			l.drop(p)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -261,6 +259,11 @@ func (l *Loop) Keep(keep func(image int) bool) error {
 		}
 	}
 	l.free()
+	for k, a := range l.args {
+		if a.each {
+			l.args[k] = a.of(places)
+		}
+	}
 	l.images = images
 	l.cut(state)
 	return nil
@@ -281,15 +284,21 @@ func (l *Loop) Close() {
 }
 
 func (l *Loop) free() {
-	for _, p := range l.parts {
-		closeAll(p.state)
-		for k, t := range p.args {
-			if l.shared[k] == nil {
-				t.Close()
-			}
-		}
+	for i := range l.parts {
+		closeAll(l.parts[i].state)
+		l.drop(&l.parts[i])
 	}
 	l.parts = nil
+}
+
+// drop frees the arguments of a part's own images.
+func (l *Loop) drop(p *part) {
+	for k, t := range p.args {
+		if l.shared[k] == nil && t != nil {
+			t.Close()
+			p.args[k] = nil
+		}
+	}
 }
 
 // once runs a step once over n images, at most most of them at once.
