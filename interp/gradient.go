@@ -24,9 +24,9 @@ func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Im
 	if err != nil {
 		return Maps{}, err
 	}
-	out := Maps{N: x.N, H: x.H, W: x.W, C: x.C, Pix: r[0].Data, Score: r[1].Data}
-	if o.AsksClass() {
-		out.Class = x.Class
+	out := Maps{x.Free(), r[1].Data}
+	if out.Pix = r[0].Data; !o.AsksClass() {
+		out.Class = nil
 	}
 	if err := m.finite(o, out.Score); err != nil {
 		return Maps{}, err

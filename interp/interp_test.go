@@ -584,7 +584,7 @@ func TestEqualLogits(t *testing.T) {
 }
 
 func TestMapReductions(t *testing.T) {
-	m := interp.Maps{N: 2, H: 1, W: 3, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0, -1, -2, -3}}
+	m := interp.Maps{Images: interp.Images{N: 2, H: 1, W: 3, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0, -1, -2, -3}}}
 	if got := m.Magnitude(1); !slices.Equal(got, []float64{4, .5, 3}) {
 		t.Errorf("magnitudes %v", got)
 	}

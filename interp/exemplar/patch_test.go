@@ -115,7 +115,7 @@ func TestCrop(t *testing.T) {
 		p := best(t, m, layer)
 		patches := p.Images()
 		for _, channels := range []int{1, 3} {
-			whole := interp.Maps{N: p.Whole.N, H: p.Whole.H, W: p.Whole.W, C: channels}
+			whole := interp.Maps{Images: interp.Images{N: p.Whole.N, H: p.Whole.H, W: p.Whole.W, C: channels}}
 			for i := range p.Whole.N * p.Whole.H * p.Whole.W {
 				whole.Pix = append(whole.Pix, p.Whole.Pix[3*i:3*i+channels]...)
 			}

@@ -53,7 +53,7 @@ func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, er
 	if err != nil {
 		return interp.Maps{}, err
 	}
-	out := interp.Maps{N: x.N, H: field.Size[0], W: field.Size[1], C: x.C}
+	out := interp.Maps{Images: interp.Images{N: x.N, H: field.Size[0], W: field.Size[1], C: x.C}}
 	for n := range x.N {
 		for row := size[0] - field.Size[0]; row < size[0]; row++ {
 			first := (row*x.W + size[1] - field.Size[1]) * x.C

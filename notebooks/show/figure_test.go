@@ -380,7 +380,7 @@ func ExampleTable() {
 
 func ExampleGrid() {
 	x := interp.Images{N: 1, H: 1, W: 2, C: 1, Pix: []float64{0, 1}}
-	gradient := interp.Maps{N: 1, H: 1, W: 2, C: 1, Pix: []float64{-2, 2}}
+	gradient := interp.Maps{Images: interp.Images{N: 1, H: 1, W: 2, C: 1, Pix: []float64{-2, 2}}}
 	Grid{
 		Title: "What the network looks at", Images: x, Rows: []string{"deer"}, Style: Style{Signed: true},
 		Columns: []Column{{Name: "gradient", Maps: gradient}},

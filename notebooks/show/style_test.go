@@ -39,7 +39,7 @@ func name(s Style) string {
 // noise is n maps, and as many images of the same size.
 func noise(seed uint64, n, h, w, c int) (interp.Maps, interp.Images) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := interp.Maps{N: n, H: h, W: w, C: c}
+	m := interp.Maps{Images: interp.Images{N: n, H: h, W: w, C: c}}
 	x := interp.Images{N: n, H: h, W: w, C: c}
 	for range n * h * w * c {
 		m.Pix = append(m.Pix, r.NormFloat64())
@@ -50,7 +50,7 @@ func noise(seed uint64, n, h, w, c int) (interp.Maps, interp.Images) {
 
 // shapes is a map of a smooth wave with a spike in it, and a photograph of ramps.
 func shapes() (interp.Maps, interp.Images) {
-	m := interp.Maps{N: 1, H: 24, W: 32, C: 3}
+	m := interp.Maps{Images: interp.Images{N: 1, H: 24, W: 32, C: 3}}
 	x := interp.Images{N: 1, H: 24, W: 32, C: 3}
 	for i := range m.H {
 		for j := range m.W {
@@ -143,7 +143,7 @@ func TestLawZero(t *testing.T) {
 		} else if got != want {
 			t.Errorf("%s: zero is %v, want %v", name(s), got, want)
 		}
-		empty := interp.Maps{N: 1, H: 8, W: 8, C: 3, Pix: make([]float64, 192)}
+		empty := interp.Maps{Images: interp.Images{N: 1, H: 8, W: 8, C: 3, Pix: make([]float64, 192)}}
 		if c := draw(t, s, empty, x).At(0, 0); c != got {
 			t.Errorf("%s: zero is %v in an empty map, and %v in another", name(s), c, got)
 		}
@@ -225,7 +225,7 @@ func TestLawClip(t *testing.T) {
 }
 
 func TestReduce(t *testing.T) {
-	m := interp.Maps{N: 2, H: 1, W: 2, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0}}
+	m := interp.Maps{Images: interp.Images{N: 2, H: 1, W: 2, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0}}}
 	for signed, want := range map[bool][]float64{false: {4, .5}, true: {0, -.25 / 3}} {
 		got, err := Style{Signed: signed}.reduce(m, 1)
 		if err != nil || len(got) != 2 || math.Abs(got[0]-want[0])+math.Abs(got[1]-want[1]) > 1e-15 {
@@ -321,7 +321,7 @@ func TestDrawErrors(t *testing.T) {
 }
 
 func TestNote(t *testing.T) {
-	m := interp.Maps{N: 1, H: 1, W: 1, C: 1, Pix: []float64{-.00251}}
+	m := interp.Maps{Images: interp.Images{N: 1, H: 1, W: 1, C: 1, Pix: []float64{-.00251}}}
 	for _, c := range []struct {
 		style Style
 		value float64
