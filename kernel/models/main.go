@@ -15,14 +15,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	_ "lucigo/interp/engine/install" // so that XLA is fetched where training misses it
 	"lucigo/models"
 	"lucigo/models/scenes/train"
-	"lucigo/models/weights"
-	"lucigo/models/weights/download"
+	"lucigo/models/weights/fetch"
 )
 
 type commands struct {
@@ -81,26 +78,11 @@ func (c fetchCommand) Run(ctx context.Context) error {
 		if n.Weights == nil {
 			return fmt.Errorf("the weights of %s are part of the project: there is nothing to fetch", n.Name)
 		}
-		path, err := fetch(ctx, n.Weights())
+		path, err := fetch.File(ctx, n.Weights())
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, n.Weights().ByHand())
 		}
 		fmt.Println(path)
 	}
 	return nil
-}
-
-// fetch downloads one file, with a progress bar where somebody sees it.
-func fetch(ctx context.Context, f weights.File) (string, error) {
-	var c download.Client
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		var bar *progressbar.ProgressBar
-		c.Progress = func(have, of int64) {
-			if bar == nil {
-				bar = progressbar.DefaultBytes(of, f.Name)
-			}
-			_ = bar.Set64(have) // a bar that cannot be drawn is no reason to stop
-		}
-	}
-	return c.File(ctx, f)
 }

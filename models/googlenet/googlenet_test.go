@@ -2,7 +2,9 @@ package googlenet
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,6 +174,9 @@ func TestOracleGoogLeNetJoin(t *testing.T) {
 				}
 			}
 		}
+	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(parts)); sum != f.PartsSHA256 {
+		t.Errorf("the parts have SHA-256 %s, want %s", sum, f.PartsSHA256)
 	}
 	got, err := f.Join(parts)
 	if err != nil {

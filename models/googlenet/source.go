@@ -20,7 +20,9 @@ func File() weights.File {
 		Size:   28005392,
 		SHA256: "b355f98d18f96dceb6ef2ee8dd7a04a3095181e0da056a8f417024b65d12f74c",
 		Origin: "BVLC GoogLeNet, released for unrestricted use; from github.com/chaosmail/caffejs",
-		Join:   join,
+
+		PartsSHA256: "eff931e366c61e656ae802f87759883a0164cd4a758379419772ec057da07ac0",
+		Join:        join,
 	}
 	for _, p := range parameters() {
 		kind := "_filter.bin"

@@ -16,7 +16,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"lucigo/internal/digest"
 	"lucigo/internal/project"
 
 	"golang.org/x/term"
@@ -45,10 +45,11 @@ type File struct {
 	// Origin says whose weights these are, under which licence, and where they come from.
 	Origin string
 
-	// Parts are what is published of the file. Join turns them, one after the other, into the file; nil
-	// if they are the file.
-	Parts []Part
-	Join  func(parts []byte) ([]byte, error)
+	// Parts are what is published of the file. Join turns them, one after the other, into the file, and PartsSHA256 is
+	// their hash; both are left out where the parts are the file.
+	Parts       []Part
+	PartsSHA256 string
+	Join        func(parts []byte) ([]byte, error)
 }
 
 // Part is something published: its address and length in bytes.
@@ -182,7 +183,7 @@ func (f File) verify(ctx context.Context, path string) error {
 	if old, err := os.ReadFile(note); err == nil && string(old) == text {
 		return nil
 	}
-	if wrong.SHA256, err = hash(ctx, path); err != nil {
+	if wrong.SHA256, err = digest.SHA256(ctx, path); err != nil {
 		return err
 	}
 	if wrong.SHA256 != f.SHA256 {
@@ -212,26 +213,6 @@ func remember(note, text string) {
 	if os.MkdirAll(filepath.Dir(note), 0o700) == nil {
 		_ = os.WriteFile(note, []byte(text), 0o600) // half a note is none
 	}
-}
-
-// hash returns the SHA-256 of a file.
-func hash(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	for err == nil && ctx.Err() == nil {
-		_, err = io.CopyN(h, f, 4<<20)
-	}
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	if err != io.EOF {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // fetch runs the command lucigo/kernel/models: built first, since killing `go run` leaves its program alive.

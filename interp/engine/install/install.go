@@ -8,40 +8,25 @@ package install
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/gomlx/go-xla/installer"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"lucigo/internal/atomicfile"
-	"lucigo/internal/project"
+	"lucigo/internal/digest"
+	"lucigo/internal/download"
 	"lucigo/interp/engine"
 )
 
-func init() {
-	engine.RegisterInstaller(func(ctx context.Context, cacheDir string, log func(string)) (string, error) {
-		return Plugin(ctx, Options{CacheDir: cacheDir, Log: log})
-	})
-}
-
-// Options are Plugin's choices.
-type Options struct {
-	// CacheDir is the directory of everything kept between runs; "" means LUCIGO_CACHE's.
-	CacheDir string
-	// Log receives one line before a download; nil drops it.
-	Log func(line string)
-}
+func init() { engine.RegisterInstaller(plugin) }
 
 // A release is one published archive, and the plugin inside.
 type release struct {
@@ -66,28 +51,19 @@ var releases = map[string]release{
 	},
 }
 
-// silence is how long a server may send nothing.
+// silence is how long the package index may take.
 const silence = time.Minute
 
-// Plugin returns the plugin's file, after installing it if it is not there. Processes that install at the same time
-// wait for one another; a download that broke off goes on where it stopped. Without a network, the error says which
-// file to put where. When ctx ends, Plugin returns at once, and what it leaves behind is at most the part of the
-// archive that had arrived.
-func Plugin(ctx context.Context, opts Options) (path string, err error) {
+// plugin returns the plugin's file, after installing it if it is not there. Processes that install at the same time wait
+// for one another; a download that broke off goes on where it stopped. Without a network, the error says which file to
+// put where. When ctx ends it returns at once, and what it leaves is at most the part of the archive that had arrived.
+func plugin(ctx context.Context, cacheDir string, log func(string)) (string, error) {
 	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
 	if !ok {
 		return "", fmt.Errorf("%s %s is not published for %s/%s: put a PJRT plugin for the processor where go-xla looks for one, "+
 			"or name its file with LUCIGO_BACKEND=xla:/absolute/path", engine.PluginName, engine.PluginVersion, runtime.GOOS, runtime.GOARCH)
 	}
-	if opts.CacheDir == "" {
-		if opts.CacheDir, err = project.Cache(); err != nil {
-			return "", err
-		}
-	}
-	if opts.Log == nil {
-		opts.Log = func(string) {}
-	}
-	return rel.install(ctx, engine.PluginFile(opts.CacheDir), opts.Log, rel.address)
+	return rel.install(ctx, engine.PluginFile(cacheDir), log, rel.address)
 }
 
 // address asks the package index where the archive is.
@@ -106,57 +82,36 @@ func (rel release) address() (string, error) {
 
 // install puts the plugin at path, where address tells where the archive is to be had.
 func (rel release) install(ctx context.Context, path string, log func(string), address func() (string, error)) (string, error) {
-	if rel.installed(path) {
+	if rel.installed(path) { // which needs no right to write there
 		return path, nil
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("no place for the XLA plugin: %w; set LUCIGO_CACHE to a directory of your own", err)
-	}
-	lock := flock.New(filepath.Join(dir, ".lock"))
-	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return "", fmt.Errorf("waiting for another installation of the XLA plugin in %s: %w", dir, err)
-	}
-	defer lock.Unlock()
-	if rel.installed(path) { // by the process that had the lock
-		return path, nil
-	}
-
-	// Whoever holds the lock may clear what a killed process was unpacking.
-	atomicfile.Sweep(path, 0)
-
-	byHand := filepath.Join(dir, rel.file)
-	if _, err := os.Stat(byHand); err == nil {
-		if err := rel.unpack(ctx, byHand, path); err != nil {
-			return "", err
+	err := download.Alone(ctx, path, func() error {
+		if rel.installed(path) { // by the process that was alone before
+			return nil
 		}
-		return path, nil
-	}
-	part := byHand + ".part"
-	log(fmt.Sprintf("Fetching XLA for the processor, %d MB, once, into %s", rel.size/1e6, dir))
-	if err := rel.download(ctx, part, address); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
+		archive := filepath.Join(filepath.Dir(path), rel.file)
+		switch got, err := digest.SHA256(ctx, archive); {
+		case errors.Is(err, fs.ErrNotExist): // nobody has put it there by hand
+		case err != nil:
+			return err
+		case got != rel.sha256:
+			return fmt.Errorf("%s is damaged: its sha256 is %s, must be %s; fetch it again", archive, got, rel.sha256)
+		default:
+			return rel.extract(ctx, archive, path)
 		}
-		return "", fmt.Errorf("XLA cannot be downloaded: %w; without a network, put the file %s (sha256 %s) of the Python package %s %s into %s",
-			err, rel.file, rel.sha256, engine.PluginName, engine.PluginVersion, dir)
+		archive += ".part"
+		if err := rel.download(ctx, archive, log, address); err != nil {
+			return err
+		}
+		if err := rel.extract(ctx, archive, path); err != nil {
+			return err
+		}
+		return os.Remove(archive)
+	})
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
 	}
-	err := rel.unpack(ctx, part, path)
-	if ctx.Err() != nil && err != nil {
-		return "", ctx.Err() // the archive has arrived: keep it
-	}
-	if removeErr := os.Remove(part); err != nil || removeErr != nil {
-		return "", errors.Join(err, removeErr)
-	}
-	return path, nil
-}
-
-// unpack checks an archive against the pinned hash and puts the plugin inside at path.
-func (rel release) unpack(ctx context.Context, archive, path string) error {
-	if err := rel.check(ctx, archive); err != nil {
-		return err
-	}
-	return rel.extract(ctx, archive, path)
+	return path, err
 }
 
 // installed says whether the plugin lies at path in full. It got there by a rename, so its size is proof enough.
@@ -166,64 +121,22 @@ func (rel release) installed(path string) bool {
 }
 
 // download completes the partial archive.
-func (rel release) download(ctx context.Context, part string, address func() (string, error)) error {
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
+func (rel release) download(ctx context.Context, part string, log func(string), address func() (string, error)) error {
+	var url string
+	info, err := os.Stat(part)
+	if err != nil || info.Size() != rel.size {
+		log(fmt.Sprintf("Fetching XLA for the processor, %d MB, once, into %s", rel.size/1e6, filepath.Dir(part)))
+		url, err = waitFor(ctx, address)
+	}
+	if err == nil {
+		c := download.Client{Progress: download.Bar("XLA")}
+		err = c.Get(ctx, part, rel.sha256, download.Part{URL: url, Size: rel.size})
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("XLA cannot be downloaded: %w; without a network, put the file %s (sha256 %s) of the Python package %s %s into %s",
+			err, rel.file, rel.sha256, engine.PluginName, engine.PluginVersion, filepath.Dir(part))
 	}
-	defer f.Close()
-	have, err := f.Seek(0, io.SeekEnd)
-	if err != nil || have == rel.size {
-		return err
-	}
-	if have > rel.size {
-		have = 0
-	}
-	url, err := waitFor(ctx, address)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	alarm := time.AfterFunc(silence, func() { cancel(fmt.Errorf("the server has been silent for %v", silence)) })
-	defer alarm.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return because(ctx, err)
-	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusPartialContent:
-	case http.StatusOK:
-		have = 0
-	case http.StatusRequestedRangeNotSatisfiable:
-		return errors.Join(f.Truncate(0), fmt.Errorf("%s has a shorter file than expected", req.URL.Host))
-	default:
-		return fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)
-	}
-	if err := f.Truncate(have); err != nil {
-		return err
-	}
-	if _, err := f.Seek(have, io.SeekStart); err != nil {
-		return err
-	}
-	bar := progress(rel.size, have)
-	body := io.LimitReader(resp.Body, rel.size-have)
-	n, err := io.Copy(io.MultiWriter(f, bar, tick(func() { alarm.Reset(silence) })), body)
-	_ = bar.Close() // it only draws
-	if err != nil {
-		return because(ctx, err)
-	}
-	if have+n != rel.size {
-		return fmt.Errorf("%s closed the connection after %d of %d bytes; trying again goes on from there", req.URL.Host, have+n, rel.size)
-	}
-	return f.Close()
+	return nil
 }
 
 // waitFor calls f, which knows no context, and gives up on it when ctx ends or it has been silent for too long.
@@ -245,31 +158,6 @@ func waitFor(ctx context.Context, f func() (string, error)) (string, error) {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
-}
-
-// because returns why ctx ended if that is why err came about.
-func because(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
-}
-
-// check compares an archive with the pinned hash.
-func (rel release) check(ctx context.Context, archive string) error {
-	f, err := os.Open(archive)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, reader{ctx, f}); err != nil {
-		return err
-	}
-	if got := fmt.Sprintf("%x", h.Sum(nil)); got != rel.sha256 {
-		return fmt.Errorf("%s is damaged: its sha256 is %s and should be %s; fetch it again", archive, got, rel.sha256)
-	}
-	return nil
 }
 
 // extract writes the plugin of a checked archive aside and renames it into place.
@@ -296,16 +184,6 @@ func (rel release) extract(ctx context.Context, archive, path string) error {
 	})
 }
 
-// progress draws on a terminal and is silent elsewhere.
-func progress(size, have int64) *progressbar.ProgressBar {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return progressbar.DefaultBytesSilent(size)
-	}
-	bar := progressbar.DefaultBytes(size, "XLA")
-	_ = bar.Set64(have) // it only draws
-	return bar
-}
-
 // A reader reads until its context ends.
 type reader struct {
 	ctx context.Context
@@ -317,12 +195,4 @@ func (r reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.in.Read(p)
-}
-
-// A tick is called for every piece written.
-type tick func()
-
-func (t tick) Write(p []byte) (int, error) {
-	t()
-	return len(p), nil
 }

@@ -94,7 +94,7 @@ func wantFiles(t *testing.T, path string, want ...string) {
 	}
 	var got []string
 	for _, f := range files {
-		if f.Name() != ".lock" {
+		if !strings.HasSuffix(f.Name(), ".lock") {
 			got = append(got, f.Name())
 		}
 	}
@@ -127,12 +127,12 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		t.Run(fmt.Sprintf("ranges=%v", ranges), func(t *testing.T) {
 			rel, archive, plugin := small(t)
-			const first = 100_000
 			m := serve(t, func(n int, w http.ResponseWriter, r *http.Request) {
 				switch {
 				case n == 1:
 					w.Header().Set("Content-Length", fmt.Sprint(len(archive)))
-					w.Write(archive[:first])
+					w.Write(archive[:100_000])
+					w.(http.Flusher).Flush()
 					panic(http.ErrAbortHandler)
 				case ranges:
 					http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(archive))
@@ -141,27 +141,20 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 				}
 			})
 			path := place(t)
-			if _, err := rel.install(t.Context(), path, nolog, m.address); err == nil || !strings.Contains(err.Error(), rel.file) {
-				t.Fatalf("a broken download gave %v", err)
-			}
-			wantFiles(t, path, rel.file+".part")
-			part, err := os.Stat(filepath.Join(filepath.Dir(path), rel.file+".part"))
-			if err != nil || part.Size() == 0 || part.Size() > first {
-				t.Fatal(part.Size(), err)
-			}
 			if _, err := rel.install(t.Context(), path, nolog, m.address); err != nil {
 				t.Fatal(err)
 			}
 			wantPlugin(t, path, plugin)
-			if got, _ := m.ranges.Load(2); got != fmt.Sprintf("bytes=%d-", part.Size()) {
+			if got, _ := m.ranges.Load(2); got != "bytes=100000-" {
 				t.Errorf("the second request asked for %q", got)
 			}
 		})
 	}
 }
 
-func TestDamagedArchiveLeavesNothing(t *testing.T) {
-	rel, archive, _ := small(t)
+// A wrong hash removes the archive. Whatever else goes wrong keeps it, and it is not downloaded again.
+func TestOnlyAWrongHashRemovesTheArchive(t *testing.T) {
+	rel, archive, plugin := small(t)
 	bent := bytes.Clone(archive)
 	bent[1000] ^= 1
 	lacking := rel
@@ -170,16 +163,19 @@ func TestDamagedArchiveLeavesNothing(t *testing.T) {
 	longer.memberSize--
 	shorter := rel
 	shorter.memberSize++
+	part := rel.file + ".part"
 	for name, c := range map[string]struct {
 		rel  release
 		data []byte
 		want string
+		left []string
 	}{
-		"bit":     {rel, bent, rel.sha256},
-		"long":    {rel, append(bytes.Clone(bent), 0, 0, 0), rel.sha256},
-		"lacking": {lacking, archive, "x/other.so"},
-		"longer":  {longer, archive, "bytes instead of"},
-		"shorter": {shorter, archive, "bytes instead of"},
+		"bit":       {rel, bent, rel.sha256, nil},
+		"long file": {rel, append(bytes.Clone(bent), 0, 0, 0), "another file", []string{part}},
+		"half":      {rel, archive[:len(archive)/2], "another file", []string{part}},
+		"lacking":   {lacking, archive, "x/other.so", []string{part}},
+		"longer":    {longer, archive, "bytes instead of", []string{part}},
+		"shorter":   {shorter, archive, "bytes instead of", []string{part}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := place(t)
@@ -187,20 +183,14 @@ func TestDamagedArchiveLeavesNothing(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want an error with %q", err, c.want)
 			}
-			wantFiles(t, path)
+			wantFiles(t, path, c.left...)
+			if bytes.Equal(c.data, archive) { // as after a full disk
+				if _, err := rel.install(t.Context(), path, nolog, offline); err != nil {
+					t.Fatal(err)
+				}
+				wantPlugin(t, path, plugin)
+			}
 		})
-	}
-}
-
-func TestShortFile(t *testing.T) {
-	rel, archive, _ := small(t)
-	m := serve(t, file(archive[:len(archive)/2]))
-	path := place(t)
-	for _, want := range []string{fmt.Sprintf("after %d of %d bytes", len(archive)/2, len(archive)), "shorter file", "after"} {
-		if _, err := rel.install(t.Context(), path, nolog, m.address); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want an error with %q", err, want)
-		}
-		wantFiles(t, path, rel.file+".part")
 	}
 }
 
