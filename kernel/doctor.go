@@ -24,7 +24,7 @@ type finding struct {
 	what   string
 	ok     bool
 	detail string
-	mend   string // where it is not ok
+	fix    string // where it is not ok
 	needed bool   // for go run ./kernel run
 }
 
@@ -56,8 +56,8 @@ func (*doctorCommand) Run(ctx context.Context) error {
 			}
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.what, f.detail)
-		if !f.ok && f.mend != "" {
-			fmt.Fprintf(w, "\t\tto fix it: %s\n", f.mend)
+		if !f.ok && f.fix != "" {
+			fmt.Fprintf(w, "\t\tto fix it: %s\n", f.fix)
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -75,7 +75,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 func goCommand(ctx context.Context) finding {
-	f := finding{what: "Go", mend: "install Go from go.dev/dl and put it on PATH", needed: true}
+	f := finding{what: "Go", fix: "install Go from go.dev/dl and put it on PATH", needed: true}
 	version, err := output(ctx, "go", "env", "GOVERSION")
 	if err != nil {
 		f.detail = err.Error()
@@ -86,7 +86,7 @@ func goCommand(ctx context.Context) finding {
 }
 
 func compiler(ctx context.Context) finding {
-	f := finding{what: "C compiler", mend: "install one (apt install gcc; xcode-select --install) and leave CGO_ENABLED unset: without it, XLA cannot be had"}
+	f := finding{what: "C compiler", fix: "install one (apt install gcc; xcode-select --install) and leave CGO_ENABLED unset: without it, XLA cannot be had"}
 	cgo, err := output(ctx, "go", "env", "CGO_ENABLED")
 	if err != nil {
 		f.detail = err.Error()
@@ -110,8 +110,8 @@ func compiler(ctx context.Context) finding {
 }
 
 func engines(ctx context.Context, k build.Kernel) []finding {
-	xla := finding{what: "XLA", mend: installs + " (with the network on)"}
-	cache := finding{what: "compile cache", mend: "unset LUCIGO_COMPILE_CACHE, or point it at a directory of your own"}
+	xla := finding{what: "XLA", fix: installs + " (with the network on)"}
+	cache := finding{what: "compile cache", fix: "unset LUCIGO_COMPILE_CACHE, or point it at a directory of your own"}
 	if !k.Built() { // It leaves no trace.
 		tmp, err := os.MkdirTemp("", "lucigo-")
 		if err != nil {
@@ -148,7 +148,7 @@ func engines(ctx context.Context, k build.Kernel) []finding {
 		cache.detail = e.Cache.Problem
 	case e.Cache.Refused > 0:
 		cache.detail = fmt.Sprintf("%s: XLA refuses to load what it stored there, so every process compiles again", e.Cache.Dir)
-		cache.mend = "remove that directory; if it happens again, set LUCIGO_COMPILE_CACHE=off"
+		cache.fix = "remove that directory; if it happens again, set LUCIGO_COMPILE_CACHE=off"
 	case e.Cache.Hits == 0:
 		cache.detail = e.Cache.Dir + ": what was just stored was not found again"
 	default:
@@ -158,11 +158,11 @@ func engines(ctx context.Context, k build.Kernel) []finding {
 }
 
 func programs(k build.Kernel) []finding {
-	f := finding{what: "kernel programs", ok: k.Built(), detail: k.Dir, mend: installs + " (run does it too)"}
+	f := finding{what: "kernel programs", ok: k.Built(), detail: k.Dir, fix: installs + " (run does it too)"}
 	if !f.ok {
 		f.detail = "GoNB, goimports and the launcher are not built for this version of the project"
 	}
-	g := finding{what: "gopls (completion)", ok: true, detail: k.Completion(), mend: installs + " --completion"}
+	g := finding{what: "gopls (completion)", ok: true, detail: k.Completion(), fix: installs + " --completion"}
 	if _, err := os.Stat(k.Completion()); err != nil {
 		g.ok, g.detail = false, "not built; notebooks run without it"
 	}
@@ -170,7 +170,7 @@ func programs(k build.Kernel) []finding {
 }
 
 func registered(k build.Kernel) finding {
-	f := finding{what: "Jupyter kernel", mend: installs}
+	f := finding{what: "Jupyter kernel", fix: installs}
 	dir, err := kernelspec.DataDir()
 	if err != nil {
 		f.detail = err.Error()
@@ -191,7 +191,7 @@ func registered(k build.Kernel) finding {
 }
 
 func pythonFinding(ctx context.Context) finding {
-	f := finding{what: "Python", mend: "only JupyterLab needs it: apt install python3-venv, brew install python"}
+	f := finding{what: "Python", fix: "only JupyterLab needs it: apt install python3-venv, brew install python"}
 	p, err := python()
 	if err != nil {
 		f.detail = "not found"
@@ -207,7 +207,7 @@ func pythonFinding(ctx context.Context) finding {
 }
 
 func lab() finding {
-	f := finding{what: "JupyterLab", mend: "go run ./kernel lab installs and starts it"}
+	f := finding{what: "JupyterLab", fix: "go run ./kernel lab installs and starts it"}
 	dir, err := labDir()
 	if err != nil {
 		f.detail = err.Error()

@@ -1,4 +1,4 @@
-// Package build makes the programs of the notebook kernel from the project's pinned modules: GoNB (mended), goimports,
+// Package build makes the programs of the notebook kernel from the project's pinned modules: GoNB (patched), goimports,
 // and the launcher. They live in a directory named by a digest of what they are made of, so an outdated kernel is one
 // that is not there, several versions live side by side, and building twice is finding it.
 package build
@@ -56,7 +56,7 @@ func (k Kernel) Built() bool {
 
 // Find names the kernel that belongs to the project at root as it is now, built or not.
 func Find(root string) (Kernel, error) {
-	sum, err := digest(root)
+	sum, err := digest(root, patches)
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -64,30 +64,31 @@ func Find(root string) (Kernel, error) {
 	return Kernel{Dir: dir, Root: root}, err
 }
 
-// digest is over all that decides what the programs are: the toolchain, the module versions, the mends, the launcher.
-func digest(root string) (string, error) {
+// digest is over all that decides what the programs are: the toolchain, the module versions, the patches, the launcher.
+func digest(root string, patches fs.FS) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, "kernel 2", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	for _, m := range mends {
-		fmt.Fprintf(h, "%q\n", m)
-	}
-	files := []string{filepath.Join(root, "go.mod"), filepath.Join(root, "go.sum")}
-	for _, dir := range []string{"kernel/launcher", "internal/project"} {
-		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dir), "*.go"))
+	fmt.Fprintln(h, "kernel 3", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	project := os.DirFS(root)
+	for _, source := range []struct {
+		files   fs.FS
+		pattern string
+	}{{patches, "patches/*"}, {project, "go.mod"}, {project, "go.sum"}, {project, "kernel/launcher/*.go"}, {project, "internal/project/*.go"}} {
+		names, err := fs.Glob(source.files, source.pattern)
 		if err != nil {
 			return "", err
 		}
-		files = append(files, found...)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return "", err
+		for _, name := range names {
+			b, err := fs.ReadFile(source.files, name)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
 		}
-		fmt.Fprintf(h, "%s %d\n%s", filepath.Base(file), len(b), b)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
+
+const gonbModule = "github.com/janpfeifer/gonb"
 
 // Build builds what is missing, and says so line by line on progress. Two processes may build at once: each works in a
 // directory of its own, and the first to be ready wins.
@@ -103,35 +104,19 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	original, err := k.moduleDir(ctx, gonbModule)
-	if err != nil {
-		return err
-	}
-	sources := filepath.Join(tmp, "source")
-	if err := mended(original, sources, mends); err != nil {
-		return err
-	}
-	mod, err := goMod(k.Root, sources, tmp)
+	mod, err := k.sources(ctx, filepath.Join(tmp, "sources"), progress)
 	if err != nil {
 		return err
 	}
 	// One build compiles on all processors, and with the flags that everything else is built with, so that the go
 	// command's cache holds each package once.
-	if err := run(ctx, progress, "GoNB, goimports and the launcher", k.Root, nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-modfile="+mod,
+	if err := k.run(ctx, progress, "GoNB, goimports and the launcher", nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-modfile="+mod,
 		"-o", tmp+string(filepath.Separator), "./kernel/launcher", "golang.org/x/tools/cmd/goimports", gonbModule); err != nil {
 		return err
 	}
 	half := Kernel{Dir: tmp, Root: k.Root}
-	if err := errors.Join(os.Mkdir(filepath.Join(tmp, "bin"), 0o777), os.Rename(half.program("goimports"), half.program("bin/goimports"))); err != nil {
-		return err
-	}
-	if err := os.Symlink("../launcher", half.program("bin/go")); err != nil {
-		// Where links need a privilege, a copy does.
-		if err := copyFile(half.program("bin/go"), half.Launcher()); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(os.RemoveAll(sources), os.Remove(mod), os.Remove(strings.TrimSuffix(mod, ".mod")+".sum")); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(tmp, "bin"), 0o777), os.Rename(half.program("goimports"), half.program("bin/goimports")),
+		os.Symlink("../launcher", half.program("bin/go")), os.RemoveAll(filepath.Dir(mod))); err != nil {
 		return err
 	}
 	if k.Built() { // By another process meanwhile: cells may be using it.
@@ -144,6 +129,30 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// sources makes dir, with GoNB patched in it, and the project's go.mod and go.sum, in which GoNB is taken from there.
+// It returns the file for go build -modfile. (The go command overlays no file of the module cache.)
+func (k Kernel) sources(ctx context.Context, dir string, progress io.Writer) (mod string, err error) {
+	original, err := k.gonb(ctx)
+	if err != nil {
+		return "", err
+	}
+	gonb := filepath.Join(dir, "gonb")
+	if err := patched(original, gonb, patches); err != nil {
+		return "", err
+	}
+	for _, ext := range []string{".mod", ".sum"} {
+		b, err := os.ReadFile(filepath.Join(k.Root, "go"+ext))
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "patched"+ext), b, 0o666); err != nil {
+			return "", err
+		}
+	}
+	mod = filepath.Join(dir, "patched.mod")
+	return mod, k.run(ctx, progress, "GoNB's module", nil, "mod", "edit", "-replace="+gonbModule+"="+gonb, mod)
 }
 
 // pureGo is the file whose presence tells the launcher that graphs run on the pure Go backend, whose matrix products
@@ -184,52 +193,22 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := run(ctx, progress, "gopls", tmp, []string{"GOBIN=" + tmp}, "install", version); err != nil {
+	if err := k.run(ctx, progress, "gopls", []string{"GOBIN=" + tmp}, "install", version); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(tmp, filepath.Base(k.Completion())), k.Completion())
 }
 
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
-// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report.
+// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report. It is a build
+// of its own: with Build's go.mod everything that imports GoNB would be compiled for a directory that cells never use.
 func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
-	args := []string{"build", "-buildmode=archive"} // It leaves main packages out.
-	for _, dir := range []string{"interp", "models", "notebooks"} {
-		if found, err := hasGo(filepath.Join(k.Root, dir)); err != nil {
-			return err
-		} else if found {
-			args = append(args, "./"+dir+"/...")
-		}
-	}
-	if len(args) == 2 {
-		return nil
-	}
-	err := run(ctx, progress, "the packages that cells import", k.Root, env, args...)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
+	err := k.run(ctx, progress, "the packages that cells import", env, "build", "-buildmode=archive", // it leaves main packages out
+		"./interp/...", "./models/...", "./notebooks/...")
+	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(progress, "  not everything compiles; a cell that needs it will say what")
 	}
-	return nil
-}
-
-// hasGo says whether dir or a directory below it holds a Go file.
-func hasGo(dir string) (bool, error) {
-	found := errors.New("found")
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if strings.HasSuffix(path, ".go") {
-			return found
-		}
-		return nil
-	})
-	if err == found {
-		return true, nil
-	}
-	return false, err
+	return ctx.Err()
 }
 
 // Engine is what runs the graphs of cells, as the command kernel/engine describes it.
@@ -255,7 +234,7 @@ func (k Kernel) Program(ctx context.Context, name string, progress io.Writer) (f
 		return "", err
 	}
 	file = k.beside(name)
-	return file, run(ctx, progress, "the command "+name, k.Root, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
+	return file, k.run(ctx, progress, "the command "+name, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
 }
 
 // OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it is
@@ -278,56 +257,38 @@ func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer
 	return e, nil
 }
 
-// moduleDir downloads the module, at the version that the project's go.mod selects, and says where it is.
-func (k Kernel) moduleDir(ctx context.Context, path string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", path)
+// gonb downloads GoNB, at the version that the project's go.mod selects, and says where it is.
+func (k Kernel) gonb(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", gonbModule)
 	cmd.Dir = k.Root
+	var problem strings.Builder
+	cmd.Stderr = &problem
 	out, err := cmd.Output()
 	var m struct{ Dir, Error string }
 	if json.Unmarshal(out, &m) == nil && m.Error != "" {
-		return "", fmt.Errorf("%s: %s: without a network, GOPROXY can name a directory that holds it", path, m.Error)
+		return "", fmt.Errorf("build: %s: %s: without a network, GOPROXY can name a directory that holds it", gonbModule, m.Error)
 	}
 	if err != nil {
-		return "", fmt.Errorf("go mod download %s: %w%s", path, err, stderrOf(err))
+		return "", fmt.Errorf("build: go mod download %s: %w: %s", gonbModule, err, problem.String())
 	}
 	return m.Dir, nil
 }
 
-func stderrOf(err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return ": " + strings.TrimSpace(string(exit.Stderr))
-	}
-	return ""
-}
-
-// run runs the go command in dir; what takes longer than a moment is announced and timed on progress.
-func run(ctx context.Context, progress io.Writer, what, dir string, env []string, args ...string) error {
+// run runs the go command in the project; what takes longer than a moment is announced and timed on progress.
+func (k Kernel) run(ctx context.Context, progress io.Writer, what string, env []string, args ...string) error {
 	begin := time.Now()
 	announce := time.AfterFunc(time.Second, func() { fmt.Fprintf(progress, "  building %s …\n", what) })
 	defer announce.Stop()
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...) // The last of equal names counts.
-	cmd.WaitDelay = time.Second
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("building %s: go %s: %w\n%s", what, strings.Join(args, " "), err, bytes.TrimSpace(out.Bytes()))
-	}
-	if !announce.Stop() {
+	cmd.Dir, cmd.Env, cmd.WaitDelay = k.Root, append(os.Environ(), env...), time.Second // the last of equal names counts
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("building %s: go %s: %w\n%s", what, strings.Join(args, " "), err, bytes.TrimSpace(out))
+	case !announce.Stop():
 		fmt.Fprintf(progress, "  built %s in %.1f s\n", what, time.Since(begin).Seconds())
 	}
 	return nil
-}
-
-func copyFile(to, from string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, 0o777)
 }

@@ -2,11 +2,14 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"lucigo/internal/project"
 )
@@ -21,46 +24,69 @@ func write(t *testing.T, file, content string) {
 	}
 }
 
-func TestMended(t *testing.T) {
+func TestPatched(t *testing.T) {
 	from := t.TempDir()
 	write(t, filepath.Join(from, "a", "a.go"), "one\ntwo\nthree\n")
 	write(t, filepath.Join(from, "b.txt"), "b")
-	write(t, filepath.Join(from, "docs", "large"), "x")
+	const head = "diff --git a/a/a.go b/a/a.go\n--- a/a/a.go\n+++ b/a/a.go\n"
+	one := "Why it is so.\n\n" + head + "@@ -1,3 +1,3 @@\n-one\n+1\n two\n three\n"
+	two := head + "@@ -1,3 +1,3 @@\n 1\n-two\n+2\n three\n"
+	made := "diff --git a/a/new.go b/a/new.go\nnew file mode 100644\n--- /dev/null\n+++ b/a/new.go\n@@ -0,0 +1,1 @@\n+new\n"
 	to := filepath.Join(t.TempDir(), "to")
-	err := mended(from, to, []mend{{"a/a.go", "one\n", "1\n"}, {"a/a.go", "two\n", "2\n"}, {"a/new.go", "", "new"}})
-	if err != nil {
+	dir := func(patches ...string) fs.FS {
+		all := fstest.MapFS{}
+		for i, p := range patches {
+			all[fmt.Sprintf("patches/%d.patch", i)] = &fstest.MapFile{Data: []byte(p)}
+		}
+		return all
+	}
+	if err := patched(from, to, dir(one, two, made)); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"a/a.go": "1\n2\nthree\n", "a/new.go": "new", "b.txt": "b"} {
+	for name, want := range map[string]string{"a/a.go": "1\n2\nthree\n", "a/new.go": "new\n", "b.txt": "b"} {
 		if b, err := os.ReadFile(filepath.Join(to, name)); string(b) != want {
 			t.Errorf("%s is %q, %v", name, b, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(to, "docs")); err == nil {
-		t.Error("the documentation is copied")
-	}
 	if b, _ := os.ReadFile(filepath.Join(from, "a", "a.go")); string(b) != "one\ntwo\nthree\n" {
 		t.Error("the original is changed")
 	}
-	for _, m := range []mend{{"a/a.go", "four", "4"}, {"a/a.go", "e\n", "E\n"}, {"none.go", "x", "y"}} {
-		if err := mended(from, filepath.Join(t.TempDir(), "to"), []mend{m}); err == nil || !strings.Contains(err.Error(), filepath.Base(m.file)) {
-			t.Errorf("%+v: %v, want a refusal that names the file", m, err)
+	for name, bad := range map[string]string{
+		"another text":     strings.Replace(one, "-one", "-zero", 1),
+		"another context":  strings.Replace(one, " three", " four", 1),
+		"another line":     strings.Replace(one, "@@ -1,3 +1,3 @@", "@@ -2,3 +2,3 @@", 1),
+		"no such file":     strings.ReplaceAll(one, "a/a.go", "none.go"),
+		"no hunk":          "Why it is so.\n",
+		"a damaged header": strings.Replace(one, "@@ -1,3", "@@ -1,x", 1),
+	} {
+		if err := patched(from, filepath.Join(t.TempDir(), "to"), dir(made, bad)); err == nil || !strings.Contains(err.Error(), "patches/1.patch does not apply") {
+			t.Errorf("%s: %v, want a refusal that names the patch", name, err)
 		}
 	}
 }
 
-// TestMendsFit: the mends apply to the GoNB that go.mod selects.
-func TestMendsFit(t *testing.T) {
+// TestPatchesFit: the patches apply to the GoNB that go.mod selects, and each says why it is there.
+func TestPatchesFit(t *testing.T) {
 	root, err := project.Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := Kernel{Root: root}.moduleDir(t.Context(), gonbModule)
+	dir, err := Kernel{Root: root}.gonb(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mended(dir, filepath.Join(t.TempDir(), "gonb"), mends); err != nil {
+	if err := patched(dir, filepath.Join(t.TempDir(), "gonb"), patches); err != nil {
 		t.Error(err)
+	}
+	names, err := fs.Glob(patches, "patches/*.patch")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	for _, name := range names {
+		b, err := fs.ReadFile(patches, name)
+		if reason, _, ok := strings.Cut(string(b), "\ndiff --git"); err != nil || !ok || len(strings.Fields(reason)) < 10 {
+			t.Errorf("%s, %v, begins with %q, want the reason", name, err, reason)
+		}
 	}
 }
 
@@ -70,25 +96,22 @@ func TestDigestFollowsWhatItIsMadeOf(t *testing.T) {
 	for _, f := range files {
 		write(t, filepath.Join(root, f), "module lucigo\n")
 	}
-	first, err := digest(root)
+	first, err := digest(root, patches)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := digest(root); again != first {
+	if again, _ := digest(root, patches); again != first {
 		t.Error("the same project has another digest")
 	}
 	for _, f := range files {
 		write(t, filepath.Join(root, f), "module lucigo\n// changed\n")
-		if changed, _ := digest(root); changed == first {
+		if changed, _ := digest(root, patches); changed == first {
 			t.Errorf("%s may change unnoticed", f)
 		}
 		write(t, filepath.Join(root, f), "module lucigo\n")
 	}
-	old := mends
-	defer func() { mends = old }()
-	mends = mends[1:]
-	if changed, _ := digest(root); changed == first {
-		t.Error("the mends may change unnoticed")
+	if changed, _ := digest(root, fstest.MapFS{}); changed == first {
+		t.Error("the patches may change unnoticed")
 	}
 }
 

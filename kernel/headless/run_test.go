@@ -180,7 +180,7 @@ func TestBadCells(t *testing.T) {
 		"%%\nfmt.Println(boom(nil))",
 		"%%\nmust.M(errors.New(\"no layer \\\"x\\\"\"))",
 		"%%\nfmt.Print(strings.Repeat(\"a\", 3<<20))",
-		"%%\nfmt.Fprintln(os.Stderr, \"12:30:01.5 main.go:12: x\")\nfmt.Fprintln(os.Stderr, \"a: b: main.go:12:0: x\")", // The crash that is mended.
+		"%%\nfmt.Fprintln(os.Stderr, \"12:30:01.5 main.go:12: x\")\nfmt.Fprintln(os.Stderr, \"a: b: main.go:12:0: x\")", // The log line that once ended the kernel.
 		"%%\nfmt.Println(\"alive\")")
 	outcomes := run(t, nb, Options{KeepGoing: true})
 	for i, want := range []string{"line 2: declared and not used: x\nline 2: undefined: undefinedThing", "line 1: expected", "exit status 3", "", "(line 2 of [4])", `panic: no layer "x" (line 2 of [6])`, "", "", ""} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
+	"lucigo/internal/project"
+	"lucigo/kernel/build"
 )
 
 // TestMain lets the test program be a kernel that behaves as the environment says.
@@ -227,6 +231,53 @@ func TestInputIsRefused(t *testing.T) {
 	}
 	if _, _, err := execute(t.Context(), k, time.Minute); err == nil || !strings.Contains(err.Error(), "asks for input") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestStopOnError: after a cell that fails, the requests that wait are answered and do not run, and later ones run.
+func TestStopOnError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and starts a kernel")
+	}
+	root, err := project.Root(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := build.Kernel{Dir: filepath.Join(t.TempDir(), "k"), Root: root}
+	if err := real.Build(t.Context(), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	k, err := Start(t.Context(), Command{Argv: []string{real.Launcher(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+root)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Stop()
+	want := map[string]string{}
+	for _, c := range []struct{ code, status string }{{"%%\npanic(1)", "error"}, {"%%\nfmt.Println(1)", "aborted"}, {"var x = 1", "aborted"}} {
+		id, err := k.send(k.shell, "execute_request", map[string]any{"code": c.code, "silent": false, "store_history": true, "allow_stdin": false, "stop_on_error": true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[id] = c.status
+	}
+	for limit := time.After(2 * time.Minute); len(want) > 0; {
+		select {
+		case m := <-k.replies:
+			if m.err != nil {
+				t.Fatal(k.diagnose(m.err))
+			}
+			var r Reply
+			if err := json.Unmarshal(m.content, &r); err != nil || r.Status != want[m.parent.ID] {
+				t.Errorf("a reply of status %q, want %q: %v", r.Status, want[m.parent.ID], err)
+			}
+			delete(want, m.parent.ID)
+		case <-k.pub:
+		case <-limit:
+			t.Fatalf("no reply to %d requests", len(want))
+		}
+	}
+	if reply, err := k.Execute(t.Context(), Request{Code: "%%\nfmt.Println(1)"}); err != nil || reply.Status != "ok" {
+		t.Errorf("afterwards: %+v, %v", reply, err)
 	}
 }
 

@@ -22,8 +22,6 @@ import (
 	"syscall"
 
 	"lucigo/internal/project"
-
-	"golang.org/x/mod/modfile"
 )
 
 // envGo is the variable by which a kernel tells its stand-in where the real go command is.
@@ -114,7 +112,7 @@ func standIn(args []string) (int, error) {
 	}
 	switch {
 	case len(args) == 3 && args[0] == "mod" && args[1] == "init":
-		if err := seed(os.Getenv(project.EnvRoot), args[2], "."); err != nil {
+		if err := seed(realGo, os.Getenv(project.EnvRoot), args[2], "."); err != nil {
 			return 1, err
 		}
 		return 0, nil
@@ -127,31 +125,22 @@ func standIn(args []string) (int, error) {
 }
 
 // seed writes into dir a go.mod for a session's module: the project's requirements, and the project by replacement.
-func seed(root, name, dir string) error {
-	file := filepath.Join(root, "go.mod")
-	b, err := os.ReadFile(file)
+func seed(realGo, root, name, dir string) error {
+	for _, file := range []string{"go.mod", "go.sum"} {
+		b, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), b, 0o666); err != nil {
+			return err
+		}
+	}
+	out, err := exec.Command(realGo, "mod", "edit", "-module="+name, "-require="+project.Module+"@v0.0.0-00010101000000-000000000000",
+		"-replace="+project.Module+"="+root, filepath.Join(dir, "go.mod")).CombinedOutput()
 	if err != nil {
-		return err
+		return fmt.Errorf("go mod edit: %w: %s", err, out)
 	}
-	mod, err := modfile.Parse(file, b, nil)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		mod.AddModuleStmt(name),
-		mod.AddRequire(project.Module, "v0.0.0-00010101000000-000000000000"),
-		mod.AddReplace(project.Module, "", root, ""))
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	if b, err = mod.Format(); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.WriteFile(filepath.Join(dir, "go.mod"), b, 0o666), os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o666))
+	return nil
 }
 
 // link runs go build or go test -c with the linker flags that make a cell start soonest: no DWARF, and Go's own linker

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/mod/modfile"
 )
 
 func write(t *testing.T, file, content string) {
@@ -27,23 +26,28 @@ func TestSeed(t *testing.T) {
 	root, dir := filepath.Join(t.TempDir(), "with space"), t.TempDir()
 	write(t, filepath.Join(root, "go.mod"), "module lucigo\n\ngo 1.26.5\n\nrequire (\n\texample.org/a v1.2.3\n\texample.org/b v0.1.0 // indirect\n)\n")
 	write(t, filepath.Join(root, "go.sum"), "sums\n")
-	if err := seed(root, "gonb_1234", dir); err != nil {
+	if err := seed("go", root, "gonb_1234", dir); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	b, err := exec.Command("go", "mod", "edit", "-json", filepath.Join(dir, "go.mod")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := modfile.Parse("go.mod", b, nil)
-	if err != nil {
+	var mod struct {
+		Go      string
+		Module  struct{ Path string }
+		Require []struct{ Path, Version string }
+		Replace []struct{ Old, New struct{ Path string } }
+	}
+	if err := json.Unmarshal(b, &mod); err != nil {
 		t.Fatalf("%v:\n%s", err, b)
 	}
-	if mod.Module.Mod.Path != "gonb_1234" || mod.Go.Version != "1.26.5" {
-		t.Errorf("module %s, go %s", mod.Module.Mod.Path, mod.Go.Version)
+	if mod.Module.Path != "gonb_1234" || mod.Go != "1.26.5" {
+		t.Errorf("module %s, go %s", mod.Module.Path, mod.Go)
 	}
 	required := map[string]string{}
 	for _, r := range mod.Require {
-		required[r.Mod.Path] = r.Mod.Version
+		required[r.Path] = r.Version
 	}
 	if required["example.org/a"] != "v1.2.3" || required["example.org/b"] != "v0.1.0" || required["lucigo"] == "" {
 		t.Errorf("it requires %v", required)
@@ -54,7 +58,7 @@ func TestSeed(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, "go.sum")); err != nil || string(b) != "sums\n" {
 		t.Errorf("go.sum is %q, %v", b, err)
 	}
-	if err := seed(t.TempDir(), "x", dir); err == nil {
+	if err := seed("go", t.TempDir(), "x", dir); err == nil {
 		t.Error("a project without go.mod is no error")
 	}
 }
