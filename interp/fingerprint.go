@@ -5,8 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
-	"math"
+	"slices"
 )
 
 // Fingerprint identifies what the model computes: SHA-256, in hexadecimal, of its name and precision, its
@@ -27,28 +26,12 @@ func (m *Model) Fingerprint() (string, error) {
 	for _, path := range m.weights.Paths() {
 		w := m.weights[path]
 		fmt.Fprintf(h, "%q %v %d\n", path, w.dims, len(w.f64))
-		w.digest(h)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// digest writes the numbers, little-endian.
-func (w *Weight) digest(h hash.Hash) {
-	var block [1 << 13]byte
-	b := block[:0]
-	flush := func(least int) {
-		if len(b) >= least {
-			h.Write(b) // a hash never fails
-			b = block[:0]
+		for v := range slices.Chunk(w.f32, 1<<11) { // binary.Write makes a copy
+			binary.Write(h, binary.LittleEndian, v) // a hash never fails
+		}
+		for v := range slices.Chunk(w.f64, 1<<10) {
+			binary.Write(h, binary.LittleEndian, v)
 		}
 	}
-	for _, v := range w.f32 {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-		flush(len(block))
-	}
-	for _, v := range w.f64 {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-		flush(len(block))
-	}
-	flush(0)
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

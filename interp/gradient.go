@@ -16,11 +16,7 @@ import (
 //
 // A gradient or score that is not a number is an error, which says where it came from.
 func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Images) (Maps, error) {
-	x, args, err := m.ask(ctx, o, x)
-	if err != nil {
-		return Maps{}, err
-	}
-	r, err := m.once(ctx, gradient{o.Form}, rule, x.N, m.Batch(x), args...)
+	x, r, err := m.ask(ctx, gradient{o.Form}, rule, o, x)
 	if err != nil {
 		return Maps{}, err
 	}
@@ -28,10 +24,7 @@ func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Im
 	if out.Pix = r[0].Data; !o.AsksClass() {
 		out.Class = nil
 	}
-	if err := m.finite(o, out.Score); err != nil {
-		return Maps{}, err
-	}
-	if i := slices.IndexFunc(out.Pix, notFinite); i >= 0 {
+	if i := slices.IndexFunc(out.Pix, NotFinite); i >= 0 {
 		n, row, column, c := x.place(i)
 		return Maps{}, fmt.Errorf("%s: the gradient of %s at image %d is %g at row %d, column %d, channel %d, though the score is %g%s",
 			m.spec.Name, o, n, out.Pix[i], row, column, c, out.Score[n], m.blame())
@@ -50,15 +43,11 @@ func (s gradient) Build(net *Net, a []*graph.Node) []*graph.Node {
 // GradientAt is Gradient at a layer: it returns the layer's values and the derivative of o by each of them.
 // An objective that does not depend on the layer is an error.
 func (m *Model) GradientAt(ctx context.Context, o Objective, rule layer.Rule, x Images, name string) (values, gradient Activations, score []float64, err error) {
-	x, args, err := m.ask(ctx, o, x)
+	_, r, err := m.ask(ctx, gradientAt{o.Form, name}, rule, o, x)
 	if err != nil {
 		return values, gradient, nil, err
 	}
-	r, err := m.once(ctx, gradientAt{o.Form, name}, rule, x.N, m.Batch(x), args...)
-	if err != nil {
-		return values, gradient, nil, err
-	}
-	return Activations{name, r[0]}, Activations{name, r[1]}, r[2].Data, m.finite(o, r[2].Data)
+	return Activations{name, r[0]}, Activations{name, r[1]}, r[2].Data, nil
 }
 
 type gradientAt struct {
@@ -95,15 +84,11 @@ func computed(y, v *graph.Node) bool {
 
 // Score returns the value of o at each image.
 func (m *Model) Score(ctx context.Context, o Objective, x Images) ([]float64, error) {
-	x, args, err := m.ask(ctx, o, x)
+	_, r, err := m.ask(ctx, score{o.Form}, nil, o, x)
 	if err != nil {
 		return nil, err
 	}
-	r, err := m.once(ctx, score{o.Form}, nil, x.N, m.Batch(x), args...)
-	if err != nil {
-		return nil, err
-	}
-	return r[0].Data, m.finite(o, r[0].Data)
+	return r[0].Data, nil
 }
 
 type score struct{ form Form }
@@ -123,7 +108,7 @@ func (m *Model) Activations(ctx context.Context, x Images, layers ...string) ([]
 	if err := m.takes(x); err != nil {
 		return nil, err
 	}
-	r, err := m.once(ctx, activations{layers}, nil, x.N, m.Batch(x), x.Arg())
+	r, err := m.once(ctx, activations{layers}, nil, x)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +136,12 @@ func (m *Model) Predict(ctx context.Context, x Images) (Prediction, error) {
 	if err := m.takes(x); err != nil {
 		return p, err
 	}
-	r, err := m.once(ctx, logits{len(p.Names)}, nil, x.N, m.Batch(x), x.Arg())
+	r, err := m.once(ctx, logits{len(p.Names)}, nil, x)
 	if err != nil {
 		return p, err
 	}
 	p.Logits = r[0]
-	if i := slices.IndexFunc(p.Logits.Data, notFinite); i >= 0 {
+	if i := slices.IndexFunc(p.Logits.Data, NotFinite); i >= 0 {
 		n := len(p.Names)
 		return p, fmt.Errorf("%s: logit %d of image %d is %g%s", m.spec.Name, i%n, i/n, p.Logits.Data[i], m.blame())
 	}
@@ -173,15 +158,26 @@ func (s logits) Build(net *Net, a []*graph.Node) []*graph.Node {
 	return []*graph.Node{logits}
 }
 
-// ask checks what a method is asked, and returns the images with their classes and, as a step takes them,
-// the images and the objective's arguments.
-func (m *Model) ask(ctx context.Context, o Objective, x Images) (Images, []Arg, error) {
+// ask runs a step of the images x and of an objective, whose score is the last of the results, and returns
+// x with its classes. What is asked is checked before, and the score after it.
+func (m *Model) ask(ctx context.Context, step Step, rule layer.Rule, o Objective, x Images) (Images, []Rows, error) {
 	x, err := m.Resolve(ctx, o, x)
 	if err != nil {
 		return x, nil, err
 	}
 	args, err := o.For(x)
-	return x, append([]Arg{x.Arg()}, args...), err
+	if err != nil {
+		return x, nil, err
+	}
+	r, err := m.once(ctx, step, rule, x, args...)
+	if err != nil {
+		return x, nil, err
+	}
+	score := r[len(r)-1].Data
+	if i := slices.IndexFunc(score, NotFinite); i >= 0 {
+		err = fmt.Errorf("%s: the score of %s at image %d is %g%s", m.spec.Name, o, i, score[i], m.blame())
+	}
+	return x, r, err
 }
 
 // Resolve checks the images and the objective, and returns x with a class for each image, where o asks
@@ -222,26 +218,21 @@ func (m *Model) Asks(o Objective, h, w int) error {
 		return fmt.Errorf("%s: %w", m.spec.Name, err)
 	}
 	for _, u := range o.Units {
-		if classes := len(m.spec.Classes); u.Layer == "" {
-			if u.Channel < 0 || u.Channel >= classes {
-				return fmt.Errorf("%s: %s: the classes are 0 to %d", m.spec.Name, o, classes-1)
+		shape, are := []int{len(m.spec.Classes)}, "the classes are"
+		if u.Layer != "" {
+			var err error
+			if shape, err = m.Shape(u.Layer, h, w); err != nil {
+				return err
 			}
-			continue
+			are = fmt.Sprintf("layer %q has channels", u.Layer)
 		}
-		shape, err := m.Shape(u.Layer, h, w)
-		if err != nil {
-			return err
-		}
-		if channels := shape[len(shape)-1]; u.Channel < 0 || u.Channel >= channels {
-			return fmt.Errorf("%s: %s: layer %q has channels 0 to %d", m.spec.Name, o, u.Layer, channels-1)
-		}
-		if u.At == nil {
-			continue
-		}
-		if len(shape) != 3 {
+		switch last := len(shape) - 1; {
+		case u.Channel < 0 || u.Channel >= shape[last]:
+			return fmt.Errorf("%s: %s: %s 0 to %d", m.spec.Name, o, are, shape[last]-1)
+		case u.At == nil:
+		case last != 2:
 			return fmt.Errorf("%s: %s: layer %q has no positions: it is shaped %v", m.spec.Name, o, u.Layer, shape)
-		}
-		if row, column := u.At[0], u.At[1]; row < 0 || column < 0 || row >= shape[0] || column >= shape[1] {
+		case min(u.At[0], u.At[1]) < 0 || u.At[0] >= shape[0] || u.At[1] >= shape[1]:
 			return fmt.Errorf("%s: %s: layer %q has rows 0 to %d and columns 0 to %d", m.spec.Name, o, u.Layer, shape[0]-1, shape[1]-1)
 		}
 	}
@@ -257,15 +248,6 @@ func (m *Model) takes(x Images) error {
 		return fmt.Errorf("%s takes images of %d channels, and these have %d", m.spec.Name, m.spec.Input[2], x.C)
 	}
 	return nil
-}
-
-// finite returns an error if a score is not a number, which says what is to blame.
-func (m *Model) finite(o Objective, score []float64) error {
-	i := slices.IndexFunc(score, notFinite)
-	if i < 0 {
-		return nil
-	}
-	return fmt.Errorf("%s: the score of %s at image %d is %g%s", m.spec.Name, o, i, score[i], m.blame())
 }
 
 // blame says which weight is to blame for a result that is not a number, if one is.

@@ -55,13 +55,11 @@ func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
 		l.images = append(l.images, i)
 	}
 	for i, a := range slices.Concat(state, args) {
-		switch {
-		case a.err != nil:
-			return nil, fmt.Errorf("interp: %w", a.err)
-		case i < len(state) && !a.each:
+		if err := a.fits(n); err != nil {
+			return nil, err
+		}
+		if i < len(state) && !a.each {
 			return nil, fmt.Errorf("interp: array %d of a loop's state is not one for each image", i)
-		case a.each && a.n != n:
-			return nil, fmt.Errorf("interp: an argument has numbers for each of %d images, and there are %d", a.n, n)
 		}
 	}
 	for _, a := range args {
@@ -147,12 +145,10 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 	shared := make([]*Tensor, len(args))
 	defer func() { closeAll(shared) }()
 	for k, a := range args {
-		switch {
-		case a.err != nil:
-			return nil, fmt.Errorf("interp: %w", a.err)
-		case a.each && a.n != len(l.images):
-			return nil, fmt.Errorf("interp: an argument has numbers for each of %d images, and %d still run", a.n, len(l.images))
-		case !a.each:
+		if err := a.fits(len(l.images)); err != nil {
+			return nil, err
+		}
+		if !a.each {
 			shared[k] = l.tensor(a, part{})
 		}
 	}
@@ -252,9 +248,7 @@ func (l *Loop) Keep(keep func(image int) bool) error {
 				return err
 			}
 			a := Each(r.Data, r.Shape...)
-			if t.t.DType().IsInt() {
-				a.floats, a.ints = nil, wholes(r.Data)
-			}
+			a.whole = t.t.DType().IsInt()
 			state = append(state, a.of(places))
 		}
 	}
@@ -267,14 +261,6 @@ func (l *Loop) Keep(keep func(image int) bool) error {
 	l.images = images
 	l.cut(state)
 	return nil
-}
-
-func wholes(v []float64) []int32 {
-	out := make([]int32, len(v))
-	for i := range v {
-		out[i] = int32(v[i])
-	}
-	return out
 }
 
 // Close frees what the loop has on the device.
@@ -301,9 +287,9 @@ func (l *Loop) drop(p *part) {
 	}
 }
 
-// once runs a step once over n images, at most most of them at once.
-func (m *Model) once(ctx context.Context, step Step, rule layer.Rule, n, most int, args ...Arg) ([]Rows, error) {
-	l, err := m.Loop(n, most, nil, args...)
+// once runs a step once over the images x, which are its first argument.
+func (m *Model) once(ctx context.Context, step Step, rule layer.Rule, x Images, args ...Arg) ([]Rows, error) {
+	l, err := m.Loop(x.N, m.Batch(x), nil, append([]Arg{x.Arg()}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func TestLoopErrors(t *testing.T) {
 		{begin(2, 1, []interp.Arg{interp.Float(1)}), "array 0 of a loop's state"},
 		{begin(2, 1, nil, interp.Array(make([]float64, 5), 2, 3)), "5 numbers, must fill arrays of [2 3]"},
 		{begin(2, 1, nil, interp.Int(1<<40)), "must fit in 32 bits"},
-		{next(keeps, interp.Each(make([]float64, 9), 3)), "each of 3 images, and 2 still run"},
+		{next(keeps, interp.Each(make([]float64, 9), 3)), "each of 3 images, and there are 2"},
 		{next(interp.StepOf(func(_ *interp.Net, a []*Node) []*Node { return []*Node{Identity(a[0])} })), "returns 1 results, and the state has 2 arrays"},
 		{next(interp.StepOf(func(_ *interp.Net, a []*Node) []*Node { return []*Node{a[0], a[1], ReduceAllSum(a[0])} })), "must be of each of 2 images"},
 	} {

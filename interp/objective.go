@@ -55,7 +55,7 @@ func (o Objective) String() string {
 	for _, a := range o.Args {
 		if len(a.dims) > 0 {
 			long = true
-			for _, v := range a.floats {
+			for _, v := range a.values {
 				h = random.Hash(h, math.Float64bits(v))
 			}
 		}
@@ -75,8 +75,8 @@ func (o Objective) check() error {
 		if a.err != nil {
 			return fmt.Errorf("interp: objective %s: %w", o.Name, a.err)
 		}
-		if k := slices.IndexFunc(a.floats, notFinite); k >= 0 {
-			return fmt.Errorf("interp: objective %s: argument %d is %g, and must be finite", o.Name, i, a.floats[k])
+		if k := slices.IndexFunc(a.values, NotFinite); k >= 0 {
+			return fmt.Errorf("interp: objective %s: argument %d is %g, and must be finite", o.Name, i, a.values[k])
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/gomlx/compute/dtypes"
 )
@@ -125,8 +126,9 @@ func TestCuts(t *testing.T) {
 }
 
 func TestPadded(t *testing.T) {
-	v := []int{1, 2, 3, 4, 5, 6}
-	if got := padded(v[:4], 2, 4); !slices.Equal(got, []int{1, 2, 3, 4, 3, 4, 3, 4}) || v[4] != 5 {
-		t.Errorf("got %v, and what was padded is now followed by %d", got, v[4])
+	v := []float64{1, 2, 3, 4, 5, 6}
+	got := tensors.MustCopyFlatData[float64](Each(v[:4], 2).tensor(0, 2, 4, dtypes.Float64))
+	if !slices.Equal(got, []float64{1, 2, 3, 4, 3, 4, 3, 4}) || v[4] != 5 {
+		t.Errorf("got %v, and what was padded is now followed by %g", got, v[4])
 	}
 }

@@ -160,7 +160,7 @@ func (w Weights) Paths() []string { return slices.Sorted(maps.Keys(w)) }
 // notFinite returns the path of a tensor with a NaN or an infinity, or "".
 func (w Weights) notFinite() string {
 	for _, path := range w.Paths() {
-		if slices.ContainsFunc(w[path].Values(), notFinite) {
+		if slices.ContainsFunc(w[path].Values(), NotFinite) {
 			return path
 		}
 	}

@@ -371,7 +371,7 @@ func (ix *Index) check() error {
 			return fmt.Errorf("image %d", e.image)
 		}
 		named[e.image] = true
-		if math.IsNaN(e.value-e.value) || e.at < 0 || int(e.at) >= l.Rows*l.Columns {
+		if interp.NotFinite(e.value) || e.at < 0 || int(e.at) >= l.Rows*l.Columns {
 			return fmt.Errorf("response %+v", e)
 		}
 		return nil

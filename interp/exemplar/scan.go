@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -436,7 +435,7 @@ func (ix *Index) finite(values []float64, name string) error {
 	u := 0
 	for _, l := range ix.head.Layers {
 		for unit := range l.Units {
-			if math.IsNaN(values[u] - values[u]) {
+			if interp.NotFinite(values[u]) {
 				return fmt.Errorf("unit %d of layer %q is not finite at image %s: its weights are not, or an operation before it overflows", unit, l.Name, name)
 			}
 			values[u] += 0

@@ -163,7 +163,7 @@ func (w *work) climb(ctx context.Context, step int) ([]float64, error) {
 		return nil, err
 	}
 	score := out[0].Data
-	if i := slices.IndexFunc(score, func(v float64) bool { return math.IsNaN(v - v) }); i >= 0 {
+	if i := slices.IndexFunc(score, interp.NotFinite); i >= 0 {
 		grey := interp.Images{N: w.N, H: w.Window[0], W: w.Window[1], C: w.channels}
 		grey.Pix = slices.Repeat([]float64{.5}, w.N*grey.Size())
 		if _, err := w.model.Score(ctx, w.objective, grey); err != nil { // a weight may be to blame, whatever the image

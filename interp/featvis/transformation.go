@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"lucigo/interp"
 	"lucigo/interp/random"
 )
 
@@ -172,7 +173,7 @@ func compose(ts []Transformation, seed, key, sample uint64, at Look) (Affine, er
 		a := t.Draw(random.New(seed, key, random.Hash(sample, uint64(i)+1)), at)
 		m = m.After(a)
 		for _, v := range append(a[:], a.Inverse()[0]) {
-			if math.IsNaN(v - v) {
+			if interp.NotFinite(v) {
 				return m, fmt.Errorf("transformation %q draws no map that can be undone: %v", t, a)
 			}
 		}

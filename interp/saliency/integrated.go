@@ -126,7 +126,7 @@ func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 	for p := range b.Pix {
 		b.Pix[p] = g.Baseline[p%n]
 	}
-	if p := slices.IndexFunc(g.Baseline, func(v float64) bool { return math.IsNaN(v - v) }); p >= 0 {
+	if p := slices.IndexFunc(g.Baseline, interp.NotFinite); p >= 0 {
 		return b, fmt.Errorf("saliency: Baseline[%d] is %g, must be finite", p, g.Baseline[p])
 	}
 	return b, nil
