@@ -60,9 +60,6 @@ func (n *Net) stop() {
 // net binds the model's network to g. Every graph has a store of its own: GoMLX's is not safe for two
 // builders at once, and knows variables only by path.
 func (m *Model) net(g *graph.Graph, rule layer.Rule) *Net {
-	if rule == nil {
-		rule = layer.Exact
-	}
 	store := model.NewStore()
 	if m.spec.Store != nil {
 		for path, value := range m.spec.Store.IterParams() {

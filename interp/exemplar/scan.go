@@ -426,8 +426,8 @@ func reduce(x *Node) (value, at *Node) {
 	x = Where(NotEqual(x, x), BroadcastToShape(Infinity(x.Graph(), x.DType(), 1), x.Shape()), x)
 	value = ReduceMax(x, 1)
 	place := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, positions, c), 1)
-	behind := BroadcastToShape(Scalar(x.Graph(), dtypes.Int32, positions-1), place.Shape())
-	return value, ReduceMin(Where(Equal(x, Reshape(value, n, 1, c)), place, behind), 1)
+	last := BroadcastToShape(Scalar(x.Graph(), dtypes.Int32, positions-1), place.Shape())
+	return value, ReduceMin(Where(Equal(x, Reshape(value, n, 1, c)), place, last), 1)
 }
 
 // finite returns an error if a response is not a number. It turns −0 into 0.

@@ -3,7 +3,9 @@ package layer
 import "github.com/gomlx/gomlx/core/graph"
 
 // ReLU returns max(x, 0), for x of any shape. Its derivative at 0 is 0; NaN stays NaN.
-func ReLU(x *graph.Node) *graph.Node { return ruleOf(x).ReLU(x) }
+func ReLU(x *graph.Node) *graph.Node {
+	return through(x, func(r ReLURule) *graph.Node { return r.ReLU(x) }, func() *graph.Node { return relu(x) })
+}
 
 // ReLU6 returns min(max(x, 0), 6), for x of any shape. Its derivative at 0 and at 6 is 0.
 func ReLU6(x *graph.Node) *graph.Node {
@@ -24,7 +26,8 @@ func LeakyReLU(x *graph.Node, slope float64) *graph.Node {
 // Pointwise returns f(x), for an f that computes each number of its result from one position of x alone and
 // that is no ReLU: rules of ReLUs do not touch it.
 func Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
-	return ruleOf(x).Pointwise(x, f)
+	ruled := func(r PointwiseRule) *graph.Node { return r.Pointwise(x, f) }
+	return through(x, ruled, func() *graph.Node { return f(x) })
 }
 
 // Sigmoid returns 1/(1 + exp(−x)), for x of any shape.

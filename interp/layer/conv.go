@@ -14,7 +14,7 @@ import (
 // It is differentiable any number of times, for every kernel, padding, stride and dilation.
 func Convolve(x, weights, bias *graph.Node, w Window, groups int) *graph.Node {
 	c := convolution(x, weights, w, max(groups, 1))
-	return ruleOf(x).Linear(x, weights, bias, c.output)
+	return linear(x, weights, bias, c.output)
 }
 
 // conv is the trilinear form Σ v[o]·x[o·stride + a·dilation − pad]·w[a] of a convolution's input x, its
@@ -26,43 +26,43 @@ type conv struct {
 	in, out [2]int // spatial sizes
 }
 
-func convolution(x, weights *Node, w Window, groups int) conv {
+func convolution(x, weights *graph.Node, w Window, groups int) conv {
 	if weights.Rank() != 4 {
-		panic(fmt.Errorf("a convolution's weights are [kh, kw, C/groups, O], not %s", weights.Shape()))
+		panic(fmt.Errorf("layer: Convolve: weights are shaped %s, must be [kh, kw, C/groups, O]", weights.Shape()))
 	}
 	size := [2]int{weights.Shape().Dim(0), weights.Shape().Dim(1)}
 	if w.Size != ([2]int{}) && w.Size != size {
-		panic(fmt.Errorf("a window of %v does not fit weights %s", w.Size, weights.Shape()))
+		panic(fmt.Errorf("layer: Convolve: Window.Size is %v, must be that of weights shaped %s", w.Size, weights.Shape()))
 	}
 	w.Size, w.Ceil = size, false
 	w, out := w.over("Convolve", x)
 	in, o := x.Shape().Dim(3), weights.Shape().Dim(3)
 	if in != weights.Shape().Dim(2)*groups || o%groups != 0 {
-		panic(fmt.Errorf("images %s in %d groups do not fit weights %s", x.Shape(), groups, weights.Shape()))
+		panic(fmt.Errorf("layer: Convolve: images are shaped %s, must fit weights shaped %s in %d groups", x.Shape(), weights.Shape(), groups))
 	}
 	return conv{Window: w, groups: groups, in: [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}, out: out}
 }
 
 // output is the convolution of x with the weights w.
-func (c conv) output(x, w *Node) *Node {
-	return withDerivative(correlate(x, w, c.Stride, c.Dilation, c.Pad, c.groups), []*Node{x, w},
-		func(v *Node) []*Node { return []*Node{c.input(v, w), c.weights(x, v)} })
+func (c conv) output(x, w *graph.Node) *graph.Node {
+	return withDerivative(correlate(x, w, c.Stride, c.Dilation, c.Pad, c.groups), []*graph.Node{x, w},
+		func(v *graph.Node) []*graph.Node { return []*graph.Node{c.input(v, w), c.weights(x, v)} })
 }
 
 // input is the cotangent of the input, from the output's, v.
-func (c conv) input(v, w *Node) *Node {
-	return withDerivative(c.scatter(v, w), []*Node{v, w},
-		func(u *Node) []*Node { return []*Node{c.output(u, w), c.weights(u, v)} })
+func (c conv) input(v, w *graph.Node) *graph.Node {
+	return withDerivative(c.scatter(v, w), []*graph.Node{v, w},
+		func(u *graph.Node) []*graph.Node { return []*graph.Node{c.output(u, w), c.weights(u, v)} })
 }
 
 // weights is the cotangent of the weights, from the output's, v.
-func (c conv) weights(x, v *Node) *Node {
-	return withDerivative(c.collect(x, v), []*Node{x, v},
-		func(u *Node) []*Node { return []*Node{c.input(v, u), c.output(x, u)} })
+func (c conv) weights(x, v *graph.Node) *graph.Node {
+	return withDerivative(c.collect(x, v), []*graph.Node{x, v},
+		func(u *graph.Node) []*graph.Node { return []*graph.Node{c.input(v, u), c.output(x, u)} })
 }
 
 // scatter computes input.
-func (c conv) scatter(v, w *Node) *Node {
+func (c conv) scatter(v, w *graph.Node) *graph.Node {
 	one := [2]int{1, 1}
 	if c.groups == 1 && c.Size == one && c.Stride == one && c.Pad == ([2][2]int{}) {
 		x := graph.DotGeneral(v, []int{3}, nil, w, []int{3}, nil) // [N, H, W, 1, 1, C]
@@ -75,7 +75,7 @@ func (c conv) scatter(v, w *Node) *Node {
 }
 
 // scatterSpread correlates v, spread by the stride, with the weights turned round.
-func (c conv) scatterSpread(v, w *Node) *Node {
+func (c conv) scatterSpread(v, w *graph.Node) *graph.Node {
 	var spread [2]graph.PadAxis
 	var from [2]int
 	for axis := range 2 {
@@ -93,7 +93,7 @@ func (c conv) scatterSpread(v, w *Node) *Node {
 // have the same remainder, or phase, by the stride see the same weights: each phase is a convolution of
 // v of its own, with every stride-th weight. All phases together are one, with a channel for each phase
 // and channel of the input; then they are interleaved.
-func (c conv) scatterPhases(v, w *Node) *Node {
+func (c conv) scatterPhases(v, w *graph.Node) *graph.Node {
 	n, in, out := v.Shape().Dim(0), w.Shape().Dim(2), w.Shape().Dim(3)
 	var size, phases, rows [2]int // of each phase's weights; of phases that see any; of each phase's places
 	var fill, room, rest [2]graph.PadAxis
@@ -122,14 +122,14 @@ func (c conv) scatterPhases(v, w *Node) *Node {
 }
 
 // crop cuts the input's size out of x.
-func (c conv) crop(x *Node, from [2]int) *Node {
+func (c conv) crop(x *graph.Node, from [2]int) *graph.Node {
 	return graph.Slice(x, graph.AxisRange(),
 		graph.AxisRange(from[0], from[0]+c.in[0]), graph.AxisRange(from[1], from[1]+c.in[1]))
 }
 
 // turned returns weights w, [kh, kw, C/groups, O], turned round in space and with its channels exchanged
 // in each group: [kh, kw, O/groups, C].
-func turned(w *Node, groups int) *Node {
+func turned(w *graph.Node, groups int) *graph.Node {
 	kh, kw, in, out := w.Shape().Dim(0), w.Shape().Dim(1), w.Shape().Dim(2), w.Shape().Dim(3)
 	if kh > 1 || kw > 1 {
 		w = graph.Reverse(w, 0, 1)
@@ -140,7 +140,7 @@ func turned(w *Node, groups int) *Node {
 }
 
 // collect computes weights: what every tap of the window saw, times v.
-func (c conv) collect(x, v *Node) *Node {
+func (c conv) collect(x, v *graph.Node) *graph.Node {
 	x = pad2(x, c.Pad, 0)
 	if native(x) {
 		// A convolution of x with v, its batch for channels and its channels for batch.
@@ -165,7 +165,7 @@ func (c conv) collect(x, v *Node) *Node {
 }
 
 // correlate is the cross-correlation of x, [N, H, W, C], with w, [kh, kw, C/groups, O], without gradient.
-func correlate(x, w *Node, stride, dilation [2]int, pad [2][2]int, groups int) *Node {
+func correlate(x, w *graph.Node, stride, dilation [2]int, pad [2][2]int, groups int) *graph.Node {
 	size := [2]int{w.Shape().Dim(0), w.Shape().Dim(1)}
 	in, o := w.Shape().Dim(2), w.Shape().Dim(3)/groups
 	win, out := Window{Size: size, Stride: stride, Dilation: dilation, Pad: pad}.over("Convolve", x)
@@ -190,8 +190,8 @@ func correlate(x, w *Node, stride, dilation [2]int, pad [2][2]int, groups int) *
 
 // depthwise is correlate for groups of one channel: a sum of weighted taps, many times faster than
 // either backend's way.
-func depthwise(x, w *Node, win Window, out [2]int) *Node {
-	var y *Node
+func depthwise(x, w *graph.Node, win Window, out [2]int) *graph.Node {
+	var y *graph.Node
 	for i := range win.Size[0] {
 		row := tap(x, 1, win, out, i)
 		for j := range win.Size[1] {
@@ -209,4 +209,4 @@ func depthwise(x, w *Node, win Window, out [2]int) *Node {
 
 // native says whether the backend's own convolution is used. XLA's is fast and right; the Go backend's
 // is hundreds of times slower than its matrix product.
-func native(x *Node) bool { return x.Graph().Backend().Name() == "xla" }
+func native(x *graph.Node) bool { return x.Graph().Backend().Name() == "xla" }

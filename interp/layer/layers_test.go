@@ -16,6 +16,9 @@ import (
 	_ "lucigo/interp/engine/install"
 )
 
+// Node is short for what the tests below have at every turn.
+type Node = graph.Node
+
 // onEvery runs a test or a benchmark on every backend of this machine.
 func onEvery[T interface {
 	testing.TB
@@ -520,16 +523,16 @@ func TestRefused(t *testing.T) {
 		"negative padding":             {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, -1)) }, "no such window"},
 		"negative stride":              {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, -1, 0)) }, "no such window"},
 		"nothing but padding":          {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, 2)) }, "nothing but padding"},
-		"not an image":                 {[]int{3, 3}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, 0)) }, "takes images [N, H, W, C]"},
-		"other weights":                {[]int{1, 5, 5, 2}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 3, 1), nil, Window{}, 1) }, "do not fit weights"},
+		"not an image":                 {[]int{3, 3}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, 0)) }, "images are shaped (Float32)[3, 3], must be [N, H, W, C]"},
+		"other weights":                {[]int{1, 5, 5, 2}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 3, 1), nil, Window{}, 1) }, "must fit weights"},
 		"other groups":                 {[]int{1, 5, 5, 4}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 2, 3), nil, Window{}, 2) }, "in 2 groups"},
-		"other size":                   {[]int{1, 5, 5, 1}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 1, 1), nil, Square(5, 1, 0), 1) }, "does not fit weights"},
-		"weights of a matrix":          {[]int{1, 5, 5, 1}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3), nil, Window{}, 1) }, "weights are [kh, kw"},
-		"matrix":                       {[]int{2, 5}, func(x *Node) *Node { return Affine(x, weights(x, 4, 2), nil) }, "not (Float32)[2, 5] and (Float32)[4, 2]"},
-		"LRN of nothing":               {[]int{1, 3, 3, 1}, func(x *Node) *Node { return LRN(x, 0, 1, 1, 1) }, "positive size"},
+		"other size":                   {[]int{1, 5, 5, 1}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 1, 1), nil, Square(5, 1, 0), 1) }, "Window.Size is [5 5], must be"},
+		"weights of a matrix":          {[]int{1, 5, 5, 1}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3), nil, Window{}, 1) }, "must be [kh, kw"},
+		"matrix":                       {[]int{2, 5}, func(x *Node) *Node { return Affine(x, weights(x, 4, 2), nil) }, "are shaped (Float32)[2, 5] and (Float32)[4, 2]"},
+		"LRN of nothing":               {[]int{1, 3, 3, 1}, func(x *Node) *Node { return LRN(x, 0, 1, 1, 1) }, "size is 0, must be at least 1"},
 		"size 0":                       {[]int{1, 3, 3, 1}, func(x *Node) *Node { return Resize(x, 0, 3, Bilinear) }, "0×3"},
-		"negative Pad":                 {[]int{1, 3, 3, 1}, func(x *Node) *Node { return Pad(x, [2][2]int{{-1, 0}, {}}, 0) }, "no negative padding"},
-		"global mean of a matrix":      {[]int{3, 3}, GlobalMean, "takes images"},
+		"negative Pad":                 {[]int{1, 3, 3, 1}, func(x *Node) *Node { return Pad(x, [2][2]int{{-1, 0}, {}}, 0) }, "must not be negative"},
+		"global mean of a matrix":      {[]int{3, 3}, GlobalMean, "must be [N, H, W, C]"},
 	} {
 		engines, err := engine.All()
 		if err != nil {

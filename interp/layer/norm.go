@@ -14,35 +14,36 @@ import (
 //
 // with alpha over size as Caffe and ONNX have it (Krizhevsky et al., NIPS 2012, have alpha alone).
 func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
-	if size < 1 || x.Rank() != 4 {
-		panic(fmt.Errorf("LRN takes images [N, H, W, C] and a positive size, not %s and %d", x.Shape(), size))
+	checkImages("LRN", x)
+	if size < 1 {
+		panic(fmt.Errorf("layer: LRN: size is %d, must be at least 1", size))
 	}
-	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
+	return Pointwise(x, func(x *graph.Node) *graph.Node {
 		scale := alpha / float64(size)
 		base := graph.AddScalar(graph.MulScalar(neighbours(graph.Mul(x, x), (size-1)/2, size/2), scale), bias)
 		factor := power(base, -beta)
 		y := graph.Mul(x, factor)
-		return withDerivative(y, []*Node{x}, func(v *Node) []*Node {
+		return withDerivative(y, []*graph.Node{x}, func(v *graph.Node) []*graph.Node {
 			others := neighbours(graph.Mul(graph.Mul(y, v), power(base, -1)), size/2, (size-1)/2)
-			return []*Node{graph.Sub(graph.Mul(v, factor), graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
+			return []*graph.Node{graph.Sub(graph.Mul(v, factor), graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
 		})
 	})
 }
 
 // neighbours returns the sum of each channel of x and so many before and after it.
-func neighbours(x *Node, before, behind int) *Node {
+func neighbours(x *graph.Node, before, after int) *graph.Node {
 	channels := x.Shape().Dim(3)
 	padded := graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
-		graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{Start: before, End: behind})
+		graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{}, graph.PadAxis{Start: before, End: after})
 	sum := graph.SliceAxis(padded, 3, graph.AxisRange(0, channels))
-	for i := range before + behind {
+	for i := range before + after {
 		sum = graph.Add(sum, graph.SliceAxis(padded, 3, graph.AxisRange(i+1, i+1+channels)))
 	}
 	return sum
 }
 
 // power returns x^p for positive x, by square roots where they suffice.
-func power(x *Node, p float64) *Node {
+func power(x *graph.Node, p float64) *graph.Node {
 	switch p {
 	case -1:
 		return graph.Reciprocal(x)
@@ -56,17 +57,17 @@ func power(x *Node, p float64) *Node {
 }
 
 // inverseRoot returns 1/√x. GoMLX's own operator has no derivative.
-func inverseRoot(x *Node) *Node {
-	return withDerivative(graph.Rsqrt(x), []*Node{x}, func(v *Node) []*Node {
+func inverseRoot(x *graph.Node) *graph.Node {
+	return withDerivative(graph.Rsqrt(x), []*graph.Node{x}, func(v *graph.Node) []*graph.Node {
 		y := inverseRoot(x)
-		return []*Node{graph.MulScalar(graph.Mul(v, graph.Mul(y, graph.Mul(y, y))), -.5)}
+		return []*graph.Node{graph.MulScalar(graph.Mul(v, graph.Mul(y, graph.Mul(y, y))), -.5)}
 	})
 }
 
 // Normalize is batch normalisation with known statistics: scale·(x − mean)/√(variance + epsilon) +
 // offset, channel by channel, for x [N, H, W, C] or [N, C] and the others [C].
 func Normalize(x, mean, variance, scale, offset *graph.Node, epsilon float64) *graph.Node {
-	return ruleOf(x).Pointwise(x, func(x *Node) *Node {
+	return Pointwise(x, func(x *graph.Node) *graph.Node {
 		factor := graph.Div(scale, graph.Sqrt(graph.AddScalar(variance, epsilon)))
 		shift := graph.Sub(offset, graph.Mul(mean, factor))
 		return graph.Add(graph.Mul(x, graph.ExpandLeftToRank(factor, x.Rank())), graph.ExpandLeftToRank(shift, x.Rank()))
@@ -96,7 +97,7 @@ func BatchNorm(s *model.Scope, x *graph.Node) *graph.Node {
 	}
 	m := graph.ReduceMean(x, axes...)
 	v := graph.ReduceMean(graph.Square(graph.Sub(x, graph.ExpandLeftToRank(m, x.Rank()))), axes...)
-	move := func(variable *model.Variable, to *Node) {
+	move := func(variable *model.Variable, to *graph.Node) {
 		old := variable.NodeValue(g)
 		variable.SetNodeValue(graph.Add(graph.MulScalar(old, keep), graph.MulScalar(graph.StopGradient(to), 1-keep)))
 	}

@@ -177,7 +177,7 @@ func At(name string, x *graph.Node) *graph.Node {
 	}
 	if r := p.replace[name]; r != nil {
 		if !r.Shape().Equal(x.Shape()) {
-			panic(fmt.Errorf("layer %q is shaped %s and cannot be replaced by %s", name, x.Shape(), r.Shape()))
+			panic(fmt.Errorf("layer: layer %q is shaped %s, and cannot be replaced by %s", name, x.Shape(), r.Shape()))
 		}
 		x = r
 	}
@@ -195,17 +195,12 @@ func current(x *graph.Node) *Pass {
 	return p
 }
 
-// ruleOf returns how the layers of x are built, as gradients through x go back.
-func ruleOf(x *graph.Node) ruled { return ruled{current(x)} }
-
-// ruled builds layers by the rule of a pass; without one they are exact. What a layer is made of belongs
-// to it: there the layers are exact.
-type ruled struct{ pass *Pass }
-
-func (r ruled) build(layer func(Rule) *graph.Node) *graph.Node {
-	p := r.pass
+// through builds a layer of x: by the rule of the pass that is running, where it has a method for layers of
+// this kind (R), and otherwise exactly. What a layer is made of belongs to it: there the layers are exact.
+func through[R any](x *graph.Node, ruled func(R) *graph.Node, exact func() *graph.Node) *graph.Node {
+	p := current(x)
 	if p == nil || p.inside {
-		return layer(Exact)
+		return exact()
 	}
 	g := p.Images.Graph()
 	p.foreign.read(g, true)
@@ -214,45 +209,20 @@ func (r ruled) build(layer func(Rule) *graph.Node) *graph.Node {
 		p.inside = false
 		p.foreign.read(g, false)
 	}()
-	return layer(p.rule)
+	if rule, ok := p.rule.(R); ok {
+		return ruled(rule)
+	}
+	return exact()
 }
 
-func (r ruled) ReLU(x *graph.Node) *graph.Node {
-	return r.build(func(rule Rule) *graph.Node {
-		if rule, ok := rule.(ReLURule); ok {
-			return rule.ReLU(x)
-		}
-		return relu(x)
-	})
-}
-
-func (r ruled) Linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	return r.build(func(rule Rule) *graph.Node {
-		if rule, ok := rule.(LinearRule); ok {
-			return rule.Linear(x, weights, bias, op)
-		}
+// linear returns op(x, weights) + bias, of a layer that a LinearRule may change.
+func linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
+	ruled := func(r LinearRule) *graph.Node { return r.Linear(x, weights, bias, op) }
+	return through(x, ruled, func() *graph.Node {
 		y := op(x, weights)
 		if bias != nil {
 			y = graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
 		}
 		return y
-	})
-}
-
-func (r ruled) Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
-	return r.build(func(rule Rule) *graph.Node {
-		if rule, ok := rule.(PointwiseRule); ok {
-			return rule.Pointwise(x, f)
-		}
-		return f(x)
-	})
-}
-
-func (r ruled) MaxPool(x *graph.Node, w Window) *graph.Node {
-	return r.build(func(rule Rule) *graph.Node {
-		if rule, ok := rule.(MaxPoolRule); ok {
-			return rule.MaxPool(x, w)
-		}
-		return maxPool(x, w)
 	})
 }

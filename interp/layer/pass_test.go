@@ -109,7 +109,7 @@ func TestLawPassStopsEarly(t *testing.T) {
 		defer p.Stop()
 		p.Logits()
 	})
-	if err == nil || !strings.Contains(err.Error(), "Affine takes") {
+	if err == nil || !strings.Contains(err.Error(), "layer: Affine") {
 		t.Errorf("the head at another size: %v", err)
 	}
 	err = building(t, 4, func(x *Node) {

@@ -9,26 +9,27 @@ import (
 
 // MaxPool returns the greatest value of each channel in every window over x, [N, H, W, C]. Padding never
 // wins, a NaN always does, and of equal values the first, row by row, gets the whole gradient.
-func MaxPool(x *graph.Node, w Window) *graph.Node { return ruleOf(x).MaxPool(x, w) }
+func MaxPool(x *graph.Node, w Window) *graph.Node {
+	ruled := func(r MaxPoolRule) *graph.Node { return r.MaxPool(x, w) }
+	return through(x, ruled, func() *graph.Node { return maxPool(x, w) })
+}
 
 // MeanPool returns the mean of each channel in every window over x, [N, H, W, C]. With countPad, as in
 // Caffe and as ONNX's count_include_pad, padding counts as zeros, though what a window of ceil mode has
 // outside the padding does not; without, only what is inside the image counts.
 func MeanPool(x *graph.Node, w Window, countPad bool) *graph.Node {
-	return ruleOf(x).Linear(x, nil, nil, func(x, _ *Node) *Node { return meanPool(x, w, countPad) })
+	return linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return meanPool(x, w, countPad) })
 }
 
 // GlobalMean returns the mean of each channel over all positions: [N, H, W, C] → [N, C].
 func GlobalMean(x *graph.Node) *graph.Node {
-	if x.Rank() != 4 {
-		panic(fmt.Errorf("GlobalMean takes images [N, H, W, C], not %s", x.Shape()))
-	}
-	return ruleOf(x).Linear(x, nil, nil, func(x, _ *Node) *Node { return graph.ReduceMean(x, 1, 2) })
+	checkImages("GlobalMean", x)
+	return linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) })
 }
 
 // maxPool takes the maxima along the rows, then those of the rows: the first of equals is then the first
 // row by row.
-func maxPool(x *Node, w Window) *Node {
+func maxPool(x *graph.Node, w Window) *graph.Node {
 	w, out := poolWindow("MaxPool", x, w)
 	x = reaching(x, w, out, math.Inf(-1))
 	return maxAlong(maxAlong(x, 2, w, out), 1, w, out)
@@ -36,33 +37,33 @@ func maxPool(x *Node, w Window) *Node {
 
 // maxAlong returns the maxima of the windows along one axis of x. GoMLX's own derivative would keep a mask
 // for every tap; here it is enough to know the first tap that no other exceeds. XLA's maximum loses a NaN.
-func maxAlong(x *Node, axis int, w Window, out [2]int) *Node {
+func maxAlong(x *graph.Node, axis int, w Window, out [2]int) *graph.Node {
 	best := tap(x, axis, w, out, 0)
 	for i := 1; i < w.Size[axis-1]; i++ {
 		next := tap(x, axis, w, out, i)
 		best = graph.Where(graph.LogicalOr(graph.GreaterThan(next, best), graph.NotEqual(next, next)), next, best)
 	}
-	return withDerivative(best, []*Node{x}, func(v *Node) []*Node {
+	return withDerivative(best, []*graph.Node{x}, func(v *graph.Node) []*graph.Node {
 		last := w.Size[axis-1] - 1
 		first := graph.MulScalar(graph.OnesLike(best), float64(last))
 		for i := last - 1; i >= 0; i-- {
 			first = graph.Where(graph.LessThan(tap(x, axis, w, out, i), best), first, graph.ConstAs(best, i))
 		}
-		return []*Node{untap(v, first, axis, w, x.Shape().Dim(axis))}
+		return []*graph.Node{untap(v, first, axis, w, x.Shape().Dim(axis))}
 	})
 }
 
-func meanPool(x *Node, w Window, countPad bool) *Node {
+func meanPool(x *graph.Node, w Window, countPad bool) *graph.Node {
 	w, out := poolWindow("MeanPool", x, w)
 	h, wd := x.Shape().Dim(1), x.Shape().Dim(2)
-	counts := []*Node{w.counts(x, 0, h, out[0], countPad), w.counts(x, 1, wd, out[1], countPad)}
+	counts := []*graph.Node{w.counts(x, 0, h, out[0], countPad), w.counts(x, 1, wd, out[1], countPad)}
 	x = reaching(x, w, out, 0)
 	x = sumAlong(sumAlong(x, 2, w, out), 1, w, out)
 	return graph.Mul(graph.Mul(x, counts[0]), counts[1])
 }
 
 // sumAlong returns the sums of the windows along one axis of x.
-func sumAlong(x *Node, axis int, w Window, out [2]int) *Node {
+func sumAlong(x *graph.Node, axis int, w Window, out [2]int) *graph.Node {
 	sum := tap(x, axis, w, out, 0)
 	for i := range w.Size[axis-1] - 1 {
 		sum = graph.Add(sum, tap(x, axis, w, out, i+1))
@@ -71,7 +72,7 @@ func sumAlong(x *Node, axis int, w Window, out [2]int) *Node {
 }
 
 // counts returns one over how many taps of each window count along an axis, shaped to multiply images.
-func (w Window) counts(x *Node, axis, n, out int, pad bool) *Node {
+func (w Window) counts(x *graph.Node, axis, n, out int, pad bool) *graph.Node {
 	low, high := 0, n
 	if pad {
 		low, high = -w.Pad[axis][0], n+w.Pad[axis][1]
@@ -92,18 +93,18 @@ func (w Window) counts(x *Node, axis, n, out int, pad bool) *Node {
 }
 
 // poolWindow is Window.over, and no window may lie wholly in the padding.
-func poolWindow(what string, x *Node, w Window) (Window, [2]int) {
+func poolWindow(what string, x *graph.Node, w Window) (Window, [2]int) {
 	w, out := w.over(what, x)
 	for axis := range 2 {
 		if max(w.Pad[axis][0], w.Pad[axis][1]) >= w.extent(axis) {
-			panic(fmt.Errorf("%s: with padding %v a window of %v sees nothing but padding", what, w.Pad, w.Size))
+			panic(fmt.Errorf("layer: %s: padding is %v, must be less than the window, %v, which would see nothing but padding", what, w.Pad, w.Size))
 		}
 	}
 	return w, out
 }
 
 // reaching pads x so that all windows have their whole extent.
-func reaching(x *Node, w Window, out [2]int, value float64) *Node {
+func reaching(x *graph.Node, w Window, out [2]int, value float64) *graph.Node {
 	pad := w.Pad
 	for axis := range 2 {
 		need := (out[axis]-1)*w.Stride[axis] + w.extent(axis)

@@ -19,10 +19,11 @@ const (
 // Resize returns x, [N, H, W, C], resized to [N, h, w, C]. It does not smooth what it makes smaller. It
 // is a product with a matrix for each axis: a NaN or infinity of x spreads to its row and column.
 func Resize(x *graph.Node, h, w int, method Interpolation) *graph.Node {
-	if x.Rank() != 4 || h < 1 || w < 1 {
-		panic(fmt.Errorf("Resize takes images [N, H, W, C] and a size, not %s and %d×%d", x.Shape(), h, w))
+	checkImages("Resize", x)
+	if min(h, w) < 1 {
+		panic(fmt.Errorf("layer: Resize: size is %d×%d, must be at least 1×1", h, w))
 	}
-	return ruleOf(x).Linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node {
+	return linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node {
 		matrix := func(from, to int) *graph.Node {
 			return graph.ConstAsDType(x.Graph(), x.DType(), interpolation(from, to, method))
 		}

@@ -10,7 +10,7 @@ import (
 // of the padded image. Convolutions and pools are made of these.
 
 // tap returns what tap i of the window sees along an axis of the padded x.
-func tap(x *Node, axis int, w Window, out [2]int, i int) *Node {
+func tap(x *graph.Node, axis int, w Window, out [2]int, i int) *graph.Node {
 	a := axis - 1
 	start := i * w.Dilation[a]
 	return graph.SliceAxis(x, axis, graph.AxisRange(start, start+(out[a]-1)*w.Stride[a]+1).Stride(w.Stride[a]))
@@ -22,7 +22,7 @@ func tap(x *Node, axis int, w Window, out [2]int, i int) *Node {
 //
 // It asks at every place of the image which windows took it: those that start at the place's multiple of
 // the stride, or up to reach multiples before it. No array is mostly zeros.
-func untap(v, which *Node, axis int, w Window, n int) *Node {
+func untap(v, which *graph.Node, axis int, w Window, n int) *graph.Node {
 	size, stride, dilation := w.Size[axis-1], w.Stride[axis-1], w.Dilation[axis-1]
 	places, reach := ceilDiv(n, stride), (w.extent(axis-1)-1)/stride
 	zero := graph.ScalarZero(v.Graph(), v.DType())
@@ -57,8 +57,8 @@ func untap(v, which *Node, axis int, w Window, n int) *Node {
 }
 
 // columns lays what each tap of the window sees of the padded x side by side: [N, H', W', taps·C].
-func columns(x *Node, w Window, out [2]int) *Node {
-	var taps []*Node
+func columns(x *graph.Node, w Window, out [2]int) *graph.Node {
+	var taps []*graph.Node
 	for i := range w.Size[0] {
 		row := tap(x, 1, w, out, i)
 		for j := range w.Size[1] {
@@ -69,7 +69,7 @@ func columns(x *Node, w Window, out [2]int) *Node {
 }
 
 // pad2 pads the spatial axes of x with a constant.
-func pad2(x *Node, pad [2][2]int, value float64) *Node {
+func pad2(x *graph.Node, pad [2][2]int, value float64) *graph.Node {
 	if pad == ([2][2]int{}) {
 		return x
 	}

@@ -22,7 +22,7 @@ func ConvNoBias(s *model.Scope, x *graph.Node, out int, w Window) *graph.Node {
 // Dense is Affine with variables "weights", [in, out], and "biases", [out], of s, made as Conv's are.
 func Dense(s *model.Scope, x *graph.Node, out int) *graph.Node {
 	if x.Rank() != 2 {
-		panic(fmt.Errorf("Dense takes [N, in], not %s; Flatten it", x.Shape()))
+		panic(fmt.Errorf("layer: Dense: x is shaped %s, must be [N, in]: Flatten it", x.Shape()))
 	}
 	weights := s.VariableWithShape("weights", shapes.Make(x.DType(), x.Shape().Dim(1), out)).NodeValue(x)
 	return Affine(x, weights, biases(s, x, out))
@@ -31,9 +31,9 @@ func Dense(s *model.Scope, x *graph.Node, out int) *graph.Node {
 // Affine returns x·weights + bias, for x [N, in], weights [in, out] and bias [out] or nil for none.
 func Affine(x, weights, bias *graph.Node) *graph.Node {
 	if x.Rank() != 2 || weights.Rank() != 2 || x.Shape().Dim(1) != weights.Shape().Dim(0) {
-		panic(fmt.Errorf("Affine takes x [N, in] and weights [in, out], not %s and %s", x.Shape(), weights.Shape()))
+		panic(fmt.Errorf("layer: Affine: x and weights are shaped %s and %s, must be [N, in] and [in, out]", x.Shape(), weights.Shape()))
 	}
-	return ruleOf(x).Linear(x, weights, bias, func(x, w *graph.Node) *graph.Node { return graph.MatMul(x, w) })
+	return linear(x, weights, bias, func(x, w *graph.Node) *graph.Node { return graph.MatMul(x, w) })
 }
 
 func convWeights(s *model.Scope, x *graph.Node, out int, w Window) *graph.Node {

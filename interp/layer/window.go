@@ -77,22 +77,27 @@ func (w Window) out(axis, n int) int {
 // over is w with its defaults filled in and the number of its places over x. It panics where w is no
 // window, x no image, or w larger than x and its padding.
 func (w Window) over(what string, x *graph.Node) (Window, [2]int) {
-	if x.Rank() != 4 {
-		panic(fmt.Errorf("%s takes images [N, H, W, C], not %s", what, x.Shape()))
-	}
+	checkImages(what, x)
 	w = w.whole()
 	for axis := range 2 {
 		if min(w.Size[axis], w.Stride[axis], w.Dilation[axis]) < 1 || min(w.Pad[axis][0], w.Pad[axis][1]) < 0 {
-			panic(fmt.Errorf("%s: no such window: %+v", what, w))
+			panic(fmt.Errorf("layer: %s: no such window: %+v", what, w))
 		}
 	}
 	h, wd := x.Shape().Dim(1), x.Shape().Dim(2)
 	out := [2]int{w.out(0, h), w.out(1, wd)}
 	if out[0] < 1 || out[1] < 1 {
-		panic(fmt.Errorf("%s: a window of %d×%d (dilation %v) does not fit an image of %d×%d with padding %v; "+
+		panic(fmt.Errorf("layer: %s: a window of %d×%d (dilation %v) does not fit an image of %d×%d with padding %v: "+
 			"give a larger image", what, w.Size[0], w.Size[1], w.Dilation, h, wd, w.Pad))
 	}
 	return w, out
+}
+
+// checkImages panics if x, which the named function takes, is no batch of images.
+func checkImages(what string, x *graph.Node) {
+	if x.Rank() != 4 {
+		panic(fmt.Errorf("layer: %s: images are shaped %s, must be [N, H, W, C]", what, x.Shape()))
+	}
 }
 
 func floorDiv(a, b int) int {

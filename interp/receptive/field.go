@@ -42,7 +42,7 @@ func (f Field) String() string {
 }
 
 // FieldOf returns what the units of a layer see: those of the given channels together, or, where none is
-// given, of all (the branches of a network see different amounts). It is the arithmetic behind SupportOf's
+// given, of all (the branches of a network see different amounts). It is the arithmetic of SupportOf's
 // result for an image of the model's input size, or, where units see more than that, for a taller and a
 // wider one. It is kept: a second call costs nothing.
 //

@@ -49,7 +49,7 @@ func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, er
 		own[i] = i
 	}
 	unit := interp.Objective{Name: fmt.Sprintf("filters of %s at %v", name, place), Form: filters{name, place}, Args: []interp.Arg{interp.Ints(own...)}}
-	all, err := m.Gradient(ctx, unit, linear{layer.Exact}, x)
+	all, err := m.Gradient(ctx, unit, linear{}, x)
 	if err != nil {
 		return interp.Maps{}, err
 	}
@@ -78,7 +78,7 @@ func (f filters) Score(p *layer.Pass, a []*graph.Node) *graph.Node {
 }
 
 // linear is the rule under which a ReLU is not there.
-type linear struct{ layer.Rule }
+type linear struct{}
 
 func (linear) String() string { return "linear" }
 
