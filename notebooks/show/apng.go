@@ -24,7 +24,7 @@ type animation struct {
 // all others: W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", sections 4.9 and 11.3.6.
 func (a animation) encode(w io.Writer) error {
 	var out bytes.Buffer
-	var sequence uint32 // numbers the chunks of the animation
+	sequence := uint32(0) // numbers the chunks of the animation
 	number := func() []byte {
 		sequence++
 		return binary.BigEndian.AppendUint32(nil, sequence-1)
@@ -35,8 +35,9 @@ func (a animation) encode(w io.Writer) error {
 		if err != nil {
 			return err
 		}
+		stay := a.each
 		if i == 0 {
-			header = parts[0].data
+			stay, header = a.first, parts[0].data
 			out.WriteString(signature)
 			parts[0].write(&out)
 			count := binary.BigEndian.AppendUint32(nil, uint32(1+len(a.rest)))
@@ -44,27 +45,22 @@ func (a animation) encode(w io.Writer) error {
 		} else if !bytes.Equal(parts[0].data, header) {
 			return fmt.Errorf("picture %d of an animation, %v, is of another size or kind than the first, %v", i, m.Bounds(), a.Bounds())
 		}
-		stay := a.each
-		if i == 0 {
-			stay = a.first
-		}
 		control := append(number(), header[:8]...)                                                  // width and height
 		control = binary.BigEndian.AppendUint64(control, 0)                                         // at the top left
 		control = binary.BigEndian.AppendUint16(control, uint16(min(stay.Milliseconds(), 1<<16-1))) // of the
 		control = binary.BigEndian.AppendUint16(control, 1000)                                      // thousand a second
 		chunk{"fcTL", append(control, 0, 0)}.write(&out)                                            // in place of the one before
 		for _, p := range parts {
-			if p.name != "IDAT" {
-				continue
+			switch {
+			case p.name == "IDAT" && i == 0:
+				p.write(&out)
+			case p.name == "IDAT":
+				chunk{"fdAT", append(number(), p.data...)}.write(&out)
 			}
-			if i > 0 {
-				p = chunk{"fdAT", append(number(), p.data...)}
-			}
-			p.write(&out)
 		}
 	}
 	chunk{"IEND", nil}.write(&out)
-	_, err := w.Write(out.Bytes())
+	_, err := out.WriteTo(w)
 	return err
 }
 
@@ -77,12 +73,10 @@ type chunk struct {
 }
 
 func (c chunk) write(b *bytes.Buffer) {
-	sum := crc32.NewIEEE()
-	both := io.MultiWriter(b, sum)
-	binary.Write(b, binary.BigEndian, uint32(len(c.data)))
-	io.WriteString(both, c.name)
-	both.Write(c.data)
-	binary.Write(b, binary.BigEndian, sum.Sum32())
+	body := append([]byte(c.name), c.data...)
+	b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(c.data))))
+	b.Write(body)
+	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
 }
 
 // chunks returns the parts of m as a PNG file; the first is the header.
@@ -91,8 +85,7 @@ func chunks(m image.Image) (all []chunk, err error) {
 	if err := png.Encode(&b, m); err != nil {
 		return nil, err
 	}
-	file := b.Bytes()[len(signature):]
-	for len(file) > 0 {
+	for file := b.Bytes()[len(signature):]; len(file) > 0; {
 		n := binary.BigEndian.Uint32(file)
 		all = append(all, chunk{string(file[4:8]), file[8 : 8+n]})
 		file = file[8+n+4:]

@@ -14,7 +14,6 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/dream"
-	"lucigo/notebooks/internal/cell"
 	"lucigo/notebooks/internal/number"
 )
 
@@ -44,18 +43,14 @@ const (
 // error, what there is so far is shown, and returned with the error.
 func (d Dream) Show() (ends []dream.Frame, err error) {
 	if d.Frames == nil {
-		return nil, errors.New("a dream without Frames")
+		return nil, errors.New("show: Dream.Frames is nil, must be a sequence of frames")
 	}
 	f, err := newFilm(d)
 	if err != nil {
 		return nil, err
 	}
 	line := Progress{Title: "dream"} // d.Title appears above the picture
-	id := ""
-	if cell.InNotebook() {
-		id = cell.ID()
-	}
-	var next time.Time
+	var at place
 	for frame, problem := range d.Frames {
 		if problem != nil {
 			err = problem
@@ -75,26 +70,20 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 		if err = line.Set(done, frameName(frame)); err != nil {
 			break
 		}
-		if start := time.Now(); id != "" && start.After(next) {
-			page, problem := f.live()
-			if err = errors.Join(problem, cell.Update(id, cell.Output{HTML: page, Text: d.Title})); err != nil {
+		if at.due() {
+			if err = at.show(f.live); err != nil {
 				break
 			}
-			next = time.Now().Add(max(500*time.Millisecond, 4*time.Since(start))) // leaves the machine to the dream
 		}
 	}
 	err = errors.Join(err, line.Close())
 	if f.now == nil {
 		if err == nil {
-			err = errors.New("the dream has no frames")
+			err = errors.New("show: Dream.Frames yielded no frames")
 		}
 		return nil, err
 	}
-	page, text, problem := f.end()
-	if problem == nil {
-		problem = cell.Update(id, cell.Output{HTML: page, Text: text})
-	}
-	return ends, errors.Join(err, problem)
+	return ends, errors.Join(err, at.show(f.end))
 }
 
 func frameName(f dream.Frame) string {
@@ -144,35 +133,30 @@ type shot struct {
 	captions []string
 }
 
-func newFilm(d Dream) (*film, error) {
-	f := &film{Dream: d}
-	if d.Images.N == 0 {
-		return f, nil
+func newFilm(d Dream) (f *film, err error) {
+	f = &film{Dream: d}
+	if d.Images.N > 0 {
+		f.photographs, err = f.shot("image", d.Images)
 	}
-	if err := d.Images.Check(); err != nil {
-		return nil, fmt.Errorf("a dream's Images: %w", err)
-	}
-	var err error
-	f.photographs, err = f.shot("image", d.Images)
 	return f, err
 }
 
 // shot reduces or enlarges images to the size of the film, which is that of the first.
 func (f *film) shot(name string, x interp.Images) (*shot, error) {
+	if f.photographs != nil && x.N != f.Images.N {
+		return nil, fmt.Errorf("show: a frame of a Dream has %d images, must have %d, as Images has", x.N, f.Images.N)
+	}
+	all, err := cells(x, nil, 0)
+	if err != nil {
+		return nil, fmt.Errorf("show: %s of a Dream: %w", oneLine(name), err)
+	}
 	if f.size == (image.Point{}) {
 		scale := math.Sqrt(filmPixels / float64(x.N*x.H*x.W))
 		f.size = image.Pt(max(1, int(float64(x.W)*scale)), max(1, int(float64(x.H)*scale)))
 	}
-	if f.photographs != nil && x.N != f.Images.N {
-		return nil, fmt.Errorf("a dream of %d images beside %d Images", x.N, f.Images.N)
-	}
 	s := &shot{name: name, captions: make([]string, x.N)}
-	for n := range x.N {
-		m, err := x.Image(n)
-		if err != nil {
-			return nil, fmt.Errorf("a dream: %w", err)
-		}
-		s.pictures = append(s.pictures, fitted(m, f.size))
+	for _, c := range all {
+		s.pictures = append(s.pictures, fitted(c.Picture, f.size))
 	}
 	return s, nil
 }
@@ -207,14 +191,15 @@ func (f *film) add(frame dream.Frame) error {
 	return nil
 }
 
-// live is the page while the dream runs.
-func (f *film) live() (string, error) {
-	now, err := Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.pictures, "the dream so far")}.HTML()
-	if err != nil || f.ended == nil {
-		return now, err
+// live is the page while the dream runs, and the title as text.
+func (f *film) live() (page, text string, err error) {
+	page, err = Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.pictures, "the dream so far")}.HTML()
+	if err == nil && f.ended != nil {
+		var row string
+		row, err = f.row().HTML()
+		page = "<div>" + page + row + "</div>"
 	}
-	row, err := f.row().HTML()
-	return "<div>" + now + row + "</div>", err
+	return page, f.Title, err
 }
 
 // end is the page that stays, and the same as text.
@@ -233,28 +218,22 @@ func (f *film) end() (page, text string, err error) {
 	row := f.row()
 	row.Title = f.Title
 	above, err := row.HTML()
-	if err != nil {
-		return "", "", err
-	}
-	below, err := film.HTML()
-	return "<div>" + above + below + "</div>", row.String() + "\n" + film.String(), err
+	below, problem := film.HTML()
+	return "<div>" + above + below + "</div>", row.String() + "\n" + film.String(), errors.Join(err, problem)
 }
 
 // across puts a picture of each image beside the other, as many as fit the page.
-func across(pictures []image.Image, note string) (cells [][]Cell) {
-	most := min(len(pictures), max(1, pageWidth/(pictures[0].Bounds().Dx()+2*padding)))
-	for i, m := range pictures {
-		if i%most == 0 {
-			cells = append(cells, make([]Cell, most))
-		}
-		cells[i/most][i%most] = Cell{Picture: m, Note: note}
+func across(pictures []image.Image, note string) [][]Cell {
+	var all []Cell
+	for _, m := range pictures {
+		all = append(all, Cell{Picture: m, Note: note})
 	}
-	return cells
+	return rows(all, min(len(all), max(1, pageWidth/(pictures[0].Bounds().Dx()+2*padding))))
 }
 
 // row has a column for the photographs, and for some of what is done, the last among it.
 func (f *film) row() Figure {
-	columns := []*shot{}
+	var columns []*shot
 	if f.photographs != nil {
 		columns = append(columns, f.photographs)
 	}
@@ -270,15 +249,12 @@ func (f *film) row() Figure {
 	for i := range row.Cells {
 		row.Cells[i] = make([]Cell, len(columns))
 	}
-	width := row.size()
 	for j, s := range columns {
 		row.Columns = append(row.Columns, s.name)
 		for i, m := range s.pictures {
-			if f.size.X > width {
-				m = fitted(m, image.Pt(width, max(1, f.size.Y*width/f.size.X)))
-			}
 			row.Cells[i][j] = Cell{Picture: m, Caption: s.captions[i]}
 		}
 	}
+	row.reduce()
 	return row
 }

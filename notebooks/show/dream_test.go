@@ -125,7 +125,7 @@ func TestDreamEnd(t *testing.T) {
 func TestDreamMeanwhile(t *testing.T) {
 	for until, octaves := range map[int]int{1: 0, 9: 0, 10: 1, 25: 2} {
 		f := filmed(t, Dream{Title: "a dream", Frames: dreaming(2, 60, 80, 1, 4, 10, until)})
-		page, err := f.live()
+		page, _, err := f.live()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,10 +211,10 @@ func TestDreamErrors(t *testing.T) {
 		d    Dream
 		says string
 	}{
-		{Dream{}, "without Frames"},
-		{Dream{Images: broken, Frames: dreaming(2, 8, 8, 1, 1, 1, 0)}, "a dream's Images: "},
-		{Dream{Images: x, Frames: dreaming(1, 8, 8, 1, 1, 1, 0)}, "a dream of 1 images beside 2 Images"},
-		{Dream{Frames: func(func(dream.Frame, error) bool) {}}, "no frames"},
+		{Dream{}, "show: Dream.Frames is nil"},
+		{Dream{Images: broken, Frames: dreaming(2, 8, 8, 1, 1, 1, 0)}, "show: image of a Dream: "},
+		{Dream{Images: x, Frames: dreaming(1, 8, 8, 1, 1, 1, 0)}, "show: a frame of a Dream has 1 images, must have 2"},
+		{Dream{Frames: func(func(dream.Frame, error) bool) {}}, "show: Dream.Frames yielded no frames"},
 		{Dream{Frames: func(yield func(dream.Frame, error) bool) { yield(dream.Frame{}, errors.New("dark")) }}, "dark"},
 	} {
 		if ends, err := c.d.Show(); err == nil || ends != nil || !strings.Contains(err.Error(), c.says) {

@@ -7,22 +7,24 @@
 //
 // A [Grid] puts images and their maps side by side, [Pictures] images alone, a [Table] numbers, and each
 // is a [Figure], which a notebook can also fill cell by cell. Outside a notebook figures are written as
-// text to standard output.
+// text to standard output. Errors name the type and the field that is wrong.
 package show
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
-	"io"
 	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"lucigo/interp"
 	"lucigo/notebooks/internal/cell"
 )
 
@@ -58,14 +60,20 @@ type Cell struct {
 
 // Legend explains colours under one or more columns: a bar from Low to High.
 type Legend struct {
-	Span      int // columns it stands under, at least 1
+	Span      int // columns it is under, at least 1
 	Bar       image.Image
 	Low, High string
 	Note      string
 }
 
 // Show displays the figure and waits until the notebook has it.
-func (f Figure) Show() error {
+func (f Figure) Show() error { return show(f, nil) }
+
+// show displays a figure that was made without an error.
+func show(f Figure, err error) error {
+	if err != nil {
+		return err
+	}
 	page, err := f.HTML()
 	if err != nil {
 		return err
@@ -79,48 +87,43 @@ func (f Figure) HTML() (string, error) {
 		return "", err
 	}
 	place := f.alignment()
-	var b strings.Builder
-	b.WriteString(`<table border="0" cellspacing="0" cellpadding="` + strconv.Itoa(padding) + `">`)
+	var b page
+	b.add(`<table border="0" cellspacing="0" cellpadding="%d">`, padding)
 	if f.Title != "" {
-		fmt.Fprintf(&b, `<caption><b>%s</b></caption>`, text(f.Title))
+		b.add(`<caption><b>%s</b></caption>`, text(f.Title))
 	}
 	if f.Columns != nil {
-		b.WriteString(`<thead><tr>`)
+		b.add(`<thead><tr>`)
 		if f.Rows != nil {
-			fmt.Fprintf(&b, `<th align="left" valign="bottom" style="text-align:left">%s</th>`, text(f.Corner))
+			b.add(`<th align="left" valign="bottom" style="text-align:left">%s</th>`, text(f.Corner))
 		}
 		for _, name := range f.Columns {
-			fmt.Fprintf(&b, `<th scope="col"%svertical-align:bottom" valign="bottom">%s</th>`, place, heading(name))
+			b.add(`<th scope="col"%svertical-align:bottom" valign="bottom">%s</th>`, place, heading(name))
 		}
-		b.WriteString(`</tr></thead>`)
+		b.add(`</tr></thead>`)
 	}
-	b.WriteString(`<tbody>`)
+	b.add(`<tbody>`)
 	for i, row := range f.Cells {
-		b.WriteString(`<tr>`)
+		b.add(`<tr>`)
 		if f.Rows != nil {
-			fmt.Fprintf(&b, `<th scope="row" align="left" style="text-align:left">%s</th>`, heading(f.Rows[i]))
+			b.add(`<th scope="row" align="left" style="text-align:left">%s</th>`, heading(f.Rows[i]))
 		}
 		for j, c := range row {
-			fmt.Fprintf(&b, `<td%svertical-align:top" valign="top">`, place)
+			b.add(`<td%svertical-align:top" valign="top">`, place)
 			if c.Picture != nil {
-				if err := f.picture(&b, c, f.place(i, j)); err != nil {
-					return "", err
-				}
+				b.picture(c, f.size(), f.place(i, j))
 			}
 			if c.Picture != nil && c.Caption != "" {
-				b.WriteString(`<br/>`)
+				b.add(`<br/>`)
 			}
-			b.WriteString(text(c.Caption))
-			b.WriteString(`</td>`)
+			b.add(`%s</td>`, text(c.Caption))
 		}
-		b.WriteString(`</tr>`)
+		b.add(`</tr>`)
 	}
-	b.WriteString(`</tbody>`)
-	if err := f.foot(&b); err != nil {
-		return "", err
-	}
-	b.WriteString(`</table>`)
-	return b.String(), nil
+	b.add(`</tbody>`)
+	f.foot(&b)
+	b.add(`</table>`)
+	return b.String(), b.problem
 }
 
 // String is the figure in plain text, with its pictures' notes in place of them.
@@ -132,23 +135,22 @@ func (f Figure) String() string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	line := func(head string, texts []string) {
 		if f.Rows != nil {
-			texts = append([]string{oneLine(head)}, texts...)
+			texts = append([]string{head}, texts...)
+		}
+		for i, s := range texts {
+			texts[i] = oneLine(s)
 		}
 		fmt.Fprintln(w, strings.Join(texts, "\t"))
 	}
-	var names []string
-	for _, name := range f.Columns {
-		names = append(names, oneLine(name))
-	}
-	if names != nil {
-		line(f.Corner, names)
+	if f.Columns != nil {
+		line(f.Corner, slices.Clone(f.Columns))
 	}
 	for i, row := range f.Cells {
 		var texts []string
 		for _, c := range row {
-			s := oneLine(c.Caption)
+			s := c.Caption
 			if c.Picture != nil {
-				s = strings.TrimSpace("[" + c.describe() + "] " + s)
+				s = "[" + cmp.Or(oneLine(c.Note), "picture") + "] " + s
 			}
 			texts = append(texts, s)
 		}
@@ -166,28 +168,30 @@ func (f Figure) String() string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-func (c Cell) describe() string {
-	if c.Note != "" {
-		return oneLine(c.Note)
-	}
-	return "picture"
-}
-
 func (f Figure) check() error {
 	if len(f.Cells) == 0 || len(f.Cells[0]) == 0 {
-		return fmt.Errorf("a figure without cells")
+		return errors.New("show: Figure.Cells is empty, must have at least one cell")
 	}
-	width := len(f.Cells[0])
-	if f.Columns != nil && len(f.Columns) != width {
-		return fmt.Errorf("%d column headings over %d columns", len(f.Columns), width)
+	width, pictures, span := len(f.Cells[0]), 0, 0
+	for _, l := range f.Legends {
+		if l.Span < 1 {
+			return fmt.Errorf("show: Legend.Span is %d, must be at least 1", l.Span)
+		}
+		span += l.Span
 	}
-	if f.Rows != nil && len(f.Rows) != len(f.Cells) {
-		return fmt.Errorf("%d row headings beside %d rows", len(f.Rows), len(f.Cells))
+	switch {
+	case f.Columns != nil && len(f.Columns) != width:
+		return fmt.Errorf("show: Figure.Columns has %d headings, must have %d, one for each column", len(f.Columns), width)
+	case f.Rows != nil && len(f.Rows) != len(f.Cells):
+		return fmt.Errorf("show: Figure.Rows has %d headings, must have %d, one for each row", len(f.Rows), len(f.Cells))
+	case f.Size < 0:
+		return fmt.Errorf("show: Figure.Size is %d, must be at least 0", f.Size)
+	case f.Legends != nil && span != width:
+		return fmt.Errorf("show: Figure.Legends is under %d columns, must be under all %d", span, width)
 	}
-	pictures := 0
 	for i, row := range f.Cells {
 		if len(row) != width {
-			return fmt.Errorf("row %d of the figure has %d cells, and row 0 has %d", i, len(row), width)
+			return fmt.Errorf("show: Figure.Cells[%d] has %d cells, must have %d, as Cells[0] has", i, len(row), width)
 		}
 		for j, c := range row {
 			if c.Picture == nil {
@@ -195,27 +199,12 @@ func (f Figure) check() error {
 			}
 			pictures++
 			if c.Picture.Bounds().Empty() {
-				return fmt.Errorf("the picture of %s has no pixels", f.place(i, j))
+				return fmt.Errorf("show: the picture of %s has no pixels", f.place(i, j))
 			}
 		}
 	}
 	if pictures > maxPictures {
-		return fmt.Errorf("a figure of %d pictures; show at most %d at once", pictures, maxPictures)
-	}
-	if f.Size < 0 {
-		return fmt.Errorf("a figure with pictures of Size %d", f.Size)
-	}
-	if f.Legends != nil {
-		span := 0
-		for _, l := range f.Legends {
-			if l.Span < 1 {
-				return fmt.Errorf("a legend under %d columns", l.Span)
-			}
-			span += l.Span
-		}
-		if span != width {
-			return fmt.Errorf("legends under %d columns of %d", span, width)
-		}
+		return fmt.Errorf("show: Figure.Cells has %d pictures, must have at most %d", pictures, maxPictures)
 	}
 	return nil
 }
@@ -236,10 +225,8 @@ func (f Figure) place(i, j int) string {
 // cell, of which the style is left open. (Jupyter's style sheets overrule valign, but not a style.)
 func (f Figure) alignment() string {
 	for _, row := range f.Cells {
-		for _, c := range row {
-			if c.Picture != nil {
-				return fmt.Sprintf(` width="%d" align="center" style="text-align:center;`, f.size()+2*padding)
-			}
+		if slices.ContainsFunc(row, func(c Cell) bool { return c.Picture != nil }) {
+			return fmt.Sprintf(` width="%d" align="center" style="text-align:center;`, f.size()+2*padding)
 		}
 	}
 	return ` align="right" style="text-align:right;`
@@ -252,13 +239,39 @@ func (f Figure) size() int {
 	return min(max(pageWidth/len(f.Cells[0])-2*padding, least), largestSize)
 }
 
-func (f Figure) picture(b *strings.Builder, c Cell, place string) error {
-	width := f.size()
-	m := enlarge(c.Picture, max(width/c.Picture.Bounds().Dx(), 1))
-	src, err := source(m)
-	if err != nil {
-		return fmt.Errorf("the picture of %s: %w", place, err)
+// foot adds the legends.
+func (f Figure) foot(b *page) {
+	if f.Legends == nil {
+		return
 	}
+	b.add(`<tfoot><tr>`)
+	if f.Rows != nil {
+		b.add(`<td></td>`)
+	}
+	for _, l := range f.Legends {
+		b.add(`<td colspan="%d" align="center" valign="top" style="text-align:center">`, l.Span)
+		if l.Bar != nil {
+			const space = "&#160;"                             // keeps the ends on the bar's line
+			percent := max(min(60, 14000/f.size())/l.Span, 15) // of the columns, so that it shrinks with them
+			b.add(`%s%s<img src="%s" width="%d%%" height="%d" alt="%s"/>%[2]s%[7]s<br/>`, text(l.Low), space, b.source(l.Bar, "a legend"),
+				percent, l.Bar.Bounds().Dy(), cell.Escape("colours from "+l.Low+" to "+l.High), text(l.High))
+		}
+		b.add(`<small>%s</small></td>`, text(l.Note))
+	}
+	b.add(`</tr></tfoot>`)
+}
+
+// page is HTML that is being written.
+type page struct {
+	strings.Builder
+	problem error // with the first picture that has no PNG
+}
+
+func (b *page) add(format string, args ...any) { fmt.Fprintf(b, format, args...) }
+
+// picture adds a cell's picture, shown at most width pixels wide.
+func (b *page) picture(c Cell, width int, place string) {
+	m := enlarge(c.Picture, max(width/c.Picture.Bounds().Dx(), 1))
 	w, h := m.Bounds().Dx(), m.Bounds().Dy()
 	if w > width {
 		w, h = width, max(1, int(math.Round(float64(h)*float64(width)/float64(w))))
@@ -267,34 +280,22 @@ func (f Figure) picture(b *strings.Builder, c Cell, place string) error {
 	if c.Note != "" {
 		alt += ": " + oneLine(c.Note)
 	}
-	fmt.Fprintf(b, `<img src="%s" width="%d" height="%d" alt="%s" title="%[4]s" style="max-width:100%%;height:auto"/>`, src, w, h, cell.Escape(alt))
-	return nil
+	b.add(`<img src="%s" width="%d" height="%d" alt="%s" title="%[4]s" style="max-width:100%%;height:auto"/>`, b.source(m, place), w, h, cell.Escape(alt))
 }
 
-func (f Figure) foot(b *strings.Builder) error {
-	if f.Legends == nil {
-		return nil
+// source is a picture as an address that holds it.
+func (b *page) source(m image.Image, place string) string {
+	var file bytes.Buffer
+	var err error
+	if a, moves := m.(animation); moves {
+		err = a.encode(&file)
+	} else {
+		err = png.Encode(&file, m)
 	}
-	b.WriteString(`<tfoot><tr>`)
-	if f.Rows != nil {
-		b.WriteString(`<td></td>`)
+	if err != nil && b.problem == nil {
+		b.problem = fmt.Errorf("show: the picture of %s: %w", place, err)
 	}
-	for _, l := range f.Legends {
-		fmt.Fprintf(b, `<td colspan="%d" align="center" valign="top" style="text-align:center">`, l.Span)
-		if l.Bar != nil {
-			src, err := source(l.Bar)
-			if err != nil {
-				return fmt.Errorf("a legend: %w", err)
-			}
-			const space = "&#160;"                             // keeps the ends on the bar's line
-			percent := max(min(60, 14000/f.size())/l.Span, 15) // of the columns, so that it shrinks with them
-			fmt.Fprintf(b, `%s%s<img src="%s" width="%d%%" height="%d" alt="%s"/>%[2]s%[7]s<br/>`, text(l.Low), space, src,
-				percent, l.Bar.Bounds().Dy(), cell.Escape("colours from "+l.Low+" to "+l.High), text(l.High))
-		}
-		fmt.Fprintf(b, `<small>%s</small></td>`, text(l.Note))
-	}
-	b.WriteString(`</tr></tfoot>`)
-	return nil
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(file.Bytes())
 }
 
 // text is s as HTML.
@@ -314,17 +315,34 @@ func heading(s string) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// source is a picture as an address that holds it.
-func source(m image.Image) (string, error) {
-	var b bytes.Buffer
-	encode := png.Encode
-	if a, moves := m.(animation); moves {
-		encode = func(w io.Writer, _ image.Image) error { return a.encode(w) }
+// cells are images as the cells of a row, with captions underneath (nil for none), and empty ones up to width.
+func cells(x interp.Images, captions []string, width int) ([]Cell, error) {
+	if err := x.Check(); err != nil {
+		return nil, err
 	}
-	if err := encode(&b, m); err != nil {
-		return "", err
+	if captions != nil && len(captions) != x.N {
+		return nil, fmt.Errorf("%d captions under %d images", len(captions), x.N)
 	}
-	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), nil
+	row := make([]Cell, max(x.N, width))
+	for i := range x.N {
+		m, err := x.Image(i)
+		if err != nil {
+			return nil, err
+		}
+		row[i].Picture = m
+		if captions != nil {
+			row[i].Caption = captions[i]
+		}
+	}
+	return row, nil
+}
+
+// rows cuts cells into rows; the last is filled up with empty cells.
+func rows(cells []Cell, across int) (out [][]Cell) {
+	for row := range slices.Chunk(cells, across) {
+		out = append(out, append(slices.Clip(row), make([]Cell, across-len(row))...))
+	}
+	return out
 }
 
 // enlarge makes every pixel a square of by × by.

@@ -3,6 +3,7 @@ package show
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -72,6 +73,15 @@ func read(t *testing.T, html string) fragment {
 	}
 }
 
+// html is the page of a figure, and what is wrong with either.
+func html(f Figure, problems error) (string, error) {
+	if f.Cells == nil {
+		return "", problems
+	}
+	page, err := f.HTML()
+	return page, errors.Join(err, problems)
+}
+
 func plain(w, h int) image.Image {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for i := range m.Pix {
@@ -80,6 +90,10 @@ func plain(w, h int) image.Image {
 	return m
 }
 
+type made struct{ figure Figure }
+
+func (m made) Figure() (Figure, error) { return m.figure, nil }
+
 // Names of any kind stay text, in every place where a figure takes one.
 func TestEscaped(t *testing.T) {
 	maps, x := noise(1, 1, 4, 4, 3)
@@ -87,13 +101,13 @@ func TestEscaped(t *testing.T) {
 	figure := Figure{Title: nasty, Corner: nasty, Columns: []string{nasty}, Rows: []string{nasty},
 		Cells: [][]Cell{{{Picture: plain(2, 2), Caption: nasty, Note: nasty}}}, Legends: []Legend{{Span: 1, Bar: plain(9, 2), Low: nasty, High: nasty, Note: nasty}}}
 	for name, c := range map[string]struct {
-		of    interface{ HTML() (string, error) }
+		of    interface{ Figure() (Figure, error) }
 		times int // in the text
 	}{
-		"grid": {grid, 3}, "figure": {figure, 8}, "pictures": {Pictures{Title: nasty, Images: x, Captions: []string{nasty}}, 2},
-		"table": {Table{Title: nasty, Corner: nasty, Columns: []string{nasty}, Rows: []string{nasty}, Cells: [][]any{{nasty}}}, 5},
+		"grid": {grid, 3}, "figure": {made{figure}, 8}, "pictures": {Pictures{Title: nasty, Images: x, Captions: []string{nasty}}, 2},
+		"table": {made{Table{Title: nasty, Corner: nasty, Columns: []string{nasty}, Rows: []string{nasty}, Cells: [][]any{{nasty}}}.Figure()}, 5},
 	} {
-		html, err := c.of.HTML()
+		html, err := html(c.of.Figure())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -101,7 +115,7 @@ func TestEscaped(t *testing.T) {
 			t.Errorf("%s: unescaped: %s", name, html)
 		}
 		if got := strings.Count(read(t, html).text, `<script>alert("1")</script> & 'x' `+"\ufffd\ufffd[1m<b>"); got != c.times {
-			t.Errorf("%s: the name stands there %d times, want %d: %s", name, got, c.times, html)
+			t.Errorf("%s: the name appears there %d times, want %d: %s", name, got, c.times, html)
 		}
 	}
 }
@@ -167,16 +181,16 @@ func TestFigureErrors(t *testing.T) {
 		f    Figure
 		says string
 	}{
-		{Figure{}, "without cells"},
-		{Figure{Cells: [][]Cell{{}}}, "without cells"},
-		{Figure{Columns: []string{"a", "b"}, Cells: [][]Cell{{{}}}}, "2 column headings over 1 columns"},
-		{Figure{Rows: []string{"a", "b"}, Cells: [][]Cell{{{}}}}, "2 row headings beside 1 rows"},
-		{Figure{Cells: [][]Cell{{{}}, {{}, {}}}}, "row 1 of the figure has 2 cells, and row 0 has 1"},
+		{Figure{}, "show: Figure.Cells is empty"},
+		{Figure{Cells: [][]Cell{{}}}, "Cells is empty"},
+		{Figure{Columns: []string{"a", "b"}, Cells: [][]Cell{{{}}}}, "Columns has 2 headings, must have 1"},
+		{Figure{Rows: []string{"a", "b"}, Cells: [][]Cell{{{}}}}, "Rows has 2 headings, must have 1"},
+		{Figure{Cells: [][]Cell{{{}}, {{}, {}}}}, "Cells[1] has 2 cells, must have 1"},
 		{Figure{Rows: []string{"deer"}, Cells: [][]Cell{{{Picture: plain(0, 5)}}}}, "the picture of deer, column 0 has no pixels"},
-		{Figure{Size: -1, Cells: [][]Cell{{{}}}}, "Size -1"},
-		{Figure{Cells: [][]Cell{{{}}}, Legends: []Legend{{}}}, "a legend under 0 columns"},
-		{Figure{Cells: [][]Cell{{{}}}, Legends: []Legend{{Span: 2}}}, "legends under 2 columns of 1"},
-		{many(2001), "2001 pictures; show at most 2000"},
+		{Figure{Size: -1, Cells: [][]Cell{{{}}}}, "Size is -1, must be at least 0"},
+		{Figure{Cells: [][]Cell{{{}}}, Legends: []Legend{{}}}, "Legend.Span is 0, must be at least 1"},
+		{Figure{Cells: [][]Cell{{{}}}, Legends: []Legend{{Span: 2}}}, "Legends is under 2 columns, must be under all 1"},
+		{many(2001), "2001 pictures, must have at most 2000"},
 	} {
 		if _, err := c.f.HTML(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
@@ -221,7 +235,7 @@ func TestGrid(t *testing.T) {
 		{Name: .15, Maps: m},
 		{Name: "over the image", Maps: m, Style: &Style{Palette: Overlay}},
 	}}
-	html, err := g.HTML()
+	html, err := html(g.Figure())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +283,7 @@ func TestGrid(t *testing.T) {
 func TestGridWithNaN(t *testing.T) {
 	m, x := noise(1, 3, 8, 8, 3)
 	m.Pix[2*192+(4*8+6)*3+2] = math.NaN()
-	html, err := Grid{Images: x, Columns: []Column{{Name: "gradient", Maps: m}}}.HTML()
+	html, err := html(Grid{Images: x, Columns: []Column{{Name: "gradient", Maps: m}}}.Figure())
 	if err == nil || !strings.Contains(err.Error(), `column "gradient": map 2 is NaN at row 4, column 6, channel 2`) {
 		t.Errorf("error %v", err)
 	}
@@ -288,19 +302,19 @@ func TestGridErrors(t *testing.T) {
 		g    Grid
 		says string
 	}{
-		{Grid{}, "without images and columns"},
-		{Grid{Images: broken}, "a grid's Images: 3 images of 8×8×3"},
-		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m2}}}, `column "g" of a grid has 2 rows, and Images 3`},
-		{Grid{Columns: []Column{{Name: "g", Maps: m2}, {Name: "h", Maps: m}}}, `column "h" of a grid has 3 rows, and column "g" 2`},
-		{Grid{Images: x, Columns: []Column{{Name: "g"}}}, `column "g" of a grid has neither`},
-		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m, Images: x}}}, `column "g" of a grid has both`},
-		{Grid{Images: x2, Columns: []Column{{Name: "g", Images: broken}}}, `column "g" of a grid has 3 rows`},
-		{Grid{Images: x, Columns: []Column{{Name: "g", Images: broken}}}, `column "g" of a grid: 3 images`},
-		{Grid{Images: x, Rows: []string{"a"}}, "1 row headings for 3 images"},
-		{Grid{Images: x, Style: Style{Clip: 200}, Columns: []Column{{Name: "g", Maps: m}}}, `column "g" of a grid: a Clip of 200`},
-		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m, Style: &Style{Palette: 7}}}}, `column "g" of a grid: Palette(7)`},
+		{Grid{}, "show: Grid has neither Images nor Columns"},
+		{Grid{Images: broken}, "show: column \"image\" of a Grid: 3 images of 8×8×3"},
+		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m2}}}, `show: column "g" of a Grid: it has 2 rows, must have 3`},
+		{Grid{Columns: []Column{{Name: "g", Maps: m2}, {Name: "h", Maps: m}}}, `column "h" of a Grid: it has 3 rows, must have 2`},
+		{Grid{Images: x, Columns: []Column{{Name: "g"}}}, `column "g" of a Grid: it has neither`},
+		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m, Images: x}}}, `column "g" of a Grid: it has both`},
+		{Grid{Images: x2, Columns: []Column{{Name: "g", Images: broken}}}, `column "g" of a Grid: it has 3 rows`},
+		{Grid{Images: x, Columns: []Column{{Name: "g", Images: broken}}}, `column "g" of a Grid: 3 images`},
+		{Grid{Images: x, Rows: []string{"a"}}, "show: Grid.Rows has 1 headings, must have 3"},
+		{Grid{Images: x, Style: Style{Clip: 200}, Columns: []Column{{Name: "g", Maps: m}}}, `show: column "g" of a Grid: Style.Clip is 200, must`},
+		{Grid{Images: x, Columns: []Column{{Name: "g", Maps: m, Style: &Style{Palette: 7}}}}, `column "g" of a Grid: Style.Palette is Palette(7), must`},
 	} {
-		if _, err := c.g.HTML(); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := html(c.g.Figure()); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
 		}
 		if err := c.g.Show(); err == nil {
@@ -339,8 +353,8 @@ func TestPictures(t *testing.T) {
 		p    Pictures
 		says string
 	}{
-		{Pictures{}, "no images"}, {Pictures{Images: x, Captions: []string{"a"}}, "1 captions for 2 images"},
-		{Pictures{Images: x, Across: -1}, "-1 in a row"}, {Pictures{Images: two}, "2 channels"},
+		{Pictures{}, "no images"}, {Pictures{Images: x, Captions: []string{"a"}}, "show: Pictures: 1 captions under 2 images"},
+		{Pictures{Images: x, Across: -1}, "show: Pictures.Across is -1"}, {Pictures{Images: two}, "2 channels"},
 	} {
 		if err := c.p.Show(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("error %v, want one that says %q", err, c.says)

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/notebooks/internal/number"
@@ -31,68 +32,55 @@ type Filters struct {
 const channelSize = 112 // pixels of the width of a channel, where there is room
 
 // Show displays the filters.
-func (f Filters) Show() error {
-	figure, err := f.Figure()
-	if err != nil {
-		return err
-	}
-	return figure.Show()
-}
-
-// HTML returns the filters as a table.
-func (f Filters) HTML() (string, error) {
-	figure, err := f.Figure()
-	if err != nil {
-		return "", err
-	}
-	return figure.HTML()
-}
+func (f Filters) Show() error { return show(f.Figure()) }
 
 // Figure returns the filters as a figure; the last row is filled up with empty cells.
 func (f Filters) Figure() (Figure, error) {
 	m := f.Filters
-	if m.N < 1 || m.H < 1 || m.W < 1 || m.C < 1 || len(m.Pix) != m.N*m.H*m.W*m.C {
-		return Figure{}, fmt.Errorf("no filters: N=%d, H=%d, W=%d, C=%d and %d numbers", m.N, m.H, m.W, m.C, len(m.Pix))
+	each := m.C // pictures of a unit
+	if m.C == 1 || m.C == 3 {
+		each = 1
 	}
-	if f.Across < 0 {
-		return Figure{}, fmt.Errorf("filters: %d in a row", f.Across)
-	}
-	coloured := m.C == 1 || m.C == 3
-	if most := maxPictures; coloured && m.N > most || !coloured && m.N > most/m.C {
-		return Figure{}, fmt.Errorf("filters of %d units and %d channels are more than the %d pictures of a figure: show fewer units, with a smaller N and as much of Pix",
-			m.N, m.C, most)
-	}
-	all := 0.
-	for n := range m.N {
-		v, err := magnitude(m.Of(n))
-		if err != nil {
-			return Figure{}, fmt.Errorf("filter %d: %w", n, err)
-		}
-		all = max(all, v)
-	}
-	across := f.Across
 	switch {
-	case !coloured:
-		across = min(cmp.Or(across, 16), m.C)
-	case across > 0:
-	case m.N > 32:
+	case m.N < 1 || m.H < 1 || m.W < 1 || m.C < 1 || len(m.Pix) != m.N*m.Size():
+		return Figure{}, fmt.Errorf("show: Filters.Filters has N=%d, H=%d, W=%d, C=%d and %d numbers, must be whole filters", m.N, m.H, m.W, m.C, len(m.Pix))
+	case f.Across < 0:
+		return Figure{}, fmt.Errorf("show: Filters.Across is %d, must be at least 0", f.Across)
+	case m.N > maxPictures/each:
+		return Figure{}, fmt.Errorf("show: Filters.Filters has %d units and %d channels, must make at most %d pictures: show fewer units, with a smaller N and as much of Pix",
+			m.N, m.C, maxPictures)
+	}
+	largest := make([]float64, m.N)
+	for n := range largest {
+		var err error
+		if largest[n], err = magnitude(m.Of(n)); err != nil {
+			return Figure{}, fmt.Errorf("show: filter %d: %w", n, err)
+		}
+	}
+	legend := "0 in the middle; each filter from minus to plus its own largest magnitude"
+	if !f.Own {
+		all := slices.Max(largest)
+		largest = slices.Repeat([]float64{all}, m.N)
+		legend = "0 in the middle; all filters from minus to plus " + number.Text(all, 3) + ", the largest magnitude of all"
+	}
+	across := cmp.Or(f.Across, 8)
+	if f.Across == 0 && (m.N > 32 || each > 1) {
 		across = 16
-	default:
-		across = min(8, m.N)
+	}
+	if each > 1 {
+		across = min(across, m.C)
+	} else if f.Across == 0 {
+		across = min(across, m.N)
 	}
 	figure := Figure{Title: f.Title, Size: f.Size}
-	var cells []Cell
+	var all []Cell
 	for n := range m.N {
-		largest := all
-		if f.Own {
-			largest, _ = magnitude(m.Of(n)) // is finite: all are
-		}
-		note := fmt.Sprintf("unit %d, ±%s", n, number.Text(largest, 3))
-		if coloured {
-			cells = append(cells, Cell{Picture: aroundGrey(m.Of(n), m.H, m.W, m.C, largest), Note: note})
+		note := fmt.Sprintf("unit %d, ±%s", n, number.Text(largest[n], 3))
+		if each == 1 {
+			all = append(all, Cell{Picture: aroundGrey(m.Of(n), m.H, m.W, m.C, largest[n]), Note: note})
 			continue
 		}
-		for i, row := range rows(channels(m, n, largest, note), across) {
+		for i, row := range rows(channels(m, n, largest[n], note), across) {
 			head := fmt.Sprintf("unit %d", n)
 			if across < m.C {
 				head += fmt.Sprintf("\nchannel %d on", i*across)
@@ -100,60 +88,53 @@ func (f Filters) Figure() (Figure, error) {
 			figure.Rows, figure.Cells = append(figure.Rows, head), append(figure.Cells, row)
 		}
 	}
-	if coloured {
-		figure.Cells = rows(cells, across)
+	if each == 1 {
+		figure.Cells = rows(all, across)
 	} else {
 		figure.Size = cmp.Or(f.Size, min(figure.size(), channelSize))
-		if across == m.C {
-			for c := range m.C {
+		for c := range m.C {
+			if across == m.C {
 				figure.Columns = append(figure.Columns, fmt.Sprintf("channel %d", c))
 			}
 		}
 	}
 	figure.reduce()
 	l := Style{Palette: Grey, Signed: true}.Legend(across)
-	l.High, l.Note = "+", "0 in the middle; all filters from minus to plus "+number.Text(all, 3)+", the largest magnitude of all"
-	if f.Own {
-		l.Note = "0 in the middle; each filter from minus to plus its own largest magnitude"
-	}
+	l.Note = legend
 	figure.Legends = []Legend{l}
 	return figure, nil
 }
 
 // channels returns each channel of filter n as a picture.
-func channels(m interp.Maps, n int, largest float64, note string) (cells []Cell) {
+func channels(m interp.Maps, n int, largest float64, note string) (all []Cell) {
 	for c := range m.C {
 		one := make([]float64, 0, m.H*m.W)
-		for i := c; i < len(m.Of(n)); i += m.C {
+		for i := c; i < m.Size(); i += m.C {
 			one = append(one, m.Of(n)[i])
 		}
-		cells = append(cells, Cell{Picture: aroundGrey(one, m.H, m.W, 1, largest), Note: fmt.Sprintf("channel %d of %s", c, note)})
+		all = append(all, Cell{Picture: aroundGrey(one, m.H, m.W, 1, largest), Note: fmt.Sprintf("channel %d of %s", c, note)})
 	}
-	return cells
+	return all
 }
 
 // reduce makes pictures that are larger than they are shown smaller, so that a thousand of them fit a page.
 func (f Figure) reduce() {
-	width := max(f.size(), 1)
 	for _, row := range f.Cells {
 		for i, c := range row {
-			if c.Picture == nil || c.Picture.Bounds().Dx() <= width {
-				continue
+			if c.Picture != nil {
+				row[i].Picture = within(c.Picture, max(f.size(), 1))
 			}
-			size := c.Picture.Bounds().Size()
-			row[i].Picture = fitted(c.Picture, image.Pt(width, max(1, size.Y*width/size.X)))
 		}
 	}
 }
 
-// rows cuts cells into rows; the last is filled up.
-func rows(cells []Cell, across int) (out [][]Cell) {
-	for i := 0; i < len(cells); i += across {
-		row := make([]Cell, across)
-		copy(row, cells[i:min(i+across, len(cells))])
-		out = append(out, row)
+// within is m, reduced to a width where it is wider.
+func within(m image.Image, width int) image.Image {
+	size := m.Bounds().Size()
+	if size.X <= width {
+		return m
 	}
-	return out
+	return fitted(m, image.Pt(width, max(1, size.Y*width/size.X)))
 }
 
 // magnitude returns the largest magnitude of numbers, which must be finite.
@@ -171,12 +152,7 @@ func magnitude(values []float64) (largest float64, err error) {
 // and more white or a full colour, minus largest and less black or none.
 func aroundGrey(values []float64, h, w, c int, largest float64) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	level := func(v float64) uint8 {
-		if largest > 0 {
-			v = min(max(v/largest, -1), 1)
-		}
-		return uint8(math.Round((v + 1) / 2 * (levels - 1)))
-	}
+	level := func(v float64) uint8 { return Style{Signed: true}.level(v, largest) }
 	for i := range h * w {
 		v := values[i*c:]
 		m.SetRGBA(i%w, i/w, color.RGBA{level(v[0]), level(v[c/2]), level(v[c-1]), 255})

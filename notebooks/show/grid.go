@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,38 +37,34 @@ func (g Grid) Show() error {
 	return errors.Join(f.Show(), problems)
 }
 
-// HTML returns the grid as a table, with a cell that says so for every map that cannot be drawn.
-func (g Grid) HTML() (string, error) {
-	f, problems := g.Figure()
-	if f.Cells == nil {
-		return "", problems
-	}
-	page, err := f.HTML()
-	return page, errors.Join(err, problems)
-}
-
 // Figure returns the grid as a figure. It has no Cells if the parts of the grid do not fit; maps that
 // cannot be drawn leave a cell with the reason and are in the error.
 func (g Grid) Figure() (Figure, error) {
-	n, err := g.check()
-	if err != nil {
-		return Figure{}, err
-	}
-	f := Figure{Title: g.Title, Rows: g.Rows, Size: g.Size, Cells: make([][]Cell, n)}
 	columns := g.Columns
 	if g.Images.N > 0 {
 		columns = append([]Column{{Name: "image", Images: g.Images}}, columns...)
 	}
+	if len(columns) == 0 {
+		return Figure{}, errors.New("show: Grid has neither Images nor Columns, must have one of them")
+	}
+	n := columns[0].rows()
+	if g.Rows != nil && len(g.Rows) != n {
+		return Figure{}, fmt.Errorf("show: Grid.Rows has %d headings, must have %d, one for each image", len(g.Rows), n)
+	}
+	f := Figure{Title: g.Title, Rows: g.Rows, Size: g.Size, Cells: make([][]Cell, n)}
 	var problems []error
-	var before *Style // of the column before, where it has one
-	for j, c := range columns {
-		f.Columns = append(f.Columns, fmt.Sprint(c.Name))
-		style := c.style(g)
+	var before *Style // of the column before, where that has maps
+	for _, c := range columns {
+		name, style := fmt.Sprint(c.Name), *cmp.Or(c.Style, &g.Style)
+		if err := c.check(n, style); err != nil {
+			return Figure{}, fmt.Errorf("show: column %q of a Grid: %w", name, err)
+		}
+		f.Columns = append(f.Columns, name)
 		for i := range n {
 			cell, err := c.cell(i, style, g.Images)
 			if err != nil {
 				cell = Cell{Caption: "not drawn: " + err.Error()}
-				problems = append(problems, fmt.Errorf("column %q: %w", f.Columns[j], err))
+				problems = append(problems, fmt.Errorf("show: column %q: %w", name, err))
 			}
 			f.Cells[i] = append(f.Cells[i], cell)
 		}
@@ -86,57 +83,26 @@ func (g Grid) Figure() (Figure, error) {
 	return f, errors.Join(problems...)
 }
 
-func (c Column) style(g Grid) Style {
-	if c.Style != nil {
-		return *c.Style
-	}
-	return g.Style
-}
+func (c Column) rows() int { return max(c.Maps.N, c.Images.N) }
 
 func (c Column) cell(i int, style Style, under interp.Images) (Cell, error) {
 	if c.Maps.N > 0 {
-		return style.Draw(c.Maps, i, under)
+		return style.draw(c.Maps, i, under)
 	}
 	m, err := c.Images.Image(i)
 	return Cell{Picture: m}, err
 }
 
-// check returns the number of rows.
-func (g Grid) check() (int, error) {
-	n, first := g.Images.N, "Images"
-	if n > 0 {
-		if err := g.Images.Check(); err != nil {
-			return 0, fmt.Errorf("a grid's Images: %w", err)
-		}
+func (c Column) check(n int, style Style) error {
+	switch {
+	case c.Maps.N > 0 && c.Images.N > 0:
+		return errors.New("it has both Maps and Images, must have one of them: make it two columns")
+	case c.rows() < 1:
+		return errors.New("it has neither Maps nor Images, must have one of them")
+	case c.rows() != n:
+		return fmt.Errorf("it has %d rows, must have %d, as the first column has", c.rows(), n)
+	case c.Images.N > 0:
+		return c.Images.Check()
 	}
-	for _, c := range g.Columns {
-		name := fmt.Sprintf("column %q", fmt.Sprint(c.Name))
-		held := max(c.Maps.N, c.Images.N)
-		switch {
-		case c.Maps.N > 0 && c.Images.N > 0:
-			return 0, fmt.Errorf("%s of a grid has both Maps and Images; make it two columns", name)
-		case held < 1:
-			return 0, fmt.Errorf("%s of a grid has neither Maps nor Images", name)
-		case n > 0 && held != n:
-			return 0, fmt.Errorf("%s of a grid has %d rows, and %s %d", name, held, first, n)
-		}
-		if c.Images.N > 0 {
-			if err := c.Images.Check(); err != nil {
-				return 0, fmt.Errorf("%s of a grid: %w", name, err)
-			}
-		}
-		if err := c.style(g).check(); err != nil {
-			return 0, fmt.Errorf("%s of a grid: %w", name, err)
-		}
-		if n == 0 {
-			n, first = held, name
-		}
-	}
-	if n == 0 {
-		return 0, errors.New("a grid without images and columns")
-	}
-	if g.Rows != nil && len(g.Rows) != n {
-		return 0, fmt.Errorf("a grid has %d row headings for %d images", len(g.Rows), n)
-	}
-	return n, nil
+	return style.check()
 }

@@ -1,6 +1,8 @@
 package show
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -37,79 +39,54 @@ type Unit struct {
 }
 
 // Show displays the patches.
-func (p Patches) Show() error {
-	f, err := p.Figure()
-	if err != nil {
-		return err
-	}
-	return f.Show()
-}
-
-// HTML returns the patches as a table.
-func (p Patches) HTML() (string, error) {
-	f, err := p.Figure()
-	if err != nil {
-		return "", err
-	}
-	return f.HTML()
-}
+func (p Patches) Show() error { return show(p.Figure()) }
 
 // Figure returns the patches as a figure: for each unit a square of patches, row by row, and one of their
 // projections, or a strip of both. Projections are drawn in colour around middle grey, each on a scale of
 // its own.
 func (p Patches) Figure() (Figure, error) {
-	if len(p.Units) == 0 {
-		return Figure{}, fmt.Errorf("patches of no units")
-	}
-	if p.Across < 0 {
-		return Figure{}, fmt.Errorf("patches: %d units in a row", p.Across)
+	switch {
+	case len(p.Units) == 0:
+		return Figure{}, errors.New("show: Patches.Units is empty, must have at least one unit")
+	case p.Across < 0:
+		return Figure{}, fmt.Errorf("show: Patches.Across is %d, must be at least 0", p.Across)
 	}
 	projected := p.Units[0].Projections.N > 0
-	units, kinds, size := p.Across, []string{"patches"}, p.Size
-	switch {
-	case p.Strips && size == 0:
-		size = 864 // nine of 96
-	case !p.Strips && projected:
+	units, kinds, f := cmp.Or(p.Across, min(3, len(p.Units))), []string{"patches"}, Figure{Title: p.Title, Size: p.Size}
+	if p.Strips {
+		units, f.Size = cmp.Or(p.Across, 1), cmp.Or(p.Size, 864) // nine of 96
+	} else if projected {
 		kinds = append(kinds, fmt.Sprint(p.Method))
 	}
-	if units == 0 {
-		units = min(3, len(p.Units))
-		if p.Strips {
-			units = 1
-		}
-	}
-	f := Figure{Title: p.Title, Size: size, Cells: [][]Cell{make([]Cell, units*len(kinds))}}
-	size = f.size()
-	var cells []Cell
+	across := units * len(kinds)
+	f.Cells = [][]Cell{make([]Cell, across)}
+	size := f.size()
+	var all []Cell
 	for _, u := range p.Units {
-		if err := u.check(projected); err != nil {
-			return f, fmt.Errorf("patches of %q: %w", u.Name, err)
-		}
-		patches, projections, err := u.tiles()
+		patches, projections, err := u.tiles(projected)
 		if err != nil {
-			return f, fmt.Errorf("patches of %q: %w", u.Name, err)
+			return Figure{}, fmt.Errorf("show: unit %q of Patches: %w", u.Name, err)
 		}
 		if p.Strips {
 			what := "patches"
 			if projected {
 				what = fmt.Sprint(p.Method) + " above patches"
 			}
-			strip := tiled(append(projections, patches...), len(patches), size)
-			cells = append(cells, Cell{Picture: strip, Caption: u.Name, Note: u.note(what)})
+			all = append(all, Cell{Picture: tiled(append(projections, patches...), len(patches), size), Caption: u.Name, Note: u.note(what)})
 			continue
 		}
-		across := int(math.Ceil(math.Sqrt(float64(len(patches)))))
-		cells = append(cells, Cell{Picture: tiled(patches, across, size), Caption: u.Name, Note: u.note("patches")})
+		side := int(math.Ceil(math.Sqrt(float64(len(patches)))))
+		all = append(all, Cell{Picture: tiled(patches, side, size), Caption: u.Name, Note: u.note("patches")})
 		if projected {
-			cells = append(cells, Cell{Picture: tiled(projections, across, size), Caption: u.responses(), Note: u.note(kinds[1])})
+			all = append(all, Cell{Picture: tiled(projections, side, size), Caption: u.responses(), Note: u.note(kinds[1])})
 		}
 	}
-	f.Cells = rows(cells, units*len(kinds))
+	f.Cells = rows(all, across)
 	if !p.Strips {
 		f.Columns = slices.Repeat(kinds, units)
 	}
 	if projected {
-		l := Style{Palette: Grey, Signed: true}.Legend(units * len(kinds))
+		l := Style{Palette: Grey, Signed: true}.Legend(across)
 		l.Note = "projections, in colour: 0 in the middle; each from minus to plus percentile 99 of its magnitudes"
 		if !p.Strips && p.Units[0].responses() != "" {
 			l.Note += "; underneath, the responses"
@@ -119,37 +96,26 @@ func (p Patches) Figure() (Figure, error) {
 	return f, nil
 }
 
-func (u Unit) check(projected bool) error {
-	if err := u.Patches.Check(); err != nil {
-		return err
-	}
+// tiles returns the patches as pictures, and the projections, where all units have some.
+func (u Unit) tiles(projected bool) (patches, projections []image.Image, err error) {
 	x, m := u.Patches, u.Projections
+	all, err := cells(x, nil, 0)
 	switch {
-	case x.C != 1 && x.C != 3:
-		return fmt.Errorf("patches of %d channels have no colours", x.C)
+	case err != nil:
+		return nil, nil, err
 	case projected != (m.N > 0):
-		return fmt.Errorf("some units have projections, and some have not")
+		return nil, nil, errors.New("some units have Projections, and some have not")
 	case projected && (m.N != x.N || m.H != x.H || m.W != x.W || m.C != x.C || len(m.Pix) != len(x.Pix)):
-		return fmt.Errorf("%d projections of %d×%d×%d and %d patches of %d×%d×%d", m.N, m.H, m.W, m.C, x.N, x.H, x.W, x.C)
+		return nil, nil, fmt.Errorf("its Projections are %d×%d×%d×%d, must be %d×%d×%d×%d, as Patches are", m.N, m.H, m.W, m.C, x.N, x.H, x.W, x.C)
 	}
-	return nil
-}
-
-func (u Unit) tiles() (patches, projections []image.Image, err error) {
-	for n := range u.Patches.N {
-		m, err := u.Patches.Image(n)
-		if err != nil {
-			return nil, nil, err
+	for n, c := range all {
+		patches = append(patches, c.Picture)
+		if projected {
+			if _, err := magnitude(m.Of(n)); err != nil {
+				return nil, nil, fmt.Errorf("projection %d: %w", n, err)
+			}
+			projections = append(projections, aroundGrey(m.Of(n), m.H, m.W, m.C, Style{}.largest(m.Of(n))))
 		}
-		patches = append(patches, m)
-		if u.Projections.N == 0 {
-			continue
-		}
-		values := u.Projections.Of(n)
-		if _, err := magnitude(values); err != nil {
-			return nil, nil, fmt.Errorf("projection %d: %w", n, err)
-		}
-		projections = append(projections, aroundGrey(values, u.Patches.H, u.Patches.W, u.Patches.C, Style{}.largest(values)))
 	}
 	return patches, projections, nil
 }

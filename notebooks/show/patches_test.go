@@ -52,7 +52,7 @@ func TestFilters(t *testing.T) {
 			if note := f.Legends[0].Note; strings.Contains(note, "its own") != own {
 				t.Errorf("own %t: %s", own, note)
 			}
-			html, err := Filters{Title: nasty, Filters: m, Own: own}.HTML()
+			html, err := html(Filters{Title: nasty, Filters: m, Own: own}.Figure())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,15 +144,15 @@ func TestFiltersErrors(t *testing.T) {
 	many, _ := noise(1, 2001, 1, 1, 3)
 	wide, _ := noise(1, 1, 1, 1, 2001)
 	for what, f := range map[string]Filters{
-		"no filters: N=0":           {},
-		"and 53 numbers":            {Filters: short},
-		"filter 1: it holds a":      {Filters: bad},
-		"filters: -1 in a row":      {Filters: m, Across: -1},
-		"a figure with pictures of": {Filters: m, Size: -1},
-		"filters of 2001 units":     {Filters: many},
-		"1 units and 2001 channels": {Filters: wide},
+		"show: Filters.Filters has N=0": {},
+		"and 53 numbers":                {Filters: short},
+		"show: filter 1: it holds a":    {Filters: bad},
+		"show: Filters.Across is -1":    {Filters: m, Across: -1},
+		"show: Figure.Size is -1":       {Filters: m, Size: -1},
+		"Filters has 2001 units":        {Filters: many},
+		"1 units and 2001 channels":     {Filters: wide},
 	} {
-		if _, err := f.HTML(); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := html(f.Figure()); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestPatchesInStrips(t *testing.T) {
 	}
 	check(t, picture, image.Point{}, 9, by, u, true)
 	check(t, picture, image.Pt(0, 16*by+gap), 9, by, u, false)
-	html, err := p.HTML()
+	html, err := html(p.Figure())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestPatches(t *testing.T) {
 		if size := f.Cells[0][4].Picture.Bounds().Size(); size != image.Pt(2*112+gap, 2*168+gap) { // half as much again as 75
 			t.Errorf("large patches in a square of %v", size)
 		}
-		html, err := p.HTML()
+		html, err := html(p.Figure())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,15 +290,15 @@ func TestPatchesErrors(t *testing.T) {
 	fewer := good
 	fewer.Projections.H = 2
 	for what, p := range map[string]Patches{
-		"of no units":               {},
-		"-1 units in a row":         {Units: []Unit{good}, Across: -1},
-		"some units have":           {Units: []Unit{good, other}},
-		"projection 1: it holds":    {Units: []Unit{nan}},
-		"4 projections of 2×3×3":    {Units: []Unit{fewer}},
-		"no images: N=0":            {Units: []Unit{{Name: "7"}}},
-		"2 channels have no colour": {Units: []Unit{unit(1, 1, 2, 2, 2)}},
+		"show: Patches.Units is empty":             {},
+		"show: Patches.Across is -1":               {Units: []Unit{good}, Across: -1},
+		"some units have":                          {Units: []Unit{good, other}},
+		"projection 1: it holds":                   {Units: []Unit{nan}},
+		"Projections are 4×2×3×3, must be 4×3×3×3": {Units: []Unit{fewer}},
+		"no images: N=0":                           {Units: []Unit{{Name: "7"}}},
+		"2 channels has no colours":                {Units: []Unit{unit(1, 1, 2, 2, 2)}},
 	} {
-		if _, err := p.HTML(); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := html(p.Figure()); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

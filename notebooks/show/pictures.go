@@ -16,59 +16,57 @@ type Pictures struct {
 }
 
 // Show displays the images.
-func (p Pictures) Show() error {
-	f, err := p.Figure()
-	if err != nil {
-		return err
-	}
-	return f.Show()
-}
-
-// HTML returns the images as a table.
-func (p Pictures) HTML() (string, error) {
-	f, err := p.Figure()
-	if err != nil {
-		return "", err
-	}
-	return f.HTML()
-}
+func (p Pictures) Show() error { return show(p.Figure()) }
 
 // Figure returns the images as a figure; the last row is filled up with empty cells.
 func (p Pictures) Figure() (Figure, error) {
-	if err := p.Images.Check(); err != nil {
-		return Figure{}, fmt.Errorf("pictures: %w", err)
-	}
-	n := p.Images.N
-	if p.Captions != nil && len(p.Captions) != n {
-		return Figure{}, fmt.Errorf("pictures: %d captions for %d images", len(p.Captions), n)
-	}
 	if p.Across < 0 {
-		return Figure{}, fmt.Errorf("pictures: %d in a row", p.Across)
+		return Figure{}, fmt.Errorf("show: Pictures.Across is %d, must be at least 0", p.Across)
 	}
-	across := min(p.Across, n)
+	all, err := cells(p.Images, p.Captions, 0)
+	if err != nil {
+		return Figure{}, fmt.Errorf("show: Pictures: %w", err)
+	}
+	across := min(p.Across, len(all))
 	if across == 0 {
 		const most = 8
-		rows := (n + most - 1) / most
-		across = (n + rows - 1) / rows
+		rows := (len(all) + most - 1) / most
+		across = (len(all) + rows - 1) / rows
 	}
-	f := Figure{Title: p.Title, Size: p.Size}
-	for i := range (n + across - 1) / across * across {
-		if i%across == 0 {
-			f.Cells = append(f.Cells, nil)
+	return Figure{Title: p.Title, Size: p.Size, Cells: rows(all, across)}, nil
+}
+
+// Layers is a figure of a network's layers: a row for every layer, and in it an image for each of some units. Rows may be
+// of different lengths.
+type Layers struct {
+	Title string
+	Rows  []LayerRow // from the input up
+	Size  int        // of a picture, as in Figure
+}
+
+// LayerRow is a layer's row.
+type LayerRow struct {
+	Name     string
+	Images   interp.Images
+	Captions []string // under the images, such as their units; nil for none
+}
+
+// Show displays the figure.
+func (l Layers) Show() error { return show(l.Figure()) }
+
+// Figure returns the layers as a figure; shorter rows are filled up with empty cells.
+func (l Layers) Figure() (Figure, error) {
+	f := Figure{Title: l.Title, Corner: "layer", Size: l.Size}
+	width := 0
+	for _, row := range l.Rows {
+		width = max(width, row.Images.N)
+	}
+	for _, row := range l.Rows {
+		cells, err := cells(row.Images, row.Captions, width)
+		if err != nil {
+			return Figure{}, fmt.Errorf("show: layer %s: %w", row.Name, err)
 		}
-		var c Cell
-		if i < n {
-			m, err := p.Images.Image(i)
-			if err != nil {
-				return Figure{}, fmt.Errorf("pictures: %w", err)
-			}
-			c.Picture = m
-			if p.Captions != nil {
-				c.Caption = p.Captions[i]
-			}
-		}
-		row := &f.Cells[i/across]
-		*row = append(*row, c)
+		f.Rows, f.Cells = append(f.Rows, row.Name), append(f.Cells, cells)
 	}
 	return f, nil
 }

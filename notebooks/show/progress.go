@@ -72,9 +72,9 @@ func (p *Progress) begin() {
 		return
 	}
 	p.start = time.Now()
-	p.next = p.start.Add(pause())
-	if cell.InNotebook() {
-		p.id, p.next = cell.ID(), p.start
+	p.id, p.next = cell.ID(), p.start
+	if !cell.InNotebook() {
+		p.next = p.start.Add(pause())
 	}
 }
 
@@ -86,8 +86,7 @@ func pause() time.Duration {
 }
 
 func (p *Progress) show() error {
-	took := time.Since(p.start)
-	line := p.line(took)
+	line := p.line(time.Since(p.start))
 	bar := ""
 	if p.Total > 0 {
 		bar = fmt.Sprintf(`<progress value="%d" max="%d"></progress> `, min(max(p.done, 0), p.Total), p.Total)
@@ -115,4 +114,29 @@ func (p *Progress) line(took time.Duration) string {
 		clock = took.Round(time.Second).String()
 	}
 	return oneLine(s + " · " + clock)
+}
+
+// place is an output that shows one state after the other, in the same place. Its zero value has not shown any.
+type place struct {
+	id   string
+	next time.Time
+}
+
+// due says whether the notebook should be shown a new state: not more often than can be looked at, and not so often that
+// drawing takes the machine from the work.
+func (p *place) due() bool { return cell.InNotebook() && !time.Now().Before(p.next) }
+
+// show shows a state. Outside a notebook it is text.
+func (p *place) show(draw func() (page, text string, err error)) error {
+	start := time.Now()
+	page, text, err := draw()
+	if err != nil {
+		return err
+	}
+	if p.id == "" {
+		p.id = cell.ID()
+	}
+	err = cell.Update(p.id, cell.Output{HTML: page, Text: text})
+	p.next = time.Now().Add(max(500*time.Millisecond, 4*time.Since(start)))
+	return err
 }

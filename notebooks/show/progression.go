@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"lucigo/interp/featvis"
 	"lucigo/notebooks/internal/cell"
@@ -39,25 +38,20 @@ type Progression struct {
 // is of frames is returned with the error.
 func (p Progression) Show() (frames []featvis.Frame, err error) {
 	if p.Frames == nil {
-		return nil, errors.New("a progression without Frames")
+		return nil, errors.New("show: Progression.Frames is nil, must be a sequence of frames")
 	}
-	id := ""
-	if cell.InNotebook() {
-		id = cell.ID()
-	}
-	var next time.Time
+	var at place
 	stale := false // frames has more than the page shows
 	display := func() error {
-		f, err := p.figure(frames)
-		if err != nil {
-			return err
-		}
-		page, err := f.HTML()
-		if err != nil {
-			return err
-		}
 		stale = false
-		return cell.Update(id, cell.Output{HTML: page, Text: f.String()})
+		return at.show(func() (page, text string, err error) {
+			f, err := p.figure(frames)
+			if err != nil {
+				return "", "", err
+			}
+			page, err = f.HTML()
+			return page, f.String(), err
+		})
 	}
 	for frame, problem := range p.Frames {
 		if problem != nil {
@@ -65,28 +59,21 @@ func (p Progression) Show() (frames []featvis.Frame, err error) {
 			break
 		}
 		frames, stale = append(frames, frame), true
-		start := time.Now()
-		if id == "" {
-			if len(frames) == 1 { // what is wrong with it should not wait for the last
-				if _, err = p.figure(frames); err != nil {
-					return frames, err
-				}
-			}
-			continue
+		switch {
+		case !cell.InNotebook() && len(frames) == 1: // what is wrong with it should not wait for the last
+			_, err = p.figure(frames)
+		case at.due() || cell.InNotebook() && p.keeps(frame.Step):
+			err = display()
 		}
-		if !p.keeps(frame.Step) && start.Before(next) {
-			continue
-		}
-		if err = display(); err != nil {
+		if err != nil {
 			return frames, err
 		}
-		next = time.Now().Add(max(500*time.Millisecond, 4*time.Since(start))) // leaves the machine to the optimisation
 	}
 	switch {
 	case stale:
 		err = errors.Join(err, display())
 	case len(frames) == 0 && err == nil:
-		err = errors.New("a progression without frames: the optimisation yielded none")
+		err = errors.New("show: Progression.Frames yielded no frames")
 	}
 	return frames, err
 }
@@ -97,28 +84,25 @@ func (p Progression) keeps(step int) bool { return p.Keep == nil || slices.Conta
 func (p Progression) figure(frames []featvis.Frame) (Figure, error) {
 	n := frames[0].Images.N
 	if p.Rows != nil && len(p.Rows) != n {
-		return Figure{}, fmt.Errorf("a progression has %d row headings for %d images", len(p.Rows), n)
+		return Figure{}, fmt.Errorf("show: Progression.Rows has %d headings, must have %d, one for each image", len(p.Rows), n)
 	}
 	f := Figure{Title: p.Title, Rows: p.Rows, Size: p.Size, Cells: make([][]Cell, n)}
 	for k, frame := range frames {
-		name := fmt.Sprintf("step %d", frame.Step)
-		if err := frame.Images.Check(); err != nil {
-			return Figure{}, fmt.Errorf("a progression's %s: %w", name, err)
-		}
-		if frame.Images.N != n || len(frame.Score) != n {
-			return Figure{}, fmt.Errorf("a progression's %s has %d images and %d scores, and its first frame %d images", name, frame.Images.N, len(frame.Score), n)
-		}
 		if k+1 < len(frames) && !p.keeps(frame.Step) {
 			continue
 		}
-		f.Columns = append(f.Columns, name)
-		for i := range n {
-			m, err := frame.Images.Image(i)
-			if err != nil {
-				return Figure{}, fmt.Errorf("a progression's %s: %w", name, err)
-			}
-			score := number.Text(frame.Score[i], 3)
-			f.Cells[i] = append(f.Cells[i], Cell{Picture: m, Caption: score, Note: "score " + score})
+		column, err := cells(frame.Images, nil, 0)
+		if err == nil && (frame.Images.N != n || len(frame.Score) != n) {
+			err = fmt.Errorf("it has %d images and %d scores, must have %d of both, as the first has", frame.Images.N, len(frame.Score), n)
+		}
+		if err != nil {
+			return Figure{}, fmt.Errorf("show: step %d of a Progression: %w", frame.Step, err)
+		}
+		f.Columns = append(f.Columns, fmt.Sprintf("step %d", frame.Step))
+		for i, c := range column {
+			c.Caption = number.Text(frame.Score[i], 3)
+			c.Note = "score " + c.Caption
+			f.Cells[i] = append(f.Cells[i], c)
 		}
 	}
 	return f, nil

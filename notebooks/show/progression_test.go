@@ -117,14 +117,14 @@ func TestProgressionErrors(t *testing.T) {
 		n    int // frames returned
 		says string
 	}{
-		{Progression{}, 0, "without Frames"},
-		{Progression{Frames: optimising(1, 0)}, 0, "yielded none"},
+		{Progression{}, 0, "show: Progression.Frames is nil"},
+		{Progression{Frames: optimising(1, 0)}, 0, "yielded no frames"},
 		{Progression{Frames: optimising(1, 0, -1)}, 0, "the lamp went out"},
-		{Progression{Frames: optimising(2, 0, 0, 1), Rows: []string{"one"}}, 1, "1 row headings for 2 images"},
-		{Progression{Frames: of(short)}, 2, "step 1 has 1 images and 2 scores, and its first frame 2"},
+		{Progression{Frames: optimising(2, 0, 0, 1), Rows: []string{"one"}}, 1, "show: Progression.Rows has 1 headings, must have 2"},
+		{Progression{Frames: of(short)}, 2, "show: step 1 of a Progression: it has 1 images and 2 scores, must have 2"},
 		{Progression{Frames: of(unscored)}, 1, "0 scores"},
-		{Progression{Frames: of(broken)}, 1, "step 0: "},
-		{Progression{Frames: of(two)}, 1, "step 0: "},
+		{Progression{Frames: of(broken)}, 1, "step 0 of a Progression: "},
+		{Progression{Frames: of(two)}, 1, "step 0 of a Progression: "},
 	} {
 		if got, err := c.p.Show(); err == nil || len(got) != c.n || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%d frames and error %v, want %d and one that says %q", len(got), err, c.n, c.says)

@@ -3,6 +3,7 @@ package show
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/notebooks/internal/number"
@@ -31,22 +32,7 @@ type Examples struct {
 }
 
 // Show displays the figure.
-func (s Spectrum) Show() error {
-	f, err := s.Figure()
-	if err != nil {
-		return err
-	}
-	return f.Show()
-}
-
-// HTML returns the figure as a table.
-func (s Spectrum) HTML() (string, error) {
-	f, err := s.Figure()
-	if err != nil {
-		return "", err
-	}
-	return f.HTML()
-}
+func (s Spectrum) Show() error { return show(s.Figure()) }
 
 // Figure returns the spectrum as a figure. A kind of image takes as many columns as the unit that has
 // most of them, and none where no unit has any.
@@ -70,44 +56,29 @@ func (s Spectrum) Figure() (Figure, error) {
 		for _, u := range s.Units {
 			width = max(width, kind.of(u).Images.N)
 		}
-		for range width {
-			f.Columns = append(f.Columns, kind.name)
-		}
+		f.Columns = append(f.Columns, slices.Repeat([]string{kind.name}, width)...)
 		for i, u := range s.Units {
-			cells, err := kind.of(u).cells(width)
+			row, err := kind.of(u).cells(width)
 			if err != nil {
-				return Figure{}, fmt.Errorf("unit %s, %s: %w", u.Unit, kind.name, err)
+				return Figure{}, fmt.Errorf("show: unit %s, %s: %w", u.Unit, kind.name, err)
 			}
-			f.Cells[i] = append(f.Cells[i], cells...)
+			f.Cells[i] = append(f.Cells[i], row...)
 		}
 	}
 	if len(f.Columns) == 0 {
-		return Figure{}, errors.New("a spectrum without images")
+		return Figure{}, errors.New("show: Spectrum.Units has no images, must have some")
 	}
 	return f, nil
 }
 
 // cells returns a cell for each of the images, and empty ones up to width.
 func (e Examples) cells(width int) ([]Cell, error) {
-	cells := make([]Cell, width)
 	if e.Images.N == 0 {
-		return cells, nil
+		return make([]Cell, width), nil
 	}
-	if err := e.Images.Check(); err != nil {
-		return nil, err
+	var values []string
+	for _, v := range e.Values {
+		values = append(values, number.Text(v, 3))
 	}
-	if e.Values != nil && len(e.Values) != e.Images.N {
-		return nil, fmt.Errorf("%d values for %d images", len(e.Values), e.Images.N)
-	}
-	for i := range e.Images.N {
-		m, err := e.Images.Image(i)
-		if err != nil {
-			return nil, err
-		}
-		cells[i].Picture = m
-		if e.Values != nil {
-			cells[i].Caption = number.Text(e.Values[i], 3)
-		}
-	}
-	return cells, nil
+	return cells(e.Images, values, width)
 }

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -48,17 +49,31 @@ type Style struct {
 }
 
 // Draw returns map n as a picture, a pixel for a pixel. Overlay lays it on image n of under, which the
-// other palettes ignore. The cell's Note tells the scale.
+// other palettes ignore. The cell's Note tells the scale. A number that is not finite is an error that says where it is.
 func (s Style) Draw(m interp.Maps, n int, under interp.Images) (Cell, error) {
+	cell, err := s.draw(m, n, under)
+	if err != nil {
+		err = fmt.Errorf("show: %w", err)
+	}
+	return cell, err
+}
+
+func (s Style) draw(m interp.Maps, n int, under interp.Images) (Cell, error) {
 	if err := s.check(); err != nil {
 		return Cell{}, err
 	}
-	if n < 0 || n >= m.N || len(m.Pix) != m.N*m.H*m.W*m.C || m.H < 1 || m.W < 1 || m.C < 1 {
-		return Cell{}, fmt.Errorf("no map %d: N=%d, H=%d, W=%d, C=%d and %d numbers", n, m.N, m.H, m.W, m.C, len(m.Pix))
+	if n < 0 || n >= m.N || len(m.Pix) != m.N*m.Size() || min(m.H, m.W, m.C) < 1 {
+		return Cell{}, fmt.Errorf("there is no map %d: N=%d, H=%d, W=%d, C=%d and %d numbers", n, m.N, m.H, m.W, m.C, len(m.Pix))
 	}
-	values, err := s.reduce(m, n)
-	if err != nil {
-		return Cell{}, err
+	for i, v := range m.Of(n) {
+		if math.IsNaN(v - v) {
+			return Cell{}, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
+				n, v, i/(m.W*m.C), i/m.C%m.W, i%m.C)
+		}
+	}
+	values := m.Magnitude(n)
+	if s.Signed {
+		values = m.Mean(n)
 	}
 	largest := s.largest(values)
 	picture := image.NewPaletted(image.Rect(0, 0, m.W, m.H), s.ramp().table(s.Signed))
@@ -68,11 +83,11 @@ func (s Style) Draw(m interp.Maps, n int, under interp.Images) (Cell, error) {
 	cell := Cell{Picture: picture, Note: s.scale(largest)}
 	if s.Palette == Overlay {
 		if under.H != m.H || under.W != m.W {
-			return Cell{}, fmt.Errorf("map %d is %d×%d, and the image it overlays %d×%d", n, m.H, m.W, under.H, under.W)
+			return Cell{}, fmt.Errorf("the image under map %d is %d×%d, must be %d×%d", n, under.H, under.W, m.H, m.W)
 		}
 		photograph, err := under.Image(n)
 		if err != nil {
-			return Cell{}, fmt.Errorf("overlay: %w", err)
+			return Cell{}, fmt.Errorf("the image under map %d: %w", n, err)
 		}
 		cell.Picture = s.overlay(picture, photograph)
 	}
@@ -86,33 +101,24 @@ func (s Style) Legend(span int) Legend {
 	for i := range bar.Pix {
 		bar.Pix[i] = uint8(i % width)
 	}
-	l := Legend{Span: span, Bar: bar, Low: "0", High: "+"}
-	percentile := "its largest magnitude"
+	most := "its largest magnitude"
 	if clip := s.clip(); clip < 100 {
-		percentile = "percentile " + number.Text(clip, 4) + " of its magnitudes"
+		most = "percentile " + number.Text(clip, 4) + " of its magnitudes"
 	}
 	if s.Signed {
-		l.Low = "−"
-		l.Note = "mean over channels, 0 in the middle; each map from minus to plus " + percentile
-	} else {
-		l.Note = "largest magnitude over channels; each map from 0 to " + percentile
+		return Legend{Span: span, Bar: bar, Low: "−", High: "+", Note: "mean over channels, 0 in the middle; each map from minus to plus " + most}
 	}
-	return l
+	return Legend{Span: span, Bar: bar, Low: "0", High: "+", Note: "largest magnitude over channels; each map from 0 to " + most}
 }
 
-func (s Style) clip() float64 {
-	if s.Clip == 0 {
-		return 99
-	}
-	return s.Clip
-}
+func (s Style) clip() float64 { return cmp.Or(s.Clip, 99) }
 
 func (s Style) check() error {
 	if c := s.clip(); !(c > 0 && c <= 100) {
-		return fmt.Errorf("a Clip of %g is no percentile, which lies above 0 and not above 100", s.Clip)
+		return fmt.Errorf("Style.Clip is %g, must be above 0 and at most 100", s.Clip)
 	}
 	if s.Palette < Heat || s.Palette > Overlay {
-		return fmt.Errorf("%v is none of Heat, Grey and Overlay", s.Palette)
+		return fmt.Errorf("Style.Palette is %v, must be Heat, Grey or Overlay", s.Palette)
 	}
 	return nil
 }
@@ -129,26 +135,12 @@ func (s Style) ramp() ramp {
 	return heat
 }
 
-// reduce returns one number for every pixel of map n.
-func (s Style) reduce(m interp.Maps, n int) ([]float64, error) {
-	for i, v := range m.Of(n) {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
-				n, v, i/(m.W*m.C), i/m.C%m.W, i%m.C)
-		}
-	}
-	if s.Signed {
-		return m.Mean(n), nil
-	}
-	return m.Magnitude(n), nil
-}
-
 // largest returns the magnitude that gets the strongest colour: the percentile, interpolated between the
 // two values it lies between, or the largest one where that percentile is 0, as in a sparse map.
 func (s Style) largest(values []float64) float64 {
-	sorted := make([]float64, len(values))
-	for i, v := range values {
-		sorted[i] = math.Abs(v)
+	var sorted []float64
+	for _, v := range values {
+		sorted = append(sorted, math.Abs(v))
 	}
 	slices.Sort(sorted)
 	whole, part := math.Modf(s.clip() / 100 * float64(len(sorted)-1))
@@ -157,10 +149,7 @@ func (s Style) largest(values []float64) float64 {
 	if part > 0 {
 		p += part * (sorted[i+1] - p)
 	}
-	if p == 0 {
-		return sorted[len(sorted)-1]
-	}
-	return p
+	return cmp.Or(p, sorted[len(sorted)-1])
 }
 
 // level is the index in the palette of v, on a scale up to largest.

@@ -224,12 +224,18 @@ func TestLawClip(t *testing.T) {
 	}
 }
 
+// Of several channels the strongest colour shows the largest magnitude, or the mean.
 func TestReduce(t *testing.T) {
 	m := interp.Maps{Images: interp.Images{N: 2, H: 1, W: 2, C: 3, Pix: []float64{9, 9, 9, 9, 9, 9, 1, -4, 3, -.5, .25, 0}}}
 	for signed, want := range map[bool][]float64{false: {4, .5}, true: {0, -.25 / 3}} {
-		got, err := Style{Signed: signed}.reduce(m, 1)
-		if err != nil || len(got) != 2 || math.Abs(got[0]-want[0])+math.Abs(got[1]-want[1]) > 1e-15 {
-			t.Errorf("signed %v: %v, %v, want %v", signed, got, err, want)
+		s := Style{Signed: signed, Clip: 100}
+		c, err := s.Draw(m, 1, interp.Images{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest := max(math.Abs(want[0]), math.Abs(want[1]))
+		if got := c.Picture.(*image.Paletted).Pix; got[0] != s.level(want[0], largest) || got[1] != s.level(want[1], largest) || c.Note != s.scale(largest) {
+			t.Errorf("signed %v: levels %v, %s, want those of %v", signed, got, c.Note, want)
 		}
 	}
 }
@@ -303,13 +309,13 @@ func TestDrawErrors(t *testing.T) {
 		{func(s *Style, m *interp.Maps, x *interp.Images) { m.Pix[0] = math.Inf(-1) }, "map 0 is -Inf at row 0, column 0, channel 0"},
 		{func(s *Style, m *interp.Maps, x *interp.Images) { m.Pix = m.Pix[1:] }, "191 numbers"},
 		{func(s *Style, m *interp.Maps, x *interp.Images) { m.N = 0 }, "N=0"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = -1 }, "a Clip of -1 is"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = 101 }, "a Clip of 101 is"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = math.NaN() }, "a Clip of NaN is"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Palette = 3 }, "Palette(3) is none of"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { x.H, x.W = 4, 16 }, "map 0 is 8×8, and the image it overlays 4×16"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { *x = interp.Images{} }, "the image it overlays 0×0"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { x.C, x.Pix = 2, x.Pix[:128] }, "overlay: an image of 2 channels"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = -1 }, "show: Style.Clip is -1, must"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = 101 }, "Clip is 101, must"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Clip = math.NaN() }, "Clip is NaN, must"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Palette = 3 }, "show: Style.Palette is Palette(3), must"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { x.H, x.W = 4, 16 }, "the image under map 0 is 4×16, must be 8×8"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { *x = interp.Images{} }, "the image under map 0 is 0×0"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { x.C, x.Pix = 2, x.Pix[:128] }, "the image under map 0: an image of 2 channels"},
 	} {
 		s := Style{Palette: Overlay}
 		m, x := noise(6, 1, 8, 8, 3)

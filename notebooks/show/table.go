@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"reflect"
 
 	"lucigo/notebooks/internal/number"
 )
@@ -18,22 +19,15 @@ type Table struct {
 // Show displays the table.
 func (t Table) Show() error { return t.Figure().Show() }
 
-// HTML returns the table.
-func (t Table) HTML() (string, error) { return t.Figure().HTML() }
-
 // Figure returns the table as a figure without pictures.
 func (t Table) Figure() Figure {
 	f := Figure{Title: t.Title, Corner: t.Corner, Columns: t.Columns, Rows: t.Rows}
 	for _, row := range t.Cells {
 		cells := make([]Cell, len(row))
 		for i, v := range row {
-			switch v := v.(type) {
-			case float64:
-				cells[i].Caption = number.Text(v, 4)
-			case float32:
-				cells[i].Caption = number.Text(float64(v), 4)
-			default:
-				cells[i].Caption = fmt.Sprint(v)
+			cells[i].Caption = fmt.Sprint(v)
+			if v := reflect.ValueOf(v); v.CanFloat() {
+				cells[i].Caption = number.Text(v.Float(), 4)
 			}
 		}
 		f.Cells = append(f.Cells, cells)

@@ -30,7 +30,7 @@ func TestSpectrum(t *testing.T) {
 	if c := f.Cells[1][2]; c.Picture != nil || f.Cells[1][8].Caption != "7.5" {
 		t.Error("the second unit has one of the lowest and 7.5 at last")
 	}
-	html, err := s.HTML()
+	html, err := html(s.Figure())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestLayers(t *testing.T) {
 		{Name: "conv1", Images: interptest.ImagesOf(3, 4, 4, 3, 1), Captions: []string{"0", "1", "<2>"}},
 		{Name: nasty, Images: interptest.ImagesOf(2, 8, 8, 3, 1)},
 	}}
-	html, err := l.HTML()
+	html, err := html(l.Figure())
 	if err != nil {
 		t.Fatal(err)
 	}
