@@ -1,14 +1,13 @@
 package tensorflow
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"strings"
 
-	"lucigo/interp/near"
+	"lucigo/models/internal/plan"
 	"lucigo/models/internal/wire"
 )
 
@@ -20,26 +19,12 @@ const (
 	maxRank   = 8
 )
 
-// graphDef is a GraphDef: its nodes, in the order of the file.
-type graphDef struct {
-	nodes []node
-	index map[string]int
-}
-
-// node is a NodeDef. Its attributes are read when they are asked for.
-type node struct {
-	name, op string
-	inputs   []string // as they are in the file: "name", "name:0", "^name"
-	raw      []byte
-}
-
 // nodeName is TensorFlow's own rule.
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
 
-// parse reads a GraphDef.
-func parse(b []byte) (*graphDef, error) {
-	g := &graphDef{index: map[string]int{}}
-	inputs := 0
+// parse reads a GraphDef: its nodes, in the order of the file.
+func parse(b []byte) (nodes []plan.Node, err error) {
+	inputs, left := 0, maxFill
 	for f, err := range wire.Fields(b) {
 		if err != nil {
 			return nil, err
@@ -51,28 +36,39 @@ func parse(b []byte) (*graphDef, error) {
 		if err != nil {
 			return nil, errors.New("this is no GraphDef; it may be a SavedModel: freeze it, which gives one file with graph and weights")
 		}
-		if len(g.nodes) == maxNodes {
+		if len(nodes) == maxNodes {
 			return nil, fmt.Errorf("more than %d nodes", maxNodes)
 		}
 		n, err := parseNode(raw, maxInputs-inputs)
 		if err != nil {
-			return nil, fmt.Errorf("node %d: %w", len(g.nodes), err)
+			return nil, fmt.Errorf("node %d: %w", len(nodes), err)
 		}
-		if _, twice := g.index[n.name]; twice {
-			return nil, fmt.Errorf("node %q appears twice", n.name)
+		inputs += len(n.Inputs)
+		def := nodeDef(raw)
+		n.Attributes = def
+		n.Shape = func() ([]int64, error) {
+			var s shapeProto
+			if err := def.Attribute("shape", &s); err != nil {
+				return nil, err
+			}
+			return shape(s)
 		}
-		inputs += len(n.inputs)
-		g.index[n.name] = len(g.nodes)
-		g.nodes = append(g.nodes, n)
+		n.Value = func() (*plan.Constant, error) {
+			var t tensorProto
+			if err := def.Attribute("value", &t); err != nil {
+				return nil, err
+			}
+			return parseTensor(t, &left)
+		}
+		nodes = append(nodes, n)
 	}
-	if len(g.nodes) == 0 {
+	if len(nodes) == 0 {
 		return nil, errors.New("no nodes: this is no GraphDef")
 	}
-	return g, nil
+	return nodes, nil
 }
 
-func parseNode(raw []byte, most int) (node, error) {
-	n := node{raw: raw}
+func parseNode(raw []byte, most int) (n plan.Node, err error) {
 	for f, err := range wire.Fields(raw) {
 		if err != nil {
 			return n, err
@@ -87,101 +83,29 @@ func parseNode(raw []byte, most int) (node, error) {
 		if len(text) > maxName {
 			return n, fmt.Errorf("a name of %d bytes", len(text))
 		}
-		switch f.Number {
-		case 1:
-			n.name = string(text)
-		case 2:
-			n.op = string(text)
-		case 3:
-			if len(n.inputs) == most {
-				return n, fmt.Errorf("the nodes have more than %d inputs", maxInputs)
-			}
-			n.inputs = append(n.inputs, string(text))
+		switch name := string(text); {
+		case f.Number == 1:
+			n.Name = name
+		case f.Number == 2:
+			n.Op = name
+		case len(n.Inputs) == most:
+			return n, fmt.Errorf("the nodes have more than %d inputs", maxInputs)
+		case name[:min(1, len(name))] != "^": // which only says what runs first
+			n.Inputs = append(n.Inputs, strings.TrimSuffix(name, ":0"))
 		}
 	}
-	if !nodeName.MatchString(n.name) {
-		return n, fmt.Errorf("a node cannot be named %.100q", n.name)
+	if !nodeName.MatchString(n.Name) {
+		return n, fmt.Errorf("a node cannot be named %.100q", n.Name)
 	}
 	return n, nil
 }
 
-// find returns the node of a name that the caller chose.
-func (g *graphDef) find(name string) (int, error) {
-	i, ok := g.index[strings.TrimSuffix(name, ":0")]
-	if !ok {
-		var names []string
-		for _, n := range g.nodes {
-			if n.op != "Const" {
-				names = append(names, n.name)
-			}
-		}
-		return 0, near.Error("node", name, names)
-	}
-	return i, nil
-}
-
-// sources returns the nodes whose values node i takes, in order.
-func (g *graphDef) sources(i int) ([]int, error) {
-	var all []int
-	for _, in := range g.nodes[i].inputs {
-		if strings.HasPrefix(in, "^") {
-			continue // only says what runs first
-		}
-		j, ok := g.index[strings.TrimSuffix(in, ":0")]
-		switch {
-		case !ok && strings.Contains(in, ":"):
-			return nil, fmt.Errorf("node %q takes %.200q, and only the first outputs of nodes are supported", g.nodes[i].name, in)
-		case !ok:
-			return nil, fmt.Errorf("node %q takes %.200q, and there is no such node: the file is not complete", g.nodes[i].name, in)
-		}
-		all = append(all, j)
-	}
-	return all, nil
-}
-
-// order returns the nodes that output needs, each after what it needs itself. Those that the input needs
-// are left out.
-func (g *graphDef) order(output, input int) ([]int, error) {
-	const open, done = 1, 2
-	var (
-		out   []int
-		state = make([]byte, len(g.nodes))
-		stack = []int{output}
-	)
-	for len(stack) > 0 {
-		i := stack[len(stack)-1]
-		if state[i] != 0 {
-			stack = stack[:len(stack)-1]
-			if state[i] == open {
-				state[i] = done
-				out = append(out, i)
-			}
-			continue
-		}
-		state[i] = open
-		if i == input {
-			continue
-		}
-		sources, err := g.sources(i)
-		if err != nil {
-			return nil, err
-		}
-		for k := len(sources) - 1; k >= 0; k-- { // the first is popped first
-			switch j := sources[k]; state[j] {
-			case open:
-				return nil, fmt.Errorf("node %q needs its own value: loops are not supported", g.nodes[j].name)
-			case 0:
-				stack = append(stack, j)
-			}
-		}
-	}
-	return out, nil
-}
+// nodeDef is a NodeDef. Its attributes are read when they are asked for: it is a plan.Attributes.
+type nodeDef []byte
 
 // attr returns an attribute of the node, an AttrValue; nil if it has none of that name.
-func (n node) attr(name string) ([]byte, error) {
-	var value []byte
-	for f, err := range wire.Fields(n.raw) {
+func (n nodeDef) attr(name string) (value []byte, err error) {
+	for f, err := range wire.Fields(n) {
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +116,8 @@ func (n node) attr(name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		var key, v []byte
+		var key []byte
+		v := []byte{}
 		for f, err := range wire.Fields(entry) {
 			if err == nil && f.Number == 1 {
 				key, err = f.Bytes()
@@ -204,97 +129,88 @@ func (n node) attr(name string) ([]byte, error) {
 			}
 		}
 		if string(key) == name {
-			value = v[:len(v):len(v)]
-			if value == nil {
-				value = []byte{}
-			}
+			value = v
 		}
 	}
 	return value, nil
 }
 
-// field returns what is in one field of an attribute, and false where it does not.
-func (n node) field(name string, number int) (value wire.Field, ok bool, err error) {
+// Attribute reads an attribute into value, a pointer, unless the node has none of that name.
+func (n nodeDef) Attribute(name string, value any) error {
 	b, err := n.attr(name)
-	if err != nil {
-		return value, false, err
+	if err != nil || b == nil {
+		return err
 	}
+	found := false
 	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return value, false, fmt.Errorf("attribute %q: %w", name, err)
-		}
-		if f.Number == number {
-			value, ok = f, true
-		}
-	}
-	if b != nil && !ok {
-		return value, false, fmt.Errorf("attribute %q is of another type than the operator's", name)
-	}
-	return value, ok, nil
-}
-
-// text, integer, number, flag and integers return an attribute, or what it is where it is missing.
-func (n node) text(name, missing string) (string, error) {
-	f, ok, err := n.field(name, 2)
-	if err != nil || !ok {
-		return missing, err
-	}
-	b, err := f.Bytes()
-	return string(b), err
-}
-
-func (n node) integer(name string, missing int64) (int64, error) {
-	f, ok, err := n.field(name, 3)
-	if err != nil || !ok {
-		return missing, err
-	}
-	return f.Int()
-}
-
-func (n node) number(name string, missing float64) (float64, error) {
-	f, ok, err := n.field(name, 4)
-	if err != nil || !ok {
-		return missing, err
-	}
-	b, err := f.Fixed(4)
-	if err != nil || len(b) != 4 {
-		return 0, fmt.Errorf("attribute %q is no number", name)
-	}
-	v := float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, fmt.Errorf("attribute %q is %g: the file is damaged", name, v)
-	}
-	return v, nil
-}
-
-func (n node) flag(name string, missing bool) (bool, error) {
-	f, ok, err := n.field(name, 5)
-	if err != nil || !ok {
-		return missing, err
-	}
-	v, err := f.Int()
-	return v != 0, err
-}
-
-func (n node) integers(name string, missing []int64) ([]int64, error) {
-	f, ok, err := n.field(name, 1)
-	if err != nil || !ok {
-		return missing, err
-	}
-	b, err := f.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	var list []int64
-	for f, err := range wire.Fields(b) {
-		if err == nil && f.Number == 3 {
-			list, err = f.Ints(list, maxRank)
+		is := false
+		if err == nil {
+			is, err = read(f, value)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("attribute %q: %w", name, err)
+			return fmt.Errorf("attribute %q: %w", name, err)
+		}
+		found = found || is
+	}
+	if !found {
+		return fmt.Errorf("attribute %q is of another type than the operator's", name)
+	}
+	return nil
+}
+
+// tensorProto is a value of a Const, shapeProto that of the attribute by which a Placeholder tells its axes.
+type (
+	tensorProto []byte
+	shapeProto  []byte
+)
+
+// read reads a field of an AttrValue if it is that of value's type.
+func read(f wire.Field, value any) (is bool, err error) {
+	if v, integer := value.(*int64); integer && (f.Number == 3 || f.Number == 5) { // or a bool
+		*v, err = f.Int()
+		return true, err
+	}
+	var b []byte
+	if f.Number != 4 {
+		b, err = f.Bytes()
+	}
+	switch v := value.(type) {
+	case *string:
+		if is = f.Number == 2; is {
+			*v = string(b)
+		}
+	case *shapeProto:
+		if is = f.Number == 7; is {
+			*v = b
+		}
+	case *tensorProto:
+		if is = f.Number == 8; is {
+			*v = b
+		}
+	case *float64:
+		if is = f.Number == 4; is {
+			if b, err = f.Fixed(4); err == nil && len(b) == 4 {
+				*v = float64(float32From(b))
+			}
+			if len(b) != 4 || math.IsNaN(*v) || math.IsInf(*v, 0) {
+				err = fmt.Errorf("it is %g, must be a finite number: the file is damaged", *v)
+			}
+		}
+	case *[]int64:
+		if is = f.Number == 1; is {
+			*v = nil
+			for f, e := range wire.Fields(b) {
+				if e == nil && f.Number == 3 {
+					*v, e = f.Ints(*v, maxRank)
+				}
+				err = errors.Join(err, e)
+			}
 		}
 	}
-	return list, nil
+	if !is {
+		return false, nil
+	}
+	return true, err
 }
 
 // shape reads a TensorShapeProto: the lengths of the axes, −1 for one that is open; nil if even their

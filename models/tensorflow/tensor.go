@@ -2,12 +2,11 @@ package tensorflow
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 
-	"lucigo/interp"
+	"lucigo/models/internal/plan"
 	"lucigo/models/internal/wire"
 )
 
@@ -19,40 +18,19 @@ const (
 	typeInt64  = 9
 )
 
-// tensor is the value of a Const. One of f32, f64 and ints is set, unless it has no numbers.
-type tensor struct {
-	dims []int
-	f32  []float32
-	f64  []float64
-	ints []int64
-}
-
 // fill bounds how many numbers the tensors of a file may have that are not there: a TensorProto may
 // leave out the repetitions of its last number.
 type fill int
 
 const maxFill fill = 1 << 20
 
-// tensor reads the value of a Const.
-func (n node) tensor(left *fill) (*tensor, error) {
-	f, ok, err := n.field("value", 8)
-	if err != nil || !ok {
-		return nil, errors.Join(err, errors.New("it has no value"))
-	}
-	b, err := f.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	return parseTensor(b, left)
-}
-
 // parseTensor reads a TensorProto.
-func parseTensor(b []byte, left *fill) (*tensor, error) {
+func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 	var (
 		kind    int64
 		dims    []int64
 		content []byte
-		t       tensor
+		t       plan.Constant
 	)
 	for f, err := range wire.Fields(b) {
 		if err != nil {
@@ -69,11 +47,11 @@ func parseTensor(b []byte, left *fill) (*tensor, error) {
 		case 4:
 			content, err = f.Bytes()
 		case 5:
-			t.f32, err = numbers(t.f32, f, 4, float32From)
+			t.F32, err = numbers(t.F32, f, 4, float32From)
 		case 6:
-			t.f64, err = numbers(t.f64, f, 8, float64From)
+			t.F64, err = numbers(t.F64, f, 8, float64From)
 		case 7, 10: // int_val, int64_val
-			t.ints, err = f.Ints(t.ints, maxInts)
+			t.Ints, err = f.Ints(t.Ints, maxInts)
 		}
 		if err != nil {
 			return nil, err
@@ -85,26 +63,26 @@ func parseTensor(b []byte, left *fill) (*tensor, error) {
 			return nil, fmt.Errorf("it is shaped %v", dims)
 		}
 		size *= int(d)
-		t.dims = append(t.dims, int(d))
+		t.Dims = append(t.Dims, int(d))
 	}
 	var err error
 	switch kind {
 	case typeFloat:
-		t.f64, t.ints = nil, nil
-		t.f32, err = complete(t.f32, content, 4, float32From, size, left)
+		t.F64, t.Ints = nil, nil
+		t.F32, err = complete(t.F32, content, 4, float32From, size, left)
 	case typeDouble:
-		t.f32, t.ints = nil, nil
-		t.f64, err = complete(t.f64, content, 8, float64From, size, left)
+		t.F32, t.Ints = nil, nil
+		t.F64, err = complete(t.F64, content, 8, float64From, size, left)
 	case typeInt32, typeInt64:
 		if size > maxInts {
 			return nil, fmt.Errorf("%d integers, where at most %d are of use", size, maxInts)
 		}
-		t.f32, t.f64 = nil, nil
+		t.F32, t.F64 = nil, nil
 		width, from := 8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
 		if kind == typeInt32 {
 			width, from = 4, func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }
 		}
-		t.ints, err = complete(t.ints, content, width, from, size, left)
+		t.Ints, err = complete(t.Ints, content, width, from, size, left)
 	default:
 		err = fmt.Errorf("its type is number %d, and only float (1), double (2), int32 (3) and int64 (9) are supported", kind)
 	}
@@ -160,22 +138,4 @@ func complete[T any](data []T, content []byte, width int, from func([]byte) T, s
 		data = append(data, last)
 	}
 	return data, nil
-}
-
-// isFloat says whether the tensor can be a weight or a number to compute with.
-func (t *tensor) isFloat() bool { return t.f32 != nil || t.f64 != nil }
-
-// scalar returns the only number of a tensor without axes.
-func (t *tensor) scalar() float64 {
-	if t.f64 != nil {
-		return t.f64[0]
-	}
-	return float64(t.f32[0])
-}
-
-func (t *tensor) weight() (*interp.Weight, error) {
-	if t.f64 != nil {
-		return interp.NewWeight(t.f64, t.dims...)
-	}
-	return interp.NewWeight(t.f32, t.dims...)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -80,7 +81,7 @@ func compare(t *testing.T, m *interp.Model, g *graphtest.Graph, o Options, x int
 	for i, name := range names {
 		var want graphtest.Array
 		for k := range x.N {
-			one := g.Eval(name, "input", fed(x.Slice(k, k+1), o))
+			one := eval(g, name, "input", fed(x.Slice(k, k+1), o))
 			want = graphtest.Array{Dims: one.Dims, Data: append(want.Data, one.Data...)}
 		}
 		if !slices.Equal(acts[i].Shape, want.Dims[1:]) {
@@ -253,14 +254,14 @@ func TestLawOperators(t *testing.T) {
 	}
 	names := layerNames(t, m)
 	ops := map[string]bool{"Const": true, "Placeholder": true, "Identity": true}
-	b, err := parse(g.Encode())
+	nodes, err := parse(g.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range b.nodes {
-		ops[n.op] = true
+	for _, n := range nodes {
+		ops[n.Op] = true
 	}
-	for _, op := range supported() {
+	for _, op := range format.Supported() {
 		if !ops[op] {
 			t.Errorf("operator %s is not tested", op)
 		}
@@ -330,8 +331,10 @@ func TestLawRules(t *testing.T) {
 	g.Add("probabilities", "Softmax", nil, "logits")
 	m := parseGraph(t, &g, Options{Size: [3]int{8, 8, 3}, Range: [2]float64{-1, 1}}).Float64()
 	byHand, err := interp.New(interp.Spec{Name: "by hand", Input: [3]int{8, 8, 3}, Classes: m.Classes(), Weights: m.Weights(),
-		Forward: func(s *model.Scope, x *Node) *Node {
-			w := func(name string, like *Node, dims ...int) *Node { return variable(s, like, name, dims) }
+		Forward: func(s *model.Scope, x *graph.Node) *graph.Node {
+			w := func(name string, like *graph.Node, dims ...int) *graph.Node {
+				return s.VariableWithShape(name, shapes.Make(like.DType(), dims...)).NodeValue(like)
+			}
 			x = graph.AddScalar(graph.MulScalar(x, 2), -1)
 			x = layer.Convolve(x, w("conv1_w", x, 3, 3, 3, 6), w("conv1_b", x, 6), layer.Square(3, 1, 1), 1)
 			x = layer.MaxPool(layer.ReLU(x), layer.Square(2, 2, 0))

@@ -1,5 +1,4 @@
-// Package graphtest writes frozen graphs of TensorFlow, and evaluates them in plain loops from the
-// definitions of their operators. It is for tests, and shares nothing with the reader that it tests.
+// Package graphtest writes frozen graphs of TensorFlow. It is for tests, and shares nothing with the reader that it tests.
 package graphtest
 
 import (
@@ -25,21 +24,21 @@ type Shape []int
 
 // Graph is a graph being written. Its zero value is empty.
 type Graph struct {
-	nodes []node
-	index map[string]int
+	Nodes []Node
 }
 
-type node struct {
-	name, op string
-	inputs   []string
-	attrs    Attrs
-	value    *Array // of a Const
-	integers bool   // whether value is of int32, or else of float
+// Node is an operator, its inputs and its attributes, or a constant.
+type Node struct {
+	Name, Op string
+	Inputs   []string
+	Attrs    Attrs
+	Value    *Array // of a Const
+	Integers bool   // whether Value is of int32, or else of float
 }
 
 // Add writes a node and returns its name.
 func (g *Graph) Add(name, op string, attrs Attrs, inputs ...string) string {
-	return g.add(node{name: name, op: op, attrs: attrs, inputs: inputs})
+	return g.add(Node{Name: name, Op: op, Attrs: attrs, Inputs: inputs})
 }
 
 // Const writes a constant of float32, and returns its name. Numbers are rounded to float32.
@@ -48,7 +47,7 @@ func (g *Graph) Const(name string, data []float64, dims ...int) string {
 	for i, v := range data {
 		rounded[i] = float64(float32(v))
 	}
-	return g.add(node{name: name, op: "Const", value: &Array{dims, rounded}})
+	return g.add(Node{Name: name, Op: "Const", Value: &Array{dims, rounded}})
 }
 
 // Ints writes a constant of int32 with one axis, or, if scalar, none, and returns its name.
@@ -60,16 +59,12 @@ func (g *Graph) Ints(name string, scalar bool, data ...int) string {
 	for _, d := range data {
 		v.Data = append(v.Data, float64(d))
 	}
-	return g.add(node{name: name, op: "Const", value: &v, integers: true})
+	return g.add(Node{Name: name, Op: "Const", Value: &v, Integers: true})
 }
 
-func (g *Graph) add(n node) string {
-	if g.index == nil {
-		g.index = map[string]int{}
-	}
-	g.index[n.name] = len(g.nodes)
-	g.nodes = append(g.nodes, n)
-	return n.name
+func (g *Graph) add(n Node) string {
+	g.Nodes = append(g.Nodes, n)
+	return n.Name
 }
 
 func message(b []byte, field protowire.Number, content []byte) []byte {
@@ -83,20 +78,20 @@ func integer(b []byte, field protowire.Number, v int) []byte {
 // Encode returns the GraphDef.
 func (g *Graph) Encode() []byte {
 	var b []byte
-	for _, n := range g.nodes {
-		m := message(message(nil, 1, []byte(n.name)), 2, []byte(n.op))
-		for _, in := range n.inputs {
+	for _, n := range g.Nodes {
+		m := message(message(nil, 1, []byte(n.Name)), 2, []byte(n.Op))
+		for _, in := range n.Inputs {
 			m = message(m, 3, []byte(in))
 		}
 		attr := func(name string, value []byte) {
 			m = message(m, 5, message(message(nil, 1, []byte(name)), 2, value))
 		}
-		for _, name := range slices.Sorted(maps.Keys(n.attrs)) {
-			attr(name, attrValue(n.attrs[name]))
+		for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
+			attr(name, attrValue(n.Attrs[name]))
 		}
-		if n.value != nil {
+		if n.Value != nil {
 			kind := 1
-			if n.integers {
+			if n.Integers {
 				kind = 3
 			}
 			attr("dtype", integer(nil, 6, kind))
@@ -140,12 +135,12 @@ func shape(dims []int) (b []byte) {
 }
 
 // tensor is a TensorProto.
-func (n node) tensor(kind int) []byte {
-	b := message(integer(nil, 1, kind), 2, shape(n.value.Dims))
+func (n Node) tensor(kind int) []byte {
+	b := message(integer(nil, 1, kind), 2, shape(n.Value.Dims))
 	var content []byte
-	for _, v := range n.value.Data {
+	for _, v := range n.Value.Data {
 		bits := math.Float32bits(float32(v))
-		if n.integers {
+		if n.Integers {
 			bits = uint32(int32(v))
 		}
 		content = protowire.AppendFixed32(content, bits)

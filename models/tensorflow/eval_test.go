@@ -1,41 +1,50 @@
-package graphtest
+package tensorflow
 
 import (
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+
+	"lucigo/models/tensorflow/graphtest"
 )
 
-// Eval returns the value of a node when the node input has the value x. It panics where the graph is
-// wrong.
-func (g *Graph) Eval(name, input string, x Array) Array {
-	return g.eval(name, map[string]Array{input: x})
-}
-
-func (g *Graph) eval(name string, known map[string]Array) Array {
-	if v, ok := known[name]; ok {
+// eval returns the value of a node when the node input has the value x, from the definitions of the operators, in plain
+// loops. It shares nothing with what it is compared with, and panics where the graph is wrong.
+func eval(g *graphtest.Graph, name, input string, x array) array {
+	nodes := map[string]node{}
+	for _, n := range g.Nodes {
+		nodes[n.Name] = node(n)
+	}
+	known := map[string]array{input: x}
+	var value func(name string) array
+	value = func(name string) array {
+		v, ok := known[name]
+		if !ok {
+			n := nodes[name]
+			var in []array
+			for _, i := range n.Inputs {
+				if !strings.HasPrefix(i, "^") {
+					in = append(in, value(strings.TrimSuffix(i, ":0")))
+				}
+			}
+			v = n.eval(in)
+			known[name] = v
+		}
 		return v
 	}
-	n := g.nodes[g.index[name]]
-	if n.name != name {
-		panic("no node " + name)
-	}
-	var in []Array
-	for _, i := range n.inputs {
-		if !strings.HasPrefix(i, "^") {
-			in = append(in, g.eval(strings.TrimSuffix(i, ":0"), known))
-		}
-	}
-	v := n.eval(in)
-	known[name] = v
-	return v
+	return value(name)
 }
 
-func (n node) eval(in []Array) Array {
-	switch n.op {
+type (
+	node  graphtest.Node
+	array = graphtest.Array
+)
+
+func (n node) eval(in []array) array {
+	switch n.Op {
 	case "Const":
-		return *n.value
+		return *n.Value
 	case "Identity", "CheckNumerics":
 		return in[0]
 	case "Relu":
@@ -63,30 +72,30 @@ func (n node) eval(in []Array) Array {
 	case "LRN":
 		return n.lrn(in[0])
 	case "Concat":
-		return concat(in[1:])
+		return concatenated(in[1:])
 	case "ConcatV2":
-		return concat(in[:len(in)-1])
+		return concatenated(in[:len(in)-1])
 	case "Reshape":
-		return reshape(in[0], in[1].Data)
+		return reshaped(in[0], in[1].Data)
 	case "MatMul":
 		return n.matMul(in[0], in[1])
 	case "Softmax":
 		return softmax(in[0])
 	}
-	panic("no operator " + n.op)
+	panic("no operator " + n.Op)
 }
 
 // zeros is an array of zeros.
-func zeros(dims ...int) Array {
+func zeros(dims ...int) array {
 	n := 1
 	for _, d := range dims {
 		n *= d
 	}
-	return Array{dims, make([]float64, n)}
+	return array{Dims: dims, Data: make([]float64, n)}
 }
 
 // at is the place of an element.
-func (a Array) at(index ...int) int {
+func at(a array, index ...int) int {
 	k := 0
 	for axis, i := range index {
 		k = k*a.Dims[axis] + i
@@ -94,7 +103,7 @@ func (a Array) at(index ...int) int {
 	return k
 }
 
-func each(x Array, f func(float64) float64) Array {
+func each(x array, f func(float64) float64) array {
 	y := zeros(x.Dims...)
 	for i, v := range x.Data {
 		y.Data[i] = f(v)
@@ -103,9 +112,9 @@ func each(x Array, f func(float64) float64) Array {
 }
 
 // elementwise is f of a and b, broadcast as NumPy does.
-func elementwise(a, b Array, f func(a, b float64) float64) Array {
+func elementwise(a, b array, f func(a, b float64) float64) array {
 	rank := max(len(a.Dims), len(b.Dims))
-	padded := func(x Array) []int { return append(slices.Repeat([]int{1}, rank-len(x.Dims)), x.Dims...) }
+	padded := func(x array) []int { return append(slices.Repeat([]int{1}, rank-len(x.Dims)), x.Dims...) }
 	da, db := padded(a), padded(b)
 	dims := make([]int, rank)
 	for i := range dims {
@@ -132,13 +141,13 @@ func elementwise(a, b Array, f func(a, b float64) float64) Array {
 
 // axis returns, along a spatial axis (1 or 2) of x, how many places a window has, and how much padding
 // stands before x: the definition is TensorFlow's, at https://www.tensorflow.org/api_docs/python/tf/nn.
-func (n node) axis(x Array, axis, size int) (places, before, stride, dilation int) {
-	stride, dilation = n.attrs["strides"].([]int)[axis], 1
-	if d, ok := n.attrs["dilations"]; ok {
+func (n node) axis(x array, axis, size int) (places, before, stride, dilation int) {
+	stride, dilation = n.Attrs["strides"].([]int)[axis], 1
+	if d, ok := n.Attrs["dilations"]; ok {
 		dilation = d.([]int)[axis]
 	}
 	length, extent := x.Dims[axis], (size-1)*dilation+1
-	if n.attrs["padding"] == "VALID" {
+	if n.Attrs["padding"] == "VALID" {
 		return (length - extent + stride) / stride, 0, stride, dilation
 	}
 	places = (length + stride - 1) / stride
@@ -151,7 +160,7 @@ func (n node) axis(x Array, axis, size int) (places, before, stride, dilation in
 
 // slide calls f for every place (i, j) of the window over x and every tap (a, b) of it that sees row r and
 // column c of x.
-func (n node) slide(x Array, height, width int, f func(i, j, a, b, r, c int)) (h, w int) {
+func (n node) slide(x array, height, width int, f func(i, j, a, b, r, c int)) (h, w int) {
 	h, top, sh, dh := n.axis(x, 1, height)
 	w, left, sw, dw := n.axis(x, 2, width)
 	for i := range h {
@@ -169,16 +178,16 @@ func (n node) slide(x Array, height, width int, f func(i, j, a, b, r, c int)) (h
 	return h, w
 }
 
-func (n node) conv2D(x, w Array) Array {
+func (n node) conv2D(x, w array) array {
 	height, width, in, out := w.Dims[0], w.Dims[1], w.Dims[2], w.Dims[3]
 	if in != x.Dims[3] {
-		panic(fmt.Sprintf("%s: %v and %v do not fit", n.name, x.Dims, w.Dims))
+		panic(fmt.Sprintf("%s: %v and %v do not fit", n.Name, x.Dims, w.Dims))
 	}
 	h, wd := n.slide(x, height, width, func(i, j, a, b, r, c int) {})
 	y := zeros(x.Dims[0], h, wd, out)
 	for image := range x.Dims[0] {
 		n.slide(x, height, width, func(i, j, a, b, r, c int) {
-			from, to, taps := x.at(image, r, c, 0), y.at(image, i, j, 0), w.at(a, b, 0, 0)
+			from, to, taps := at(x, image, r, c, 0), at(y, image, i, j, 0), at(w, a, b, 0, 0)
 			for k := range in {
 				for o := range out {
 					y.Data[to+o] += x.Data[from+k] * w.Data[taps+k*out+o]
@@ -189,16 +198,16 @@ func (n node) conv2D(x, w Array) Array {
 	return y
 }
 
-func (n node) pool(x Array, of func(seen []float64) float64) Array {
-	size := n.attrs["ksize"].([]int)
+func (n node) pool(x array, of func(seen []float64) float64) array {
+	size := n.Attrs["ksize"].([]int)
 	h, w := n.slide(x, size[1], size[2], func(i, j, a, b, r, c int) {})
 	y := zeros(x.Dims[0], h, w, x.Dims[3])
 	seen := make([][]float64, len(y.Data))
 	for image := range x.Dims[0] {
 		n.slide(x, size[1], size[2], func(i, j, a, b, r, c int) {
 			for k := range x.Dims[3] {
-				to := y.at(image, i, j, k)
-				seen[to] = append(seen[to], x.Data[x.at(image, r, c, k)])
+				to := at(y, image, i, j, k)
+				seen[to] = append(seen[to], x.Data[at(x, image, r, c, k)])
 			}
 		})
 	}
@@ -208,9 +217,9 @@ func (n node) pool(x Array, of func(seen []float64) float64) Array {
 	return y
 }
 
-func (n node) lrn(x Array) Array {
+func (n node) lrn(x array) array {
 	radius, bias, alpha, beta := 5, 1.0, 1.0, 0.5
-	for name, v := range n.attrs {
+	for name, v := range n.Attrs {
 		switch name {
 		case "depth_radius":
 			radius = v.(int)
@@ -233,14 +242,14 @@ func (n node) lrn(x Array) Array {
 	return y
 }
 
-// concat lays arrays one after the other along the last axis.
-func concat(in []Array) Array {
+// concatenated lays arrays one after the other along the last axis.
+func concatenated(in []array) array {
 	last := len(in[0].Dims) - 1
 	dims := slices.Clone(in[0].Dims)
 	for _, a := range in[1:] {
 		dims[last] += a.Dims[last]
 	}
-	y := Array{Dims: dims}
+	y := array{Dims: dims}
 	for row := range len(in[0].Data) / in[0].Dims[last] {
 		for _, a := range in {
 			y.Data = append(y.Data, a.Data[row*a.Dims[last]:][:a.Dims[last]]...)
@@ -249,14 +258,14 @@ func concat(in []Array) Array {
 	return y
 }
 
-func reshape(x Array, shape []float64) Array {
+func reshaped(x array, shape []float64) array {
 	rest := len(x.Data)
 	for _, d := range shape {
 		if d > 0 {
 			rest /= int(d)
 		}
 	}
-	y := Array{Data: x.Data}
+	y := array{Data: x.Data}
 	for _, d := range shape {
 		if d < 0 {
 			d = float64(rest)
@@ -266,14 +275,14 @@ func reshape(x Array, shape []float64) Array {
 	return y
 }
 
-func (n node) matMul(x, w Array) Array {
+func (n node) matMul(x, w array) array {
 	in, out := w.Dims[0], w.Dims[1]
-	turned, _ := n.attrs["transpose_b"].(bool)
+	turned, _ := n.Attrs["transpose_b"].(bool)
 	if turned {
 		in, out = out, in
 	}
 	if in != x.Dims[1] {
-		panic(fmt.Sprintf("%s: %v and %v do not fit", n.name, x.Dims, w.Dims))
+		panic(fmt.Sprintf("%s: %v and %v do not fit", n.Name, x.Dims, w.Dims))
 	}
 	y := zeros(x.Dims[0], out)
 	for i := range x.Dims[0] {
@@ -290,7 +299,7 @@ func (n node) matMul(x, w Array) Array {
 	return y
 }
 
-func softmax(x Array) Array {
+func softmax(x array) array {
 	y, last := zeros(x.Dims...), x.Dims[len(x.Dims)-1]
 	for i := 0; i < len(x.Data); i += last {
 		sum := 0.0

@@ -1,0 +1,285 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	"lucigo/interp/layer"
+)
+
+// What a network may have at most.
+const (
+	maxSteps   = 20_000
+	maxTaps    = 1 << 14 // places of all its windows together
+	maxNumbers = 1 << 28 // of a layer, for one image
+	maxClasses = 1 << 20 // that get numbers for names
+	maxRank    = 8
+)
+
+// Options say what a graph leaves open; tensorflow.Options documents the fields. A Name must be given.
+type Options struct {
+	Name          string
+	Input, Output string
+	Size          [3]int
+	Range         [2]float64
+	Classes       []string
+}
+
+// Open returns the network of a graph.
+func Open(f Format, nodes []Node, o Options) (*interp.Model, error) {
+	g, err := newSource(f, nodes)
+	if err != nil {
+		return nil, err
+	}
+	var guesses []string
+	guess := func(format string, args ...any) { guesses = append(guesses, fmt.Sprintf(format, args...)) }
+
+	output, err := g.output(o.Output)
+	if err != nil {
+		return nil, err
+	}
+	if o.Output == "" {
+		guess("Output %q", nodes[output].Name)
+	}
+	input, err := g.input(o.Input, output)
+	if err != nil {
+		return nil, err
+	}
+	if o.Input == "" {
+		guess("Input %q", nodes[input].Name)
+	}
+	size, err := g.size(input, o.Size)
+	if err != nil {
+		return nil, err
+	}
+	if size != o.Size {
+		guess("Size %v", size)
+	}
+	if o.Range == [2]float64{} {
+		o.Range = [2]float64{0, 1}
+		guess("Range %v", o.Range)
+	}
+	if low, high := o.Range[0], o.Range[1]; !(math.Abs(low) < math.MaxFloat32) || !(math.Abs(high) < math.MaxFloat32) || low == high {
+		return nil, fmt.Errorf("Options.Range is %v, must be two finite numbers that differ", o.Range)
+	}
+	n, err := g.plan(input, output, size[2])
+	if err != nil {
+		return nil, err
+	}
+	n.low, n.high = o.Range[0], o.Range[1]
+	if len(guesses) > 0 {
+		n.guessed = "; guessed: " + strings.Join(guesses, ", ") + ": set the Options that are wrong"
+	}
+	if o.Classes == nil {
+		if n.classes < 1 || n.classes > maxClasses {
+			return nil, fmt.Errorf("node %q does not tell how many classes there are (%d): set Options.Classes, or Options.Output to the node of the logits",
+				nodes[output].Name, n.classes)
+		}
+		for i := range n.classes {
+			o.Classes = append(o.Classes, fmt.Sprint("class ", i))
+		}
+	}
+	if n.classes != 0 && n.classes != len(o.Classes) {
+		return nil, fmt.Errorf("Options.Classes has %d names, and node %q gives %d logits", len(o.Classes), nodes[output].Name, n.classes)
+	}
+	n.classes = len(o.Classes)
+	return interp.New(interp.Spec{Name: o.Name, Forward: n.forward, Input: size, Classes: o.Classes, Weights: n.weights})
+}
+
+// network is what leads from the images to the logits.
+type network struct {
+	steps     []step // the first is the input
+	low, high float64
+	weights   interp.Weights
+	classes   int
+	guessed   string
+}
+
+// step is a node whose value depends on the images.
+type step struct {
+	name, op string
+	operands []operand
+	build    Build
+	channels int // of the value; 0 if their number depends on the images' size
+}
+
+// operand is what a step computes with: the value of an earlier step, a variable, a number, or, if step is negative and
+// the others are not set, something that build knows already.
+type operand struct {
+	step   int
+	weight string // path of a variable, without the slash in front
+	dims   []int
+	number *float64
+}
+
+// Build builds a node's value from its inputs'. Images are [N, H, W, C] whatever the format's layout. It is given nil
+// for an input that is neither a value nor a weight.
+type Build func(in []*graph.Node) *graph.Node
+
+// plan checks the nodes that lead from input to output, and makes them ready.
+func (g *source) plan(input, output, channels int) (*network, error) {
+	order, err := g.order(output, input)
+	if err != nil {
+		return nil, err
+	}
+	if len(order) > maxSteps {
+		return nil, fmt.Errorf("%d nodes lead to %q, of which at most %d are supported", len(order), g.nodes[output].Name, maxSteps)
+	}
+	p := &planner{
+		source: g, network: &network{weights: interp.Weights{}}, values: map[int]*Constant{},
+		constantOf: map[int]int{}, stepOf: map[int]int{}, turned: map[string]bool{},
+	}
+	for _, i := range order {
+		n := &g.nodes[i]
+		if i == input {
+			p.add(i, step{name: n.Name, op: n.Op, channels: channels})
+			continue
+		}
+		if err := p.node(i); err != nil {
+			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
+		}
+	}
+	for _, from := range []int{output, input} {
+		if _, ok := p.stepOf[from]; !ok {
+			return nil, fmt.Errorf("node %q does not depend on the images, node %q", g.nodes[output].Name, g.nodes[input].Name)
+		}
+	}
+	p.classes = p.network.steps[len(p.network.steps)-1].channels
+	return p.network, nil
+}
+
+// planner makes a network from a graph, node by node.
+type planner struct {
+	*source
+	*network
+	values     map[int]*Constant // of constants, as far as they are read
+	taps       int
+	constantOf map[int]int     // the constant that a node is, or hands on
+	stepOf     map[int]int     // the step of a node
+	turned     map[string]bool // whether a weight has another layout than the file's
+}
+
+func (p *planner) add(node int, s step) {
+	p.stepOf[node] = len(p.network.steps)
+	p.network.steps = append(p.network.steps, s)
+}
+
+// node makes node i ready, whose sources are.
+func (p *planner) node(i int) error {
+	n := &p.nodes[i]
+	if n.Op == p.Constant {
+		p.constantOf[i] = i
+		return nil
+	}
+	sources, err := p.sources(i)
+	if err != nil {
+		return err
+	}
+	if n.Op == p.Identity && len(sources) == 1 {
+		if c, ok := p.constantOf[sources[0]]; ok {
+			p.constantOf[i] = c
+			return nil
+		}
+	}
+	if n.Op == p.Input {
+		return fmt.Errorf("a second %s, whose value nobody gives: set Options.Input to the node of the images", n.Op)
+	}
+	operator, ok := p.Operators[n.Op]
+	if !ok {
+		return fmt.Errorf("this operator is not supported; supported are: %s", strings.Join(p.Supported(), ", "))
+	}
+	c := &Call{p: p, node: n, sources: sources, operands: make([]operand, len(sources))}
+	for k := range c.operands {
+		c.operands[k].step = -1
+	}
+	b := operator(c)
+	if c.channels > maxNumbers {
+		c.Fail("%d channels", c.channels)
+	}
+	if c.err != nil {
+		return c.err
+	}
+	p.add(i, step{name: n.Name, op: n.Op, operands: c.operands, build: b, channels: c.channels})
+	return nil
+}
+
+// Supported returns the names of the operators that a graph may have, sorted.
+func (f Format) Supported() []string {
+	return slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(f.Operators)), f.Constant, f.Input)))
+}
+
+// forward is the network's Forward. Every step is a layer of its node's name.
+func (n *network) forward(s *model.Scope, images *graph.Node) *graph.Node {
+	values := make([]*graph.Node, len(n.steps))
+	variables := map[string]*graph.Node{}
+	for i, st := range n.steps {
+		values[i] = layer.At(st.name, n.value(s, st, images, values[:i], variables))
+	}
+	logits := values[len(values)-1]
+	if batch := images.Shape().Dim(0); logits.Rank() != 2 || logits.Shape().Dim(0) != batch || logits.Shape().Dim(1) != n.classes {
+		st := n.steps[len(n.steps)-1]
+		panic(fmt.Errorf("node %q (%s) gives %s, must give the logits of %d images and %d classes%s",
+			st.name, st.op, logits.Shape(), batch, n.classes, n.guessed))
+	}
+	return logits
+}
+
+// value builds one step. Its panics name the node.
+func (n *network) value(s *model.Scope, st step, images *graph.Node, values []*graph.Node, variables map[string]*graph.Node) *graph.Node {
+	defer func() {
+		if r := recover(); r != nil {
+			err, ok := r.(error)
+			if !ok {
+				panic(r)
+			}
+			panic(fmt.Errorf("node %q (%s): %w%s", st.name, st.op, err, n.guessed))
+		}
+	}()
+	number := func(v float64) *graph.Node { return graph.Scalar(images.Graph(), images.DType(), v) }
+	if st.build == nil {
+		return graph.Add(scale(images, number(n.high-n.low)), number(n.low))
+	}
+	in := make([]*graph.Node, len(st.operands))
+	for i, o := range st.operands {
+		switch {
+		case o.step >= 0:
+			in[i] = values[o.step]
+		case o.number != nil:
+			in[i] = number(*o.number)
+		case o.weight != "":
+			if variables[o.weight] == nil {
+				variables[o.weight] = variable(s, images, o.weight, o.dims)
+			}
+			in[i] = variables[o.weight]
+		}
+	}
+	y := st.build(in)
+	if y.Rank() == 0 || y.Shape().Dim(0) != images.Shape().Dim(0) {
+		panic(fmt.Errorf("it gives %s, must give images [N, …]", y.Shape()))
+	}
+	numbers := 1.0
+	for _, d := range y.Shape().Dimensions[1:] {
+		numbers *= float64(d)
+	}
+	if numbers > maxNumbers {
+		panic(fmt.Errorf("it gives %.0f numbers an image, of which %d are supported; give smaller images", numbers, maxNumbers))
+	}
+	return y
+}
+
+// variable returns the variable of a constant, whose scopes are the parts of its name.
+func variable(s *model.Scope, images *graph.Node, name string, dims []int) *graph.Node {
+	parts := strings.Split(name, "/")
+	for _, scope := range parts[:len(parts)-1] {
+		s = s.At("%s", scope)
+	}
+	return s.VariableWithShape(parts[len(parts)-1], shapes.Make(images.DType(), dims...)).NodeValue(images)
+}
