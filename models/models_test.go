@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/interptest/shared"
 	"lucigo/models/scenes"
-	"lucigo/models/tensorflow/graphtest"
 )
 
 // Every row is complete: a name of its own, a way to open it, and pictures that are there or said to be files.
@@ -34,15 +32,11 @@ func TestRows(t *testing.T) {
 
 // Every network has the stages of its row, in their order, and takes the images that are drawn for it.
 func TestStages(t *testing.T) {
-	graph := filepath.Join(t.TempDir(), "tensorflow_inception_graph.pb")
-	if err := os.WriteFile(graph, graphtest.InceptionV1(64, 224, 12, 3).Encode(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	files := map[string]func(t *testing.T) string{
 		"googlenet": func(t *testing.T) string {
 			return shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")
 		},
-		"inception5h": func(*testing.T) string { return graph },
+		"inception5h": func(*testing.T) string { return filepath.Join("tensorflow", "testdata", "inception_v1.pb") },
 	}
 	for _, row := range All() {
 		t.Run(row.Name, func(t *testing.T) {

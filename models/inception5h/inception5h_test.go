@@ -12,7 +12,6 @@ import (
 	"lucigo/interp"
 	"lucigo/interp/interptest"
 	"lucigo/models/tensorflow"
-	"lucigo/models/tensorflow/graphtest"
 )
 
 // archive writes a zip file.
@@ -44,10 +43,20 @@ func write(t *testing.T, name string, content []byte) string {
 	return path
 }
 
-// A graph of the real one's form, with fewer channels and classes: its units have the values of the graph, whose tests
-// compare it with the operators' definitions, where that takes x·255 − 117, at the network's size and at another.
+// graph is a file of the form of the real one, with few channels and 12 classes, which package tensorflow's tests write.
+func graph(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../tensorflow/testdata/inception_v1.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Units have the values that the graph gives, whose tests compare it with the operators' definitions, for x·255 − 117, at
+// the network's size and at another.
 func TestLawOpen(t *testing.T) {
-	file := graphtest.InceptionV1(32, Size, 12, 3).Encode()
+	file := graph(t)
 	path := archive(t, map[string][]byte{
 		graphFile: file, labelsFile: []byte("dummy\nkit fox\nEnglish setter\nkit fox\n\n"), "LICENSE": []byte("…"),
 	})
@@ -63,7 +72,7 @@ func TestLawOpen(t *testing.T) {
 	if h != 224 || w != 224 || c != 3 || m.Name() != "InceptionV1" {
 		t.Errorf("%s of %d×%d×%d", m, h, w, c)
 	}
-	graph, err := tensorflow.Parse("graph.pb", file, tensorflow.Options{Range: [2]float64{-117, 138}})
+	plain, err := tensorflow.Parse("graph.pb", file, tensorflow.Options{Range: [2]float64{-117, 138}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +82,7 @@ func TestLawOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := graph.Activations(t.Context(), x, names...)
+		want, err := plain.Activations(t.Context(), x, names...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,43 +97,42 @@ func TestLawOpen(t *testing.T) {
 }
 
 func TestOpenUnpackedFile(t *testing.T) {
-	path := write(t, graphFile, graphtest.InceptionV1(64, Size, 3, 3).Encode())
+	path := write(t, graphFile, graph(t))
 	m, err := Open(path)
 	if err != nil || m.ClassName(2) != "class 2" {
 		t.Fatalf("%v, %v", m, err)
 	}
 	labels := filepath.Join(filepath.Dir(path), labelsFile)
-	if err := os.WriteFile(labels, []byte("a\r\nb\r\nc\r\n"), 0o600); err != nil {
+	if err := os.WriteFile(labels, []byte("a\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj\r\nk\r\nl\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if m, err = Open(path); err != nil || !slices.Equal(m.Classes(), []string{"a", "b", "c"}) {
+	if m, err = Open(path); err != nil || !slices.Equal(m.Classes(), strings.Split("abcdefghijkl", "")) {
 		t.Fatalf("%v, %v", m, err)
 	}
-	if err := os.WriteFile(labels, []byte("a\nb\nc\nd\n"), 0o600); err != nil {
+	if err := os.WriteFile(labels, bytes.Repeat([]byte("a\n"), 13), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = Open(path); err == nil || !strings.Contains(err.Error(), "4 names, and the network has 3 classes") {
+	if _, err = Open(path); err == nil || !strings.Contains(err.Error(), "13 names, and the network has 12 classes") {
 		t.Errorf("a name too many: error %v", err)
 	}
 }
 
 func TestOpenRejectsOtherFiles(t *testing.T) {
-	good := graphtest.InceptionV1(64, Size, 3, 3).Encode()
+	good := graph(t)
 	whole, err := os.ReadFile(archive(t, map[string][]byte{graphFile: good}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	damaged := slices.Clone(whole)
 	damaged[200] ^= 1
-	var other graphtest.Graph
-	other.Add("input", "Placeholder", nil)
+	other := []byte("\x0a\x14\x0a\x05input\x12\x0bPlaceholder") // a GraphDef of one node
 	for path, want := range map[string]string{
 		"no/inception5h.zip": "inception5h: open no/inception5h.zip: no such file",
 		"no/" + graphFile:    "no such file",
 		archive(t, map[string][]byte{labelsFile: []byte("a")}):                                                 graphFile,
 		archive(t, map[string][]byte{"../" + graphFile: good, "x/" + graphFile: good}):                         "the archive has no " + graphFile,
-		write(t, "other.pb", other.Encode()):                                                                   "another network's, which tensorflow.Open reads",
-		archive(t, map[string][]byte{graphFile: other.Encode()}):                                               `no node "softmax2_pre_activation"`,
+		write(t, "other.pb", other):                                                                            "another network's, which tensorflow.Open reads",
+		archive(t, map[string][]byte{graphFile: other}):                                                        `no node "softmax2_pre_activation"`,
 		archive(t, map[string][]byte{graphFile: make([]byte, maxGraph+1)}):                                     "more than 67108864 bytes",
 		archive(t, map[string][]byte{graphFile: good, labelsFile: bytes.Repeat([]byte("a\n"), maxLabels/2+1)}): "more than 1048576 bytes",
 		write(t, "cut.zip", whole[:len(whole)-30]):                                                             "damaged",
@@ -136,41 +144,9 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 	}
 }
 
-// The table of channels that the tests' graphs follow, against what is known of the real one: 59
-// convolutions of 7,548 channels, which TensorFlow's DeepDream tutorial counts (two of 128 are the side
-// heads', which the logits do not need), 508 of mixed4a, and the length of the file, nearly all weights.
-func TestChannels(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes and reads 54 MB")
-	}
-	b := graphtest.InceptionV1(1, Size, 1008, 1).Encode()
-	if real := 53_884_595; len(b) < real*999/1000 || len(b) > real*1001/1000 {
-		t.Errorf("%d bytes, and the real file has %d", len(b), real)
-	}
-	m, err := tensorflow.Parse(graphFile, b, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	convolutions, channels, mixed4a := 0, 0, 0
-	for path, w := range m.Weights() {
-		d := w.Dims()
-		if len(d) != 4 {
-			continue
-		}
-		convolutions++
-		channels += d[3]
-		if path == "/mixed4b_1x1_w" {
-			mixed4a = d[2]
-		}
-	}
-	if convolutions != 59-2 || channels != 7548-2*128 || mixed4a != 508 || len(m.Classes()) != 1008 {
-		t.Errorf("%d convolutions of %d channels, %d of mixed4a, %d classes", convolutions, channels, mixed4a, len(m.Classes()))
-	}
-}
-
 // A file of the right name that is not the published one is an error, and not the network.
 func TestModelVerifiesItsFile(t *testing.T) {
-	path := archive(t, map[string][]byte{graphFile: graphtest.InceptionV1(64, Size, 3, 3).Encode()})
+	path := archive(t, map[string][]byte{graphFile: graph(t)})
 	t.Setenv("LUCIGO_MODELS", filepath.Dir(path))
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
 	if m, err := Model(t.Context()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "right file 49937555") {

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"lucigo/interp/receptive"
-	"lucigo/models/tensorflow/graphtest"
 )
 
 // What units see, by hand: a window of size k adds (k − 1)·jump to the size and moves the start by pad·jump,
@@ -14,7 +13,7 @@ func TestReceptiveField(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the whole network")
 	}
-	m, err := Open(write(t, graphFile, graphtest.InceptionV1(32, Size, 12, 3).Encode()))
+	m, err := Open(write(t, graphFile, graph(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,16 +5,14 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"lucigo/models/tensorflow/graphtest"
 )
 
 // eval returns the value of a node when the node input has the value x, from the definitions of the operators, in plain
 // loops. It shares nothing with what it is compared with, and panics where the graph is wrong.
-func eval(g *graphtest.Graph, name, input string, x array) array {
+func eval(g *written, name, input string, x array) array {
 	nodes := map[string]node{}
 	for _, n := range g.Nodes {
-		nodes[n.Name] = node(n)
+		nodes[n.Name] = n
 	}
 	known := map[string]array{input: x}
 	var value func(name string) array
@@ -35,11 +33,6 @@ func eval(g *graphtest.Graph, name, input string, x array) array {
 	}
 	return value(name)
 }
-
-type (
-	node  graphtest.Node
-	array = graphtest.Array
-)
 
 func (n node) eval(in []array) array {
 	switch n.Op {

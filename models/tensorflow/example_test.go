@@ -2,15 +2,14 @@ package tensorflow_test
 
 import (
 	"fmt"
+	"strings"
 
 	"lucigo/models/tensorflow"
-	"lucigo/models/tensorflow/graphtest"
 )
 
-// A file would be read with Open; this graph is written on the spot.
-func ExampleParse() {
-	graph := graphtest.InceptionV1(64, 224, 5, 1).Encode()
-	m, err := tensorflow.Parse("tensorflow_inception_graph.pb", graph, tensorflow.Options{Range: [2]float64{-117, 138}})
+// The graph is of InceptionV1's form, with few channels.
+func ExampleOpen() {
+	m, err := tensorflow.Open("testdata/inception_v1.pb", tensorflow.Options{Range: [2]float64{-117, 138}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -21,7 +20,7 @@ func ExampleParse() {
 		return
 	}
 	for _, l := range layers {
-		if len(l.Name) == len("mixed4a") && l.Name[:6] == "mixed4" {
+		if strings.HasPrefix(l.Name, "mixed4") && len(l.Name) == len("mixed4a") {
 			fmt.Println(l.Name, l.Shape)
 		}
 	}

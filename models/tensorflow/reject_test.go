@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"lucigo/models/internal/plan"
-	"lucigo/models/tensorflow/graphtest"
 )
 
 func message(b []byte, field protowire.Number, content []byte) []byte {
@@ -101,16 +100,16 @@ func TestTensors(t *testing.T) {
 }
 
 // bad is a graph from input to probabilities of which build writes the node logits.
-func bad(build func(g *graphtest.Graph)) []byte {
-	var g graphtest.Graph
-	g.Add("input", "Placeholder", graphtest.Attrs{"shape": graphtest.Shape{-1, 4, 4, 3}})
+func bad(build func(g *written)) []byte {
+	var g written
+	g.Add("input", "Placeholder", attrs{"shape": axes{-1, 4, 4, 3}})
 	build(&g)
 	g.Add("probabilities", "Softmax", nil, "logits")
 	return g.Encode()
 }
 
-func window(name string, v any, more ...any) graphtest.Attrs {
-	a := graphtest.Attrs{"strides": []int{1, 1, 1, 1}, "ksize": []int{1, 2, 2, 1}, "padding": "SAME", name: v}
+func window(name string, v any, more ...any) attrs {
+	a := attrs{"strides": []int{1, 1, 1, 1}, "ksize": []int{1, 2, 2, 1}, "padding": "SAME", name: v}
 	for i := 0; i < len(more); i += 2 {
 		a[more[i].(string)] = more[i+1]
 	}
@@ -119,8 +118,8 @@ func window(name string, v any, more ...any) graphtest.Attrs {
 
 // Graphs that cannot be read, found when they are opened.
 func TestRejectsGraphs(t *testing.T) {
-	one := func(op string, attrs graphtest.Attrs, inputs ...string) []byte {
-		return bad(func(g *graphtest.Graph) {
+	one := func(op string, attrs attrs, inputs ...string) []byte {
+		return bad(func(g *written) {
 			g.Const("w", make([]float64, 12), 2, 2, 3, 1)
 			g.Const("b", make([]float64, 3), 3)
 			g.Const("s", []float64{1})
@@ -156,8 +155,8 @@ func TestRejectsGraphs(t *testing.T) {
 		"a loop":                {one("Relu", nil, "logits"), "loops are not supported"},
 		"channels first":        {one("MaxPool", window("data_format", "NCHW"), in), `data_format "NCHW"`},
 		"other padding":         {one("Conv2D", window("padding", "EXPLICIT"), in, "w"), `padding "EXPLICIT"`},
-		"no padding":            {one("Conv2D", graphtest.Attrs{"strides": []int{1, 1, 1, 1}}, in, "w"), `padding ""`},
-		"no strides":            {one("Conv2D", graphtest.Attrs{"padding": "SAME"}, in, "w"), "strides [] are not supported"},
+		"no padding":            {one("Conv2D", attrs{"strides": []int{1, 1, 1, 1}}, in, "w"), `padding ""`},
+		"no strides":            {one("Conv2D", attrs{"padding": "SAME"}, in, "w"), "strides [] are not supported"},
 		"strides over images":   {one("Conv2D", window("strides", []int{2, 1, 1, 1}), in, "w"), "strides [2 1 1 1]"},
 		"strides over channels": {one("MaxPool", window("strides", []int{1, 1, 1, 2}), in), "strides [1 1 1 2]"},
 		"a window of nothing":   {one("MaxPool", window("ksize", []int{1, 0, 1, 1}), in), "sizes [0 1]"},
@@ -165,18 +164,18 @@ func TestRejectsGraphs(t *testing.T) {
 		"a long window":         {one("AvgPool", window("ksize", []int{1, 10_000, 10_000, 1}), in), "windows of more than"},
 		"a wide convolution":    {one("Conv2D", window("padding", "SAME"), in, "long"), "windows of more than"},
 		"a list of lists":       {one("MaxPool", window("ksize", slices.Repeat([]int{1}, 9)), in), "more than 8"},
-		"a negative radius":     {one("LRN", graphtest.Attrs{"depth_radius": -1}, in), "sizes [-1 1]"},
-		"a long radius":         {one("LRN", graphtest.Attrs{"depth_radius": 1 << 40}, in), "sizes [2199023255553 1]"},
-		"no bias at all":        {one("LRN", graphtest.Attrs{"bias": float32(math.NaN())}, in), `attribute "bias": it is NaN`},
-		"an endless alpha":      {one("LRN", graphtest.Attrs{"alpha": float32(math.Inf(1))}, in), `attribute "alpha": it is +Inf`},
-		"a text as bias":        {one("LRN", graphtest.Attrs{"bias": "one"}, in), `attribute "bias" is of another type`},
+		"a negative radius":     {one("LRN", attrs{"depth_radius": -1}, in), "sizes [-1 1]"},
+		"a long radius":         {one("LRN", attrs{"depth_radius": 1 << 40}, in), "sizes [2199023255553 1]"},
+		"no bias at all":        {one("LRN", attrs{"bias": float32(math.NaN())}, in), `attribute "bias": it is NaN`},
+		"an endless alpha":      {one("LRN", attrs{"alpha": float32(math.Inf(1))}, in), `attribute "alpha": it is +Inf`},
+		"a text as bias":        {one("LRN", attrs{"bias": "one"}, in), `attribute "bias" is of another type`},
 		"weights that are none": {one("Conv2D", window("padding", "SAME"), in, "other"), `input "other" is not a constant`},
 		"integers as weights":   {one("BiasAdd", nil, in, "i"), "not of floating-point numbers"},
 		"weights of two axes":   {one("MatMul", nil, in, "w"), "shaped [2 2 3 1], must have 2 axes"},
 		"an empty scope":        {one("BiasAdd", nil, in, "no//name"), "cannot be the name of a weight"},
 		"a constant image":      {one("ConcatV2", nil, in, "b", "i"), `input "b" is a constant`},
 		"constants alone":       {one("Sub", nil, in, "folded"), `node "folded" (Add): its input "s" is a constant`},
-		"a turned product":      {one("MatMul", graphtest.Attrs{"transpose_a": true}, in, "b"), "transpose_a"},
+		"a turned product":      {one("MatMul", attrs{"transpose_a": true}, in, "b"), "transpose_a"},
 		"a square":              {one("Mul", nil, in, "other"), "product of two values"},
 		"a ratio":               {one("RealDiv", nil, in, "other"), "division by what depends"},
 		"an inverse":            {one("RealDiv", nil, "s", in), "division by what depends"},
@@ -201,22 +200,22 @@ func TestRejectsGraphs(t *testing.T) {
 		"a Softmax of nothing":  {node("a", "Softmax"), "0 inputs"},
 		"a Const of nothing":    {slices.Concat(node("a", "Placeholder"), node("w", "Const"), node("x", "BiasAdd", "a"), node("p", "Softmax", "x")), "1 inputs"},
 		"no Placeholder":        {slices.Concat(node("w", "Const"), node("p", "Softmax", "w")), "needs no Placeholder"},
-		"a Softmax too many": {bad(func(g *graphtest.Graph) {
+		"a Softmax too many": {bad(func(g *written) {
 			g.Add("a", "Relu", nil, in)
 			g.Add("pa", "Softmax", nil, "a")
 			g.Add("logits", "Relu", nil, in)
 		}), "several Softmax nodes"},
-		"65 of them": {bad(func(g *graphtest.Graph) {
+		"65 of them": {bad(func(g *written) {
 			for i := range 65 {
 				g.Add(fmt.Sprint("p", i), "Softmax", nil, in)
 			}
 			g.Add("logits", "Relu", nil, in)
 		}), "more than 64 Softmax nodes"},
-		"two Placeholders": {bad(func(g *graphtest.Graph) {
+		"two Placeholders": {bad(func(g *written) {
 			g.Add("second", "Placeholder", nil)
 			g.Add("logits", "Add", nil, in, "second")
 		}), `two Placeholder nodes, "input" and "second"`},
-		"channels without end": {bad(func(g *graphtest.Graph) {
+		"channels without end": {bad(func(g *written) {
 			g.Ints("axis", true, 3)
 			x := in
 			for i := range 80 {
@@ -224,7 +223,7 @@ func TestRejectsGraphs(t *testing.T) {
 			}
 			g.Add("logits", "Relu", nil, x)
 		}), "channels"},
-		"steps without end": {bad(func(g *graphtest.Graph) {
+		"steps without end": {bad(func(g *written) {
 			x := in
 			for i := range 20_000 {
 				x = g.Add(fmt.Sprint("same", i), "Relu", nil, x)
@@ -252,7 +251,7 @@ func TestRejectsShapes(t *testing.T) {
 	in := "input"
 	for what, c := range map[string]struct {
 		op     string
-		attrs  graphtest.Attrs
+		attrs  attrs
 		inputs []string
 		want   string
 	}{
@@ -261,8 +260,8 @@ func TestRejectsShapes(t *testing.T) {
 		"one bias for all":       {"BiasAdd", nil, []string{in, "one"}, "has not 1 channels"},
 		"rows behind another":    {"ConcatV2", nil, []string{in, in, "axis"}, "axis 1 of"},
 		"another size":           {"Reshape", nil, []string{in, "shape"}, "give images of the size"},
-		"a product of images":    {"MatMul", nil, []string{in, "w2"}, "Affine takes"},
-		"weights of others":      {"Conv2D", window("padding", "SAME"), []string{in, "w4"}, "do not fit weights"},
+		"a product of images":    {"MatMul", nil, []string{in, "w2"}, "layer: Affine: "},
+		"weights of others":      {"Conv2D", window("padding", "SAME"), []string{in, "w4"}, "must fit weights"},
 		"a larger window":        {"MaxPool", window("padding", "VALID", "ksize", []int{1, 5, 1, 1}), []string{in}, "give a larger image"},
 		"a constant for each":    {"Sub", nil, []string{in, "each"}, "does not fit images"},
 		"a constant of all":      {"Add", nil, []string{in, "deep"}, "does not fit images"},
@@ -271,7 +270,7 @@ func TestRejectsShapes(t *testing.T) {
 		"a sum of two sizes":     {"Add", nil, []string{in, "smaller"}, "logits"},
 		"a difference of images": {"Sub", nil, []string{"smaller", in}, "logits"},
 	} {
-		b := bad(func(g *graphtest.Graph) {
+		b := bad(func(g *written) {
 			g.Const("one", []float64{1}, 1)
 			g.Const("four", make([]float64, 4), 4)
 			g.Const("w2", make([]float64, 9), 3, 3)
@@ -297,7 +296,7 @@ func TestRejectsShapes(t *testing.T) {
 }
 
 func TestRejectsImagesTooLarge(t *testing.T) {
-	b := bad(func(g *graphtest.Graph) {
+	b := bad(func(g *written) {
 		g.Ints("axis", true, 3)
 		g.Add("logits", "Concat", nil, "axis", "input", "input")
 	})
@@ -311,7 +310,7 @@ func TestRejectsImagesTooLarge(t *testing.T) {
 }
 
 func TestRejectsOptions(t *testing.T) {
-	b := bad(func(g *graphtest.Graph) {
+	b := bad(func(g *written) {
 		g.Const("w", make([]float64, 144), 48, 3)
 		g.Ints("shape", false, -1, 48)
 		g.Add("flat", "Reshape", nil, "input", "shape")
@@ -337,8 +336,8 @@ func TestRejectsOptions(t *testing.T) {
 			t.Errorf("%s: %v, error %v, want one with %q", what, m, err, c.want)
 		}
 	}
-	var g graphtest.Graph
-	g.Add("input", "Placeholder", graphtest.Attrs{"shape": graphtest.Shape{-1, 48}})
+	var g written
+	g.Add("input", "Placeholder", attrs{"shape": axes{-1, 48}})
 	g.Add("p", "Softmax", nil, "input")
 	if _, err := Parse("test.pb", g.Encode(), Options{}); err == nil || !strings.Contains(err.Error(), "shaped [-1 48], must be shaped as images") {
 		t.Errorf("rows of numbers as images: error %v", err)
@@ -392,7 +391,7 @@ func FuzzForward(f *testing.F) {
 // seeds are small graphs with every operator that reads attributes.
 func seeds() [][]byte {
 	return [][]byte{
-		bad(func(g *graphtest.Graph) {
+		bad(func(g *written) {
 			g.Ints("axis", true, 3)
 			g.Add("a", "Concat", nil, "axis", "input", "input")
 			g.Add("b", "MaxPool", window("padding", "SAME"), "a")
@@ -400,11 +399,11 @@ func seeds() [][]byte {
 			g.Add("d", "Reshape", nil, "c", g.Ints("shape", false, 1, -1))
 			g.Add("logits", "MatMul", nil, "d", g.Const("v", make([]float64, 32), 16, 2))
 		}),
-		bad(func(g *graphtest.Graph) {
+		bad(func(g *written) {
 			g.Add("a", "AvgPool", window("padding", "VALID"), "input")
-			g.Add("b", "LRN", graphtest.Attrs{"depth_radius": 1, "beta": float32(0.75)}, "a")
+			g.Add("b", "LRN", attrs{"depth_radius": 1, "beta": float32(0.75)}, "a")
 			g.Add("c", "Sub", nil, g.Const("s", []float64{2}), "b")
-			g.Add("d", "BiasAdd", graphtest.Attrs{"data_format": "NHWC"}, "c", g.Const("bias", make([]float64, 3), 3))
+			g.Add("d", "BiasAdd", attrs{"data_format": "NHWC"}, "c", g.Const("bias", make([]float64, 3), 3))
 			g.Add("logits", "Reshape", nil, "d", g.Ints("shape", false, -1, 27))
 		}),
 	}

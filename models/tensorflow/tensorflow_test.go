@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"bytes"
 	"image"
 	"math/rand/v2"
 	"os"
@@ -19,19 +20,18 @@ import (
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
 	"lucigo/interp/receptive"
-	"lucigo/models/tensorflow/graphtest"
 )
 
 // fed is what the input node of a graph is given for images.
-func fed(x interp.Images, o Options) graphtest.Array {
-	a := graphtest.Array{Dims: []int{x.N, x.H, x.W, x.C}}
+func fed(x interp.Images, o Options) array {
+	a := array{Dims: []int{x.N, x.H, x.W, x.C}}
 	for _, v := range x.Pix {
 		a.Data = append(a.Data, v*(o.Range[1]-o.Range[0])+o.Range[0])
 	}
 	return a
 }
 
-func parseGraph(t testing.TB, g *graphtest.Graph, o Options) *interp.Model {
+func parseGraph(t testing.TB, g *written, o Options) *interp.Model {
 	t.Helper()
 	m, err := Parse("test.pb", g.Encode(), o)
 	if err != nil {
@@ -71,7 +71,7 @@ func layerNames(t testing.TB, m *interp.Model) (names []string) {
 
 // compare checks the values of layers against the operators' definitions, one image at a time: a graph
 // that was frozen for one takes several.
-func compare(t *testing.T, m *interp.Model, g *graphtest.Graph, o Options, x interp.Images, bound float64, names ...string) {
+func compare(t *testing.T, m *interp.Model, g *written, o Options, x interp.Images, bound float64, names ...string) {
 	t.Helper()
 	acts, err := m.Activations(t.Context(), x, names...)
 	if err != nil {
@@ -79,10 +79,10 @@ func compare(t *testing.T, m *interp.Model, g *graphtest.Graph, o Options, x int
 	}
 	worst := 0.0
 	for i, name := range names {
-		var want graphtest.Array
+		var want array
 		for k := range x.N {
 			one := eval(g, name, "input", fed(x.Slice(k, k+1), o))
-			want = graphtest.Array{Dims: one.Dims, Data: append(want.Data, one.Data...)}
+			want = array{Dims: one.Dims, Data: append(want.Data, one.Data...)}
 		}
 		if !slices.Equal(acts[i].Shape, want.Dims[1:]) {
 			t.Errorf("%s is shaped %v, want %v", name, acts[i].Shape, want.Dims[1:])
@@ -102,7 +102,7 @@ var small = Options{Size: [3]int{64, 64, 3}, Range: [2]float64{-117, 138}}
 // Every node of InceptionV1 has the values that the operators' definitions give; its side heads, which the
 // logits do not need, are not built.
 func TestLawInceptionV1(t *testing.T) {
-	g := graphtest.InceptionV1(16, 64, 10, 1)
+	g := inceptionV1(16, 64, 10, 1)
 	m := parseGraph(t, g, small)
 	names := layerNames(t, m)
 	if names[0] != "input" || names[len(names)-1] != "softmax2_pre_activation" || len(names) != 200 || slices.Contains(names, "nn0") {
@@ -117,7 +117,7 @@ func TestLawInceptionV1(t *testing.T) {
 
 // Layers up to the first Reshape take images of any size; the logits say why they do not.
 func TestLawInceptionV1OfAnySize(t *testing.T) {
-	g := graphtest.InceptionV1(16, 64, 10, 1)
+	g := inceptionV1(16, 64, 10, 1)
 	m := parseGraph(t, g, Options{Range: small.Range})
 	x := interptest.ImagesOf(1, 50, 77, 3, 2)
 	compare(t, onGo(t, m).Float64(), g, small, x, 1e-12, "mixed3a", "mixed4a")
@@ -133,7 +133,7 @@ func TestLawInceptionV1OfAnySize(t *testing.T) {
 // Few units have few kinks, which a difference must not cross.
 func TestLawInceptionV1Gradient(t *testing.T) {
 	o := Options{Size: [3]int{32, 32, 3}, Range: small.Range}
-	m := onGo(t, parseGraph(t, graphtest.InceptionV1(32, 32, 10, 1), o)).Float64()
+	m := onGo(t, parseGraph(t, inceptionV1(32, 32, 10, 1), o)).Float64()
 	x := interptest.Images(m, 1, 3).Asked(4)
 	for _, o := range []interp.Objective{objective.Logit, objective.Channel("mixed4a", 3)} {
 		g, err := m.Gradient(t.Context(), o, nil, x)
@@ -149,7 +149,7 @@ func TestLawInceptionV1Gradient(t *testing.T) {
 
 // The side heads are networks of their own.
 func TestOutputChoosesAHead(t *testing.T) {
-	g := graphtest.InceptionV1(16, 64, 10, 1)
+	g := inceptionV1(16, 64, 10, 1)
 	o := small
 	o.Output = "softmax0_pre_activation:0"
 	m := parseGraph(t, g, o)
@@ -174,9 +174,9 @@ func TestOutputOfTwoSoftmaxes(t *testing.T) {
 
 // everything is a graph with every operator, in the forms that InceptionV1 does not have. Its branches
 // meet after a mean over all positions.
-func everything() *graphtest.Graph {
+func everything() *written {
 	var (
-		g     graphtest.Graph
+		g     written
 		rng   = rand.New(rand.NewPCG(7, 7))
 		means []string
 	)
@@ -192,7 +192,7 @@ func everything() *graphtest.Graph {
 		return g.Const(name, data, dims...)
 	}
 	windowed := func(name, op, x, padding string, size, stride, dilation [2]int, inputs ...string) string {
-		attrs := graphtest.Attrs{"strides": []int{1, stride[0], stride[1], 1}, "padding": padding, "data_format": "NHWC"}
+		attrs := attrs{"strides": []int{1, stride[0], stride[1], 1}, "padding": padding, "data_format": "NHWC"}
 		if op == "Conv2D" {
 			attrs["dilations"] = []int{1, dilation[0], dilation[1], 1}
 		} else {
@@ -207,8 +207,8 @@ func everything() *graphtest.Graph {
 		channels += c
 	}
 
-	g.Add("input", "Placeholder", graphtest.Attrs{"shape": graphtest.Shape{-1, 8, 9, 3}})
-	g.Add("checked", "CheckNumerics", graphtest.Attrs{"message": "not finite"}, "input:0", "^input")
+	g.Add("input", "Placeholder", attrs{"shape": axes{-1, 8, 9, 3}})
+	g.Add("checked", "CheckNumerics", attrs{"message": "not finite"}, "input:0", "^input")
 	normals("filter4x3", 4, 3, 3, 5)
 	g.Add("filter4x3/read", "Identity", nil, "filter4x3")
 	branch(windowed("same", "Conv2D", "checked", "SAME", one, [2]int{2, 1}, one, "filter4x3/read"), 4, 9, 5)
@@ -217,8 +217,8 @@ func everything() *graphtest.Graph {
 	branch(windowed("max/same", "MaxPool", "same", "SAME", [2]int{3, 2}, [2]int{3, 2}, one), 2, 5, 5)
 	branch(windowed("max/valid", "MaxPool", "checked", "VALID", [2]int{2, 3}, [2]int{1, 2}, one), 7, 4, 3)
 	branch(windowed("mean/same", "AvgPool", "checked", "SAME", [2]int{3, 4}, [2]int{2, 2}, one), 4, 5, 3)
-	branch(g.Add("lrn", "LRN", graphtest.Attrs{"depth_radius": 1, "alpha": float32(0.3), "beta": float32(0.75), "bias": float32(2)}, "same"), 4, 9, 5)
-	branch(g.Add("biased", "BiasAdd", graphtest.Attrs{"data_format": "NHWC"}, "same", normals("bias", 5)), 4, 9, 5)
+	branch(g.Add("lrn", "LRN", attrs{"depth_radius": 1, "alpha": float32(0.3), "beta": float32(0.75), "bias": float32(2)}, "same"), 4, 9, 5)
+	branch(g.Add("biased", "BiasAdd", attrs{"data_format": "NHWC"}, "same", normals("bias", 5)), 4, 9, 5)
 	branch(g.Add("active", "Relu", nil, "biased"), 4, 9, 5)
 	branch(g.Add("sum", "AddV2", nil, "active", "same"), 4, 9, 5)
 	branch(g.Add("difference", "Sub", nil, "active", "lrn"), 4, 9, 5)
@@ -239,7 +239,7 @@ func everything() *graphtest.Graph {
 	g.Add("flat", "Reshape", nil, "all", g.Ints("flat/shape", false, 1, -1))
 	g.Add("square", "Reshape", nil, "flat", g.Ints("square/shape", false, -1, 1, channels))
 	g.Add("flat/again", "Reshape", nil, "square", g.Ints("flat/again/shape", false, 1, channels))
-	g.Add("hidden", "MatMul", graphtest.Attrs{"transpose_b": true}, "flat/again", normals("hidden/w", 6, channels))
+	g.Add("hidden", "MatMul", attrs{"transpose_b": true}, "flat/again", normals("hidden/w", 6, channels))
 	g.Add("logits", "MatMul", nil, "hidden", normals("logits/w", 6, 4))
 	g.Add("probabilities", "Softmax", nil, "logits")
 	return &g
@@ -281,12 +281,12 @@ func TestLawOperators(t *testing.T) {
 
 // What units see of an image is the same through signs, weights of zero and constants.
 func TestReceptive(t *testing.T) {
-	var g graphtest.Graph
+	var g written
 	g.Add("input", "Placeholder", nil)
 	g.Add("a", "Mul", nil, "input", g.Const("factors", []float64{-3, 0, 2}, 3))
 	g.Add("b", "Sub", nil, g.Const("one", []float64{1}), "a")
 	g.Add("c", "RealDiv", nil, "b", g.Const("minus", []float64{-5}))
-	g.Add("d", "Conv2D", graphtest.Attrs{"strides": []int{1, 2, 2, 1}, "padding": "SAME"}, "c", g.Const("w", make([]float64, 3*3*3*2), 3, 3, 3, 2))
+	g.Add("d", "Conv2D", attrs{"strides": []int{1, 2, 2, 1}, "padding": "SAME"}, "c", g.Const("w", make([]float64, 3*3*3*2), 3, 3, 3, 2))
 	g.Add("e", "BiasAdd", nil, "d", g.Const("bias", []float64{-1, -2}, 2))
 	g.Add("f", "Relu", nil, "e")
 	g.Add("g", "Sub", nil, "e", "f")
@@ -305,7 +305,7 @@ func TestReceptive(t *testing.T) {
 
 // A network that was read and the same one written by hand have the same gradients by every rule.
 func TestLawRules(t *testing.T) {
-	var g graphtest.Graph
+	var g written
 	rng := rand.New(rand.NewPCG(1, 2))
 	normals := func(name string, dims ...int) string {
 		n := 1
@@ -318,12 +318,12 @@ func TestLawRules(t *testing.T) {
 		}
 		return g.Const(name, data, dims...)
 	}
-	same := graphtest.Attrs{"strides": []int{1, 1, 1, 1}, "padding": "SAME"}
+	same := attrs{"strides": []int{1, 1, 1, 1}, "padding": "SAME"}
 	g.Add("input", "Placeholder", nil)
 	g.Add("conv1", "Conv2D", same, "input", normals("conv1_w", 3, 3, 3, 6))
 	g.Add("bias1", "BiasAdd", nil, "conv1", normals("conv1_b", 6))
 	g.Add("relu1", "Relu", nil, "bias1")
-	g.Add("pool", "MaxPool", graphtest.Attrs{"ksize": []int{1, 2, 2, 1}, "strides": []int{1, 2, 2, 1}, "padding": "VALID"}, "relu1")
+	g.Add("pool", "MaxPool", attrs{"ksize": []int{1, 2, 2, 1}, "strides": []int{1, 2, 2, 1}, "padding": "VALID"}, "relu1")
 	g.Add("conv2", "Conv2D", same, "pool", normals("conv2_w", 3, 3, 6, 5))
 	g.Add("relu2", "Relu", nil, "conv2")
 	g.Add("flat", "Reshape", nil, "relu2", g.Ints("shape", false, -1, 80))
@@ -399,7 +399,7 @@ func TestWeights(t *testing.T) {
 
 // What leads to the input is left out, so its operators need not be supported.
 func TestInputCutsTheGraph(t *testing.T) {
-	var g graphtest.Graph
+	var g written
 	g.Add("file", "Placeholder", nil)
 	g.Add("decoded", "DecodeJpeg", nil, "file")
 	g.Add("input", "Mul", nil, "decoded", g.Const("c", []float64{2}))
@@ -429,9 +429,55 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// The table of channels that the tests' graphs follow, against what is known of the real one: 59
+// convolutions of 7,548 channels, which TensorFlow's DeepDream tutorial counts (two of 128 are the side
+// heads', which the logits do not need), 508 of mixed4a, and the length of the file, nearly all weights.
+func TestChannels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads 54 MB")
+	}
+	b := inceptionV1(1, 224, 1008, 1).Encode()
+	if real := 53_884_595; len(b) < real*999/1000 || len(b) > real*1001/1000 {
+		t.Errorf("%d bytes, and the real file has %d", len(b), real)
+	}
+	m, err := Parse("x.pb", b, Options{Range: small.Range})
+	if err != nil {
+		t.Fatal(err)
+	}
+	convolutions, channels, mixed4a := 0, 0, 0
+	for path, w := range m.Weights() {
+		d := w.Dims()
+		if len(d) != 4 {
+			continue
+		}
+		convolutions++
+		channels += d[3]
+		if path == "/mixed4b_1x1_w" {
+			mixed4a = d[2]
+		}
+	}
+	if convolutions != 59-2 || channels != 7548-2*128 || mixed4a != 508 || len(m.Classes()) != 1008 {
+		t.Errorf("%d convolutions of %d channels, %d of mixed4a, %d classes", convolutions, channels, mixed4a, len(m.Classes()))
+	}
+}
+
+// The file that other packages test with is written here; with LUCIGO_UPDATE set, it is written anew.
+func TestFile(t *testing.T) {
+	const path = "testdata/inception_v1.pb"
+	want := inceptionV1(64, 224, 12, 3).Encode()
+	if os.Getenv("LUCIGO_UPDATE") != "" {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s has %d bytes, %v, and not the %d that are written now", path, len(got), err, len(want))
+	}
+}
+
 // BenchmarkParse reads InceptionV1 with as many channels as the real one.
 func BenchmarkParse(b *testing.B) {
-	file := graphtest.InceptionV1(1, 224, 1008, 1).Encode()
+	file := inceptionV1(1, 224, 1008, 1).Encode()
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {

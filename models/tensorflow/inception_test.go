@@ -1,17 +1,17 @@
-package graphtest
+package tensorflow
 
 import (
 	"math"
 	"math/rand/v2"
 )
 
-// InceptionV1 returns a graph of the form in which TensorFlow ships that network: its nodes, with their
+// inceptionV1 returns a graph of the form in which TensorFlow ships that network: its nodes, with their
 // names and operators, its two side heads, and random weights drawn from a seed. The network has as many
 // channels, divided by thin, and takes images of size × size, a multiple of 32; the real one has thin 1,
 // size 224 and 1008 classes. Its Placeholder, input, takes values from −117 to 138.
-func InceptionV1(thin, size, classes int, seed uint64) *Graph {
+func inceptionV1(thin, size, classes int, seed uint64) *written {
 	b := &builder{rng: rand.New(rand.NewPCG(seed, 5)), thin: thin}
-	b.Add("input", "Placeholder", Attrs{"shape": Shape{}})
+	b.Add("input", "Placeholder", attrs{"shape": axes{}})
 	x := b.conv("conv2d0", "input", 3, b.of(64), 7, 2)
 	x = b.lrn("localresponsenorm0", b.max("maxpool0", x, 2))
 	x = b.conv("conv2d1", x, b.of(64), b.of(64), 1, 1)
@@ -41,7 +41,7 @@ func InceptionV1(thin, size, classes int, seed uint64) *Graph {
 		five = b.conv(name+"_5x5", five, b.of(m.reduce5), b.of(m.five), 5, 1)
 		pool := b.conv(name+"_pool_reduce", b.max(name+"_pool", x, 1), in, b.of(m.pool), 1, 1)
 		axis := b.Ints(name+"/concat_dim", true, 3)
-		x = b.Add(name, "Concat", Attrs{"N": 4}, axis, one, three, five, pool)
+		x = b.Add(name, "Concat", attrs{"N": 4}, axis, one, three, five, pool)
 		in = b.of(m.one) + b.of(m.three) + b.of(m.five) + b.of(m.pool)
 		if m.shrink != "" {
 			x = b.max(m.shrink, x, 2)
@@ -52,11 +52,11 @@ func InceptionV1(thin, size, classes int, seed uint64) *Graph {
 	x = b.mean("avgpool0", x, size/32, 1)
 	x = b.reshape("avgpool0/reshape", x, in)
 	b.Add("output2", "Identity", nil, b.softmax("2", x, in, classes))
-	return &b.Graph
+	return &b.written
 }
 
 type builder struct {
-	Graph
+	written
 	rng  *rand.Rand
 	thin int
 }
@@ -99,7 +99,7 @@ func (b *builder) conv(name, x string, in, out, size, stride int) string {
 	}
 	w := b.Const(name+"_w", b.normals(size*size*in*out, scale), size, size, in, out)
 	bias := b.Const(name+"_b", b.normals(out, 0.1), out)
-	y := b.Add(name+"_pre_relu/conv", "Conv2D", Attrs{"strides": []int{1, stride, stride, 1}, "padding": "SAME"}, x, w)
+	y := b.Add(name+"_pre_relu/conv", "Conv2D", attrs{"strides": []int{1, stride, stride, 1}, "padding": "SAME"}, x, w)
 	y = b.Add(name+"_pre_relu", "BiasAdd", nil, y, bias)
 	return b.Add(name, "Relu", nil, y)
 }
@@ -107,20 +107,20 @@ func (b *builder) conv(name, x string, in, out, size, stride int) string {
 func (b *builder) dense(weights, name, x string, in, out int) string {
 	w := b.Const(weights+"_w", b.normals(in*out, math.Sqrt(1/float64(in))), in, out)
 	bias := b.Const(weights+"_b", b.normals(out, 0.1), out)
-	return b.Add(name, "BiasAdd", nil, b.Add(name+"/matmul", "MatMul", Attrs{"transpose_a": false}, x, w), bias)
+	return b.Add(name, "BiasAdd", nil, b.Add(name+"/matmul", "MatMul", attrs{"transpose_a": false}, x, w), bias)
 }
 
 func (b *builder) max(name, x string, stride int) string {
-	return b.Add(name, "MaxPool", Attrs{"ksize": []int{1, 3, 3, 1}, "strides": []int{1, stride, stride, 1}, "padding": "SAME"}, x)
+	return b.Add(name, "MaxPool", attrs{"ksize": []int{1, 3, 3, 1}, "strides": []int{1, stride, stride, 1}, "padding": "SAME"}, x)
 }
 
 func (b *builder) mean(name, x string, size, stride int) string {
-	return b.Add(name, "AvgPool", Attrs{"ksize": []int{1, size, size, 1}, "strides": []int{1, stride, stride, 1}, "padding": "VALID"}, x)
+	return b.Add(name, "AvgPool", attrs{"ksize": []int{1, size, size, 1}, "strides": []int{1, stride, stride, 1}, "padding": "VALID"}, x)
 }
 
 // lrn has another alpha than the real one, so that it matters.
 func (b *builder) lrn(name, x string) string {
-	return b.Add(name, "LRN", Attrs{"depth_radius": 5, "bias": float32(1), "alpha": float32(0.05), "beta": float32(0.5)}, x)
+	return b.Add(name, "LRN", attrs{"depth_radius": 5, "bias": float32(1), "alpha": float32(0.05), "beta": float32(0.5)}, x)
 }
 
 func (b *builder) reshape(name, x string, width int) string {

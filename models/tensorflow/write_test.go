@@ -1,5 +1,4 @@
-// Package graphtest writes frozen graphs of TensorFlow. It is for tests, and shares nothing with the reader that it tests.
-package graphtest
+package tensorflow
 
 import (
 	"fmt"
@@ -10,73 +9,69 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Array is a dense array, row-major. One without axes has one number.
-type Array struct {
+// array is a dense array, row-major. One without axes has one number.
+type array struct {
 	Dims []int
 	Data []float64
 }
 
-// Attrs are a node's attributes by name: string, int, float32, bool, []int, or Shape.
-type Attrs map[string]any
+// attrs are a node's attributes by name: string, int, float32, bool, []int, or axes.
+type attrs map[string]any
 
-// Shape is the attribute of a Placeholder: the lengths of the axes, −1 for one that is open.
-type Shape []int
+// axes is the attribute of a Placeholder: the lengths of the axes, −1 for one that is open.
+type axes []int
 
-// Graph is a graph being written. Its zero value is empty.
-type Graph struct {
-	Nodes []Node
+// written is a graph being written. Its zero value is empty. It shares nothing with the reader that it tests.
+type written struct {
+	Nodes []node
 }
 
-// Node is an operator, its inputs and its attributes, or a constant.
-type Node struct {
+// node is an operator, its inputs and its attributes, or a constant.
+type node struct {
 	Name, Op string
 	Inputs   []string
-	Attrs    Attrs
-	Value    *Array // of a Const
+	Attrs    attrs
+	Value    *array // of a Const
 	Integers bool   // whether Value is of int32, or else of float
 }
 
 // Add writes a node and returns its name.
-func (g *Graph) Add(name, op string, attrs Attrs, inputs ...string) string {
-	return g.add(Node{Name: name, Op: op, Attrs: attrs, Inputs: inputs})
+func (g *written) Add(name, op string, a attrs, inputs ...string) string {
+	return g.add(node{Name: name, Op: op, Attrs: a, Inputs: inputs})
 }
 
 // Const writes a constant of float32, and returns its name. Numbers are rounded to float32.
-func (g *Graph) Const(name string, data []float64, dims ...int) string {
+func (g *written) Const(name string, data []float64, dims ...int) string {
 	rounded := make([]float64, len(data))
 	for i, v := range data {
 		rounded[i] = float64(float32(v))
 	}
-	return g.add(Node{Name: name, Op: "Const", Value: &Array{dims, rounded}})
+	return g.add(node{Name: name, Op: "Const", Value: &array{dims, rounded}})
 }
 
 // Ints writes a constant of int32 with one axis, or, if scalar, none, and returns its name.
-func (g *Graph) Ints(name string, scalar bool, data ...int) string {
-	v := Array{Dims: []int{len(data)}}
+func (g *written) Ints(name string, scalar bool, data ...int) string {
+	v := array{Dims: []int{len(data)}}
 	if scalar {
 		v.Dims = nil
 	}
 	for _, d := range data {
 		v.Data = append(v.Data, float64(d))
 	}
-	return g.add(Node{Name: name, Op: "Const", Value: &v, Integers: true})
+	return g.add(node{Name: name, Op: "Const", Value: &v, Integers: true})
 }
 
-func (g *Graph) add(n Node) string {
+func (g *written) add(n node) string {
 	g.Nodes = append(g.Nodes, n)
 	return n.Name
 }
 
-func message(b []byte, field protowire.Number, content []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), content)
-}
-
-func integer(b []byte, field protowire.Number, v int) []byte {
+func writeInt(b []byte, field protowire.Number, v int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(v))
 }
 
 // Encode returns the GraphDef.
-func (g *Graph) Encode() []byte {
+func (g *written) Encode() []byte {
 	var b []byte
 	for _, n := range g.Nodes {
 		m := message(message(nil, 1, []byte(n.Name)), 2, []byte(n.Op))
@@ -94,12 +89,12 @@ func (g *Graph) Encode() []byte {
 			if n.Integers {
 				kind = 3
 			}
-			attr("dtype", integer(nil, 6, kind))
+			attr("dtype", writeInt(nil, 6, kind))
 			attr("value", message(nil, 8, n.tensor(kind)))
 		}
 		b = message(b, 1, m)
 	}
-	return message(b, 4, integer(nil, 1, 21)) // versions
+	return message(b, 4, writeInt(nil, 1, 21)) // versions
 }
 
 func attrValue(v any) []byte {
@@ -107,36 +102,36 @@ func attrValue(v any) []byte {
 	case string:
 		return message(nil, 2, []byte(v))
 	case int:
-		return integer(nil, 3, v)
+		return writeInt(nil, 3, v)
 	case float32:
 		return protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), math.Float32bits(v))
 	case bool:
 		if v {
-			return integer(nil, 5, 1)
+			return writeInt(nil, 5, 1)
 		}
-		return integer(nil, 5, 0)
+		return writeInt(nil, 5, 0)
 	case []int:
 		var packed []byte
 		for _, i := range v {
 			packed = protowire.AppendVarint(packed, uint64(i))
 		}
 		return message(nil, 1, message(nil, 3, packed))
-	case Shape:
-		return message(nil, 7, shape(v))
+	case axes:
+		return message(nil, 7, writeShape(v))
 	}
 	panic(fmt.Sprintf("no attribute %T", v))
 }
 
-func shape(dims []int) (b []byte) {
+func writeShape(dims []int) (b []byte) {
 	for _, d := range dims {
-		b = message(b, 2, integer(nil, 1, d))
+		b = message(b, 2, writeInt(nil, 1, d))
 	}
 	return b
 }
 
 // tensor is a TensorProto.
-func (n Node) tensor(kind int) []byte {
-	b := message(integer(nil, 1, kind), 2, shape(n.Value.Dims))
+func (n node) tensor(kind int) []byte {
+	b := message(writeInt(nil, 1, kind), 2, writeShape(n.Value.Dims))
 	var content []byte
 	for _, v := range n.Value.Data {
 		bits := math.Float32bits(float32(v))
