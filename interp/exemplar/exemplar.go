@@ -12,6 +12,7 @@
 package exemplar
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -44,37 +45,40 @@ type ident struct {
 	key  uint64
 }
 
-// entry is a unit's response to an image; image −1 is no entry. At is row·columns + column.
+// entry is a unit's response to an image, as the file has it; image −1 is no entry.
 type entry struct {
-	value float64
-	image int64
-	at    int32
+	Value float64
+	Image int64
+	At    int32 // row·columns + column
 }
 
-var none = entry{image: -1}
+var none = entry{Image: -1}
 
-// order says whether entry a of a ranking comes before b.
-type order func(a, b entry) bool
+// The two rankings of a unit: of the highest responses, and of the lowest.
+const top, low = 0, 1
 
-func highest(a, b entry) bool {
-	return a.value > b.value || a.value == b.value && a.image < b.image
+// before reports whether a comes before b in a ranking; none comes last.
+func before(ranking int, a, b entry) bool {
+	switch {
+	case a.Image < 0 || b.Image < 0:
+		return b.Image < a.Image
+	case a.Value == b.Value:
+		return a.Image < b.Image
+	}
+	return (a.Value > b.Value) == (ranking == top)
 }
 
-func lowest(a, b entry) bool {
-	return a.value < b.value || a.value == b.value && a.image < b.image
-}
-
-// insert puts e in its place among the k entries of a ranking, if it has one; the last gives way.
-func insert(ranking []entry, e entry, before order) bool {
-	i := len(ranking)
-	for i > 0 && (ranking[i-1].image < 0 || before(e, ranking[i-1])) {
+// insert puts e in its place among a unit's entries of a ranking, if it has one; the last gives way.
+func insert(ranking int, entries []entry, e entry) bool {
+	i := len(entries)
+	for i > 0 && before(ranking, e, entries[i-1]) {
 		i--
 	}
-	if i == len(ranking) {
+	if i == len(entries) {
 		return false
 	}
-	copy(ranking[i+1:], ranking[i:])
-	ranking[i] = e
+	copy(entries[i+1:], entries[i:])
+	entries[i] = e
 	return true
 }
 
@@ -87,8 +91,8 @@ type row struct {
 	at     []int32
 }
 
-func (r row) before(s row) bool {
-	return r.hash < s.hash || r.hash == s.hash && r.image < s.image
+func (r row) compare(s row) int {
+	return cmp.Or(cmp.Compare(r.hash, s.hash), cmp.Compare(r.image, s.image))
 }
 
 // Range is a run of images, First to End − 1.
@@ -109,7 +113,7 @@ func add(ranges []Range, r Range) ([]Range, error) {
 		case s.First == r.End:
 			r.End = s.End
 		default:
-			return nil, fmt.Errorf("images %d to %d are in both", max(s.First, r.First), min(s.End, r.End)-1)
+			return nil, fmt.Errorf("exemplar: images %d to %d are in both indexes", max(s.First, r.First), min(s.End, r.End)-1)
 		}
 	}
 	return append(out, r), nil

@@ -438,17 +438,17 @@ func TestRunRefuses(t *testing.T) {
 	empty := src
 	empty.N = 0
 	for what, run := range map[string]func() error{
-		"noise has no images":   func() error { _, err := Scan{}.Run(ctx, m, empty); return err },
-		"near it: mixed":        func() error { _, err := Scan{Layers: []string{"mixd"}}.Run(ctx, m, src); return err },
-		"no layers":             func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
-		"no shard 2 of 2":       func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
-		"K -1":                  func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
-		"K 1099511627776":       func() error { _, err := Scan{K: 1 << 40}.Run(ctx, m, src); return err },
-		"Sample 1099511627776":  func() error { _, err := Scan{Sample: 1 << 40}.Run(ctx, m, src); return err },
-		"a Batch of 1099511627": func() error { _, err := Scan{Batch: 1 << 40}.Run(ctx, m, src); return err },
-		`"mixed" twice`:         func() error { _, err := Scan{Layers: []string{"mixed", "mixed"}}.Run(ctx, m, src); return err },
-		"smaller takes 10×12×3": func() error { _, err := Scan{}.Run(ctx, other, src); return err },
-		"none of 8 images":      func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
+		"noise has 0 images":            func() error { _, err := Scan{}.Run(ctx, m, empty); return err },
+		"near it: mixed":                func() error { _, err := Scan{Layers: []string{"mixd"}}.Run(ctx, m, src); return err },
+		"Layers is empty":               func() error { _, err := Scan{Layers: []string{}}.Run(ctx, m, src); return err },
+		"Shard is 2, must":              func() error { _, err := Scan{Shard: 2, Shards: 2}.Run(ctx, m, src); return err },
+		"K is -1, must not be negative": func() error { _, err := Scan{K: -1}.Run(ctx, m, src); return err },
+		"K is 1099511627776, must":      func() error { _, err := Scan{K: 1 << 40}.Run(ctx, m, src); return err },
+		"Sample is 1099511627776, must": func() error { _, err := Scan{Sample: 1 << 40}.Run(ctx, m, src); return err },
+		"Batch is 1099511627776, must":  func() error { _, err := Scan{Batch: 1 << 40}.Run(ctx, m, src); return err },
+		`Layers has "mixed" twice`:      func() error { _, err := Scan{Layers: []string{"mixed", "mixed"}}.Run(ctx, m, src); return err },
+		"smaller takes 10×12×3":         func() error { _, err := Scan{}.Run(ctx, other, src); return err },
+		"none of 8 images":              func() error { _, err := Scan{Layers: layers}.Run(ctx, m, broken); return err },
 		"index before they are": func() error {
 			_, err := Scan{Layers: layers, Path: filepath.Join(t.TempDir(), "index")}.Run(ctx, m, broken)
 			return err
@@ -462,10 +462,10 @@ func TestRunRefuses(t *testing.T) {
 	}
 	ix := scan(t, Scan{}, m, src)
 	for what, ask := range map[string]func() ([]Example, error){
-		"near it: mixed": func() ([]Example, error) { return ix.Top("mixe", 0) },
-		"units 0 to 6":   func() ([]Example, error) { return ix.Lowest("mixed", 7) },
-		"no unit -1":     func() ([]Example, error) { return ix.Random("mixed", -1) },
-		"percentile 101": func() ([]Example, error) { return ix.Percentiles("mixed", 1, 101) },
+		"near it: mixed":                 func() ([]Example, error) { return ix.Top("mixe", 0) },
+		"unit is 7, must be from 0 to 6": func() ([]Example, error) { return ix.Lowest("mixed", 7) },
+		"unit is -1, must":               func() ([]Example, error) { return ix.Random("mixed", -1) },
+		"percentile is 101, must":        func() ([]Example, error) { return ix.Percentiles("mixed", 1, 101) },
 	} {
 		if _, err := ask(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
@@ -900,14 +900,14 @@ func TestCutRefuses(t *testing.T) {
 	broken := src
 	broken.broken = map[int]bool{best[0].Image: true}
 	for what, cut := range map[string]func() (Patches, error){
-		"not the image that was scanned": func() (Patches, error) { return Cut(ctx, m, changed, "mixed", 0, best) },
-		"could be read when":             func() (Patches, error) { return Cut(ctx, m, broken, "mixed", 0, best) },
-		"units 0 to 6, and no unit 7":    func() (Patches, error) { return Cut(ctx, m, src, "mixed", 7, best) },
-		"units 0 to 4, and no unit 5":    func() (Patches, error) { return Cut(ctx, m, src, "head", 5, best) },
-		"near it: mixed":                 func() (Patches, error) { return Cut(ctx, m, src, "mixd", 0, best) },
-		"no examples of mixed 0":         func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, nil) },
-		"example of another layer?":      func() (Patches, error) { return Cut(ctx, m, src, "head", 0, []Example{{Row: 1}}) },
-		"images 0 to 7":                  func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, []Example{{Image: 8}}) },
+		"not the image that was scanned":   func() (Patches, error) { return Cut(ctx, m, changed, "mixed", 0, best) },
+		"could be read when":               func() (Patches, error) { return Cut(ctx, m, broken, "mixed", 0, best) },
+		"unit is 7, must be from 0 to 6":   func() (Patches, error) { return Cut(ctx, m, src, "mixed", 7, best) },
+		"unit is 5, must be from 0 to 4":   func() (Patches, error) { return Cut(ctx, m, src, "head", 5, best) },
+		"near it: mixed":                   func() (Patches, error) { return Cut(ctx, m, src, "mixd", 0, best) },
+		"there are no examples of mixed 0": func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, nil) },
+		"is it of another layer?":          func() (Patches, error) { return Cut(ctx, m, src, "head", 0, []Example{{Row: 1}}) },
+		"Image is 8, must be from 0 to 7":  func() (Patches, error) { return Cut(ctx, m, src, "mixed", 0, []Example{{Image: 8}}) },
 	} {
 		if _, err := cut(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)

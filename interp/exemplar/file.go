@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -44,8 +46,8 @@ const (
 )
 
 var (
-	errForeign  = errors.New("no index of exemplars")
-	errVersion  = errors.New("an index of another version")
+	errForeign  = errors.New("it is no index of exemplars")
+	errVersion  = errors.New("it is an index of another version")
 	errDamaged  = errors.New("the index is damaged")
 	errNotSaved = errors.New("the index was not written")
 )
@@ -54,7 +56,7 @@ var (
 func Open(path string, m *interp.Model) (*Index, error) {
 	ix, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: a scan whose Path it is makes it", err)
+		return nil, fmt.Errorf("exemplar: %w: a scan whose Path it is makes it", err)
 	}
 	if err != nil {
 		return nil, err
@@ -64,13 +66,13 @@ func Open(path string, m *interp.Model) (*Index, error) {
 		return nil, err
 	}
 	if ix.head.Model != m.String() || ix.head.Fingerprint != print {
-		return nil, fmt.Errorf("%s: the index is of another model: %s with fingerprint %.12s, not %s with %.12s; scan with this one, to another file",
+		return nil, fmt.Errorf("exemplar: %s: the index is of another model: %s with fingerprint %.12s, not %s with %.12s; scan with this one, to another file",
 			path, ix.head.Model, ix.head.Fingerprint, m, print)
 	}
 	return ix, nil
 }
 
-// Save writes the index to a file, all of it or, if that fails, nothing: what stood there before is left.
+// Save writes the index to a file, all of it or, if that fails, nothing: what was there before is left.
 func (ix *Index) Save(path string) error {
 	err := atomicfile.Write(path, 0o600, func(f *os.File) error {
 		if err := ix.write(f); err != nil {
@@ -79,7 +81,7 @@ func (ix *Index) Save(path string) error {
 		return f.Sync()
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w, and what stood there is as it was: %w; "+
+		return fmt.Errorf("exemplar: %s: %w, and what was there is as it was: %w; "+
 			"make room or choose another place, and scan again: it goes on from there", path, errNotSaved, err)
 	}
 	return nil
@@ -92,7 +94,7 @@ func writable(path string) error {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = e.Err // without the name, which is nobody's
 		}
-		return fmt.Errorf("%s: %w: no file can be made in this folder: %w; name a place where one can", path, errNotSaved, err)
+		return fmt.Errorf("exemplar: %s: %w: no file can be made in this folder: %w; name a place where one can", path, errNotSaved, err)
 	}
 	atomicfile.Sweep(path, time.Hour)
 	return nil
@@ -105,9 +107,14 @@ func read(path string) (*Index, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w, but a folder or a device; name a file", path, errForeign)
+		return nil, fmt.Errorf("exemplar: %s: %w, but a folder or a device; name a file", path, errForeign)
 	}
-	b, err := start(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, int64(len(magic)+16)))
 	if err == nil && bytes.HasPrefix(b, []byte(magic)) { // a large file of another kind is not read whole
 		b, err = os.ReadFile(path)
 	}
@@ -117,21 +124,11 @@ func read(path string) (*Index, error) {
 	ix, err := parse(b)
 	switch {
 	case errors.Is(err, errForeign):
-		return nil, fmt.Errorf("%s: %w; name another file", path, err)
+		return nil, fmt.Errorf("exemplar: %s: %w; name another file", path, err)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w; remove the file and scan again", path, err)
+		return nil, fmt.Errorf("exemplar: %s: %w; remove the file and scan again", path, err)
 	}
 	return ix, nil
-}
-
-// start reads as much of a file as says what it is.
-func start(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, int64(len(magic)+16)))
 }
 
 func parse(b []byte) (*Index, error) {
@@ -148,18 +145,6 @@ func parse(b []byte) (*Index, error) {
 		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}
 	return decode(b[len(magic) : len(b)-sum])
-}
-
-// writer writes numbers until the first error.
-type writer struct {
-	w   io.Writer
-	err error
-}
-
-func (w *writer) put(v any) {
-	if w.err == nil {
-		w.err = binary.Write(w.w, binary.LittleEndian, v)
-	}
 }
 
 func (ix *Index) write(to io.Writer) error {
@@ -179,52 +164,26 @@ func (ix *Index) write(to io.Writer) error {
 	return err
 }
 
-// encode writes what stands between the magic and the checksum.
+// encode writes what is between the magic and the checksum.
 func (ix *Index) encode(to io.Writer) error {
-	w := &writer{w: to}
 	h, err := json.Marshal(ix.head)
-	if err != nil {
-		return err
-	}
-	w.put(uint32(len(h)))
-	w.put(h)
-	block := make([]byte, 0, 1<<12)
-	for _, ranking := range [][]entry{ix.top, ix.low} {
-		for part := range slices.Chunk(ranking, 128) {
-			block = block[:0]
-			for _, e := range part {
-				block = binary.LittleEndian.AppendUint64(block, math.Float64bits(e.value))
-				block = binary.LittleEndian.AppendUint64(block, uint64(e.image))
-				block = binary.LittleEndian.AppendUint32(block, uint32(e.at))
+	put := func(values ...any) {
+		for _, v := range values {
+			if err == nil {
+				err = binary.Write(to, binary.LittleEndian, v)
 			}
-			w.put(block)
 		}
 	}
-	w.put(uint32(len(ix.sample)))
+	put(uint32(len(h)), h, ix.best[top], ix.best[low], uint32(len(ix.sample)))
 	for _, r := range ix.sample {
-		w.put(r.image)
-		w.put(r.values)
-		w.put(r.at)
+		put(r.image, r.values, r.at)
 	}
-	w.put(uint32(len(ix.images)))
-	for _, image := range ix.numbers() {
+	put(uint32(len(ix.images)))
+	for _, image := range slices.Sorted(maps.Keys(ix.images)) {
 		id := ix.images[image]
-		w.put(image)
-		w.put(id.key)
-		w.put(uint16(len(id.name)))
-		w.put([]byte(id.name))
+		put(image, id.key, uint16(len(id.name)), []byte(id.name))
 	}
-	return w.err
-}
-
-// numbers returns the named images, in order.
-func (ix *Index) numbers() []int64 {
-	out := make([]int64, 0, len(ix.images))
-	for image := range ix.images {
-		out = append(out, image)
-	}
-	slices.Sort(out)
-	return out
+	return err
 }
 
 // reader takes numbers from bytes; what is not there is 0, and remembered.
@@ -233,29 +192,29 @@ type reader struct {
 	short bool
 }
 
-func (r *reader) next(n int) []byte {
-	if n < 0 || n > len(r.b) {
-		r.short = true
-		return make([]byte, min(max(n, 0), 8))
+// fill reads into slices, and into what pointers point to.
+func (r *reader) fill(values ...any) {
+	for _, v := range values {
+		n, err := binary.Decode(r.b, binary.LittleEndian, v)
+		r.b, r.short = r.b[n:], r.short || err != nil
 	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
 }
 
-func (r *reader) uint16() uint16 { return binary.LittleEndian.Uint16(r.next(2)) }
-func (r *reader) uint32() uint32 { return binary.LittleEndian.Uint32(r.next(4)) }
-func (r *reader) uint64() uint64 { return binary.LittleEndian.Uint64(r.next(8)) }
+func number[T any](r *reader) (v T) {
+	r.fill(&v)
+	return v
+}
 
 // decode reads what encode has written. It believes nothing, and takes no more memory than a few times the
 // bytes that are there.
 func decode(b []byte) (*Index, error) {
 	r := &reader{b: b}
-	n := r.uint32()
+	n := number[uint32](r)
 	if n > maxHead || int(n) > len(r.b) {
 		return nil, fmt.Errorf("%w: a head of %d bytes", errDamaged, n)
 	}
-	h, err := decodeHead(r.next(int(n)))
+	h, err := decodeHead(r.b[:n])
+	r.b = r.b[n:]
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
@@ -268,37 +227,29 @@ func decode(b []byte) (*Index, error) {
 		return nil, fmt.Errorf("%w: %d bytes are too few for %d units", errDamaged, len(r.b), units)
 	}
 	ix := newIndex(h)
-	for _, ranking := range [][]entry{ix.top, ix.low} {
-		for i := range ranking {
-			ranking[i] = entry{math.Float64frombits(r.uint64()), int64(r.uint64()), int32(r.uint32())}
-		}
-	}
-	count := int(r.uint32())
+	r.fill(ix.best[top], ix.best[low])
+	count := int(number[uint32](r))
 	if count > h.Sample || count > len(r.b)/(8+12*units) {
 		return nil, fmt.Errorf("%w: a sample of %d images", errDamaged, count)
 	}
 	for range count {
-		s := row{image: int64(r.uint64()), values: make([]float64, units), at: make([]int32, units)}
+		s := row{values: make([]float64, units), at: make([]int32, units)}
+		r.fill(&s.image, s.values, s.at)
 		s.hash = random.Hash(h.Seed, uint64(s.image))
-		for u := range s.values {
-			s.values[u] = math.Float64frombits(r.uint64())
-		}
-		for u := range s.at {
-			s.at[u] = int32(r.uint32())
-		}
 		ix.sample = append(ix.sample, s)
 	}
-	count = int(r.uint32())
+	count = int(number[uint32](r))
 	if count > len(r.b)/(8+8+2) {
 		return nil, fmt.Errorf("%w: %d names", errDamaged, count)
 	}
 	last := int64(-1)
 	for range count {
-		image, key := int64(r.uint64()), r.uint64()
-		name := r.next(int(r.uint16()))
-		if image <= last || len(name) > maxName {
+		image, key, length := number[int64](r), number[uint64](r), number[uint16](r)
+		if image <= last || length > maxName {
 			return nil, fmt.Errorf("%w: the name of image %d", errDamaged, image)
 		}
+		name := make([]byte, length)
+		r.fill(name)
 		last = image
 		ix.images[image] = ident{string(name), key}
 	}
@@ -351,27 +302,19 @@ func decodeHead(b []byte) (head, error) {
 
 // has reports whether an image has been scanned.
 func (h head) has(image int64) bool {
-	_, ok := slices.BinarySearchFunc(h.Scanned, image, func(r Range, image int64) int {
-		switch {
-		case int64(r.End) <= image:
-			return -1
-		case int64(r.First) > image:
-			return 1
-		}
-		return 0
-	})
-	return ok
+	i := sort.Search(len(h.Scanned), func(i int) bool { return int64(h.Scanned[i].End) > image })
+	return i < len(h.Scanned) && int64(h.Scanned[i].First) <= image
 }
 
 // check checks the rankings, the sample and the names against one another.
 func (ix *Index) check() error {
 	named := map[int64]bool{}
 	fits := func(e entry, l Layer) error {
-		if _, ok := ix.images[e.image]; !ok || !ix.head.has(e.image) {
-			return fmt.Errorf("image %d", e.image)
+		if _, ok := ix.images[e.Image]; !ok || !ix.head.has(e.Image) {
+			return fmt.Errorf("image %d", e.Image)
 		}
-		named[e.image] = true
-		if interp.NotFinite(e.value) || e.at < 0 || int(e.at) >= l.Rows*l.Columns {
+		named[e.Image] = true
+		if interp.NotFinite(e.Value) || e.At < 0 || int(e.At) >= l.Rows*l.Columns {
 			return fmt.Errorf("response %+v", e)
 		}
 		return nil
@@ -379,17 +322,16 @@ func (ix *Index) check() error {
 	u := 0
 	for _, l := range ix.head.Layers {
 		for range l.Units {
-			for k, ranking := range [][]entry{ix.top, ix.low} {
-				before := []order{highest, lowest}[k]
-				ranking = ranking[u*ix.head.K : (u+1)*ix.head.K]
-				for i, e := range ranking {
+			for ranking := range ix.best {
+				entries := ix.of(ranking, u)
+				for i, e := range entries {
 					if e == none {
 						continue
 					}
 					if err := fits(e, l); err != nil {
 						return err
 					}
-					if i > 0 && (ranking[i-1] == none || !before(ranking[i-1], e)) {
+					if i > 0 && !before(ranking, entries[i-1], e) {
 						return fmt.Errorf("the order of unit %d", u)
 					}
 				}
@@ -403,7 +345,7 @@ func (ix *Index) check() error {
 		}
 	}
 	for i := range ix.sample {
-		if i > 0 && !ix.sample[i-1].before(ix.sample[i]) {
+		if i > 0 && ix.sample[i-1].compare(ix.sample[i]) >= 0 {
 			return errors.New("the order of the sample")
 		}
 	}

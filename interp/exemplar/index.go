@@ -36,9 +36,8 @@ type head struct {
 // Index is what a scan has found. It is whole, or one of a part of the data set: Scanned tells.
 type Index struct {
 	head    head
-	units   int // of all layers together
-	top     []entry
-	low     []entry // both [units][k]
+	units   int        // of all layers together
+	best    [2][]entry // top and low, each [units][K]
 	sample  []row
 	images  map[int64]ident
 	largest int // that images may become before it is pruned
@@ -49,10 +48,16 @@ func newIndex(h head) *Index {
 	for _, l := range h.Layers {
 		ix.units += l.Units
 	}
-	ix.top = slices.Repeat([]entry{none}, ix.units*h.K)
-	ix.low = slices.Clone(ix.top)
-	ix.largest = 4*len(ix.top) + 2*h.Sample + 1024
+	for ranking := range ix.best {
+		ix.best[ranking] = slices.Repeat([]entry{none}, ix.units*h.K)
+	}
+	ix.largest = 4*ix.units*h.K + 2*h.Sample + 1024
 	return ix
+}
+
+// of returns the entries of a unit, by its number among all, in a ranking.
+func (ix *Index) of(ranking, unit int) []entry {
+	return ix.best[ranking][unit*ix.head.K : (unit+1)*ix.head.K]
 }
 
 // Model returns the name of the model, and Data the description of the data set.
@@ -90,23 +95,23 @@ func (ix *Index) String() string {
 // Top returns the images to which a unit responds most, the largest response first, of equal ones the image
 // of the smallest number.
 func (ix *Index) Top(layer string, unit int) ([]Example, error) {
-	return ix.ranking(ix.top, layer, unit)
+	return ix.ranking(top, layer, unit)
 }
 
 // Lowest returns the images to which a unit responds least, the smallest response first, of equal ones the
-// image of the smallest number. (Behind a ReLU many images may have response 0.)
+// image of the smallest number. (After a ReLU many images may have response 0.)
 func (ix *Index) Lowest(layer string, unit int) ([]Example, error) {
-	return ix.ranking(ix.low, layer, unit)
+	return ix.ranking(low, layer, unit)
 }
 
-func (ix *Index) ranking(all []entry, layer string, unit int) ([]Example, error) {
+func (ix *Index) ranking(ranking int, layer string, unit int) ([]Example, error) {
 	l, u, err := ix.find(layer, unit)
 	if err != nil {
 		return nil, err
 	}
 	var out []Example
-	for _, e := range all[u*ix.head.K : (u+1)*ix.head.K] {
-		if e.image >= 0 {
+	for _, e := range ix.of(ranking, u) {
+		if e != none {
 			out = append(out, ix.example(e, l))
 		}
 	}
@@ -135,18 +140,13 @@ func (ix *Index) Percentiles(layer string, unit int, percentiles ...float64) ([]
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: no images yet", ix)
+		return nil, fmt.Errorf("exemplar: %s: no image has been read yet", ix)
 	}
-	slices.SortFunc(all, func(a, b Example) int {
-		if lowest(entry{value: a.Value, image: int64(a.Image)}, entry{value: b.Value, image: int64(b.Image)}) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b Example) int { return cmp.Or(cmp.Compare(a.Value, b.Value), a.Image-b.Image) })
 	var out []Example
 	for _, p := range percentiles {
 		if !(p >= 0 && p <= 100) {
-			return nil, fmt.Errorf("no percentile %g: they are from 0 to 100", p)
+			return nil, fmt.Errorf("exemplar: percentile is %g, must be from 0 to 100", p)
 		}
 		out = append(out, all[int(math.Round(p/100*float64(len(all)-1)))])
 	}
@@ -181,7 +181,8 @@ func (ix *Index) Selective(layer string, n int) ([]int, error) {
 		}
 	}
 	if n < 1 || n > len(units) {
-		return nil, fmt.Errorf("layer %q has no %d units to choose: of its %d, %d respond to some images more than to others; choose fewer, or scan more images", layer, n, l.Units, len(units))
+		return nil, fmt.Errorf("exemplar: n is %d, must be from 1 to %d: so many of the %d units of layer %q respond to some images more than to others",
+			n, len(units), l.Units, layer)
 	}
 	slices.SortStableFunc(units, func(a, b ranked) int { return cmp.Compare(b.above, a.above) })
 	var out []int
@@ -203,7 +204,7 @@ func values(examples []Example) []float64 {
 func (ix *Index) find(layer string, unit int) (Layer, int, error) {
 	l, u, err := find(ix.head.Layers, layer, unit)
 	if err != nil {
-		err = fmt.Errorf("the index of %s: %w", ix.head.Model, err)
+		err = fmt.Errorf("exemplar: the index of %s: %w", ix.head.Model, err)
 	}
 	return l, u, err
 }
@@ -214,7 +215,7 @@ func find(all []Layer, name string, unit int) (Layer, int, error) {
 	for _, l := range all {
 		if l.Name == name {
 			if unit < 0 || unit >= l.Units {
-				return l, 0, fmt.Errorf("layer %q has units 0 to %d, and no unit %d", name, l.Units-1, unit)
+				return l, 0, fmt.Errorf("unit is %d, must be from 0 to %d in layer %q", unit, l.Units-1, name)
 			}
 			return l, first + unit, nil
 		}
@@ -225,18 +226,18 @@ func find(all []Layer, name string, unit int) (Layer, int, error) {
 }
 
 func (ix *Index) example(e entry, l Layer) Example {
-	id := ix.images[e.image]
-	return Example{Image: int(e.image), Name: id.name, Key: id.key,
-		Row: int(e.at) / l.Columns, Column: int(e.at) % l.Columns, Value: e.value}
+	id := ix.images[e.Image]
+	return Example{Image: int(e.Image), Name: id.name, Key: id.key,
+		Row: int(e.At) / l.Columns, Column: int(e.At) % l.Columns, Value: e.Value}
 }
 
 // put adds the responses of all units to an image.
 func (ix *Index) put(image int64, id ident, hash uint64, values []float64, at []int32) {
 	held := false
 	for u, v := range values {
-		e := entry{v, image, at[u]}
-		held = insert(ix.top[u*ix.head.K:(u+1)*ix.head.K], e, highest) || held
-		held = insert(ix.low[u*ix.head.K:(u+1)*ix.head.K], e, lowest) || held
+		for ranking := range ix.best {
+			held = insert(ranking, ix.of(ranking, u), entry{v, image, at[u]}) || held
+		}
 	}
 	if ix.putRow(row{hash, image, values, at}) || held {
 		ix.images[image] = id
@@ -248,29 +249,21 @@ func (ix *Index) put(image int64, id ident, hash uint64, values []float64, at []
 
 // putRow adds r to the sample if it is among those of the least hashes. It keeps a copy.
 func (ix *Index) putRow(r row) bool {
-	i, _ := slices.BinarySearchFunc(ix.sample, r, func(a, b row) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
+	i, _ := slices.BinarySearchFunc(ix.sample, r, row.compare)
 	if i >= ix.head.Sample {
 		return false
 	}
-	if len(ix.sample) == ix.head.Sample {
-		ix.sample = ix.sample[:ix.head.Sample-1]
-	}
 	r.values, r.at = slices.Clone(r.values), slices.Clone(r.at)
-	ix.sample = slices.Insert(ix.sample, i, r)
+	ix.sample = slices.Insert(ix.sample[:min(len(ix.sample), ix.head.Sample-1)], i, r)
 	return true
 }
 
 // prune forgets the images that nothing of the index is about any more.
 func (ix *Index) prune() {
 	held := map[int64]ident{}
-	for _, e := range slices.Concat(ix.top, ix.low) {
-		if e.image >= 0 {
-			held[e.image] = ix.images[e.image]
+	for _, e := range slices.Concat(ix.best[:]...) {
+		if e != none {
+			held[e.Image] = ix.images[e.Image]
 		}
 	}
 	for _, r := range ix.sample {
@@ -323,29 +316,25 @@ func layersOf(h head) string {
 // all else, and no image may be in two.
 func Merge(parts ...*Index) (*Index, error) {
 	if len(parts) == 0 {
-		return nil, errors.New("no indexes to merge")
+		return nil, errors.New("exemplar: there are no indexes to merge")
 	}
 	h := parts[0].head
 	h.Scanned, h.Unreadable, h.Skipped = nil, 0, nil
 	all := newIndex(h)
 	for i, p := range parts {
 		if err := h.same(p.head); err != nil {
-			return nil, fmt.Errorf("index %d to merge is of %w", i, err)
+			return nil, fmt.Errorf("exemplar: index %d to merge is of %w", i, err)
 		}
 		for _, r := range p.head.Scanned {
 			var err error
 			if all.head.Scanned, err = add(all.head.Scanned, r); err != nil {
-				return nil, fmt.Errorf("index %d to merge: %w", i, err)
+				return nil, fmt.Errorf("%w: index %d to merge", err, i)
 			}
 		}
 		maps.Copy(all.images, p.images)
-		for e := range p.top {
-			u := e / h.K
-			if ranking := all.top[u*h.K : (u+1)*h.K]; p.top[e].image >= 0 {
-				insert(ranking, p.top[e], highest)
-			}
-			if ranking := all.low[u*h.K : (u+1)*h.K]; p.low[e].image >= 0 {
-				insert(ranking, p.low[e], lowest)
+		for ranking, entries := range p.best {
+			for i, e := range entries {
+				insert(ranking, all.of(ranking, i/h.K), e)
 			}
 		}
 		for _, r := range p.sample {

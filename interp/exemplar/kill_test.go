@@ -162,7 +162,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, has := range []string{path, "file too large", "what stood there is as it was", "make room"} {
+	for _, has := range []string{path, "file too large", "what was there is as it was", "make room"} {
 		if strings.Count(string(out), has) != 1 {
 			t.Errorf("not %q once in %s", has, out)
 		}

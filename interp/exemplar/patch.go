@@ -31,7 +31,7 @@ type Patches struct {
 func Cut(ctx context.Context, m *interp.Model, src interp.Source, layer string, unit int, examples []Example) (Patches, error) {
 	p := Patches{Unit: fmt.Sprintf("%s %d", layer, unit), Channel: unit, Examples: examples}
 	if len(examples) == 0 {
-		return p, fmt.Errorf("no examples of %s to cut out", p.Unit)
+		return p, fmt.Errorf("exemplar: there are no examples of %s to cut out", p.Unit)
 	}
 	if err := responded(m, layer, unit, examples); err != nil {
 		return p, err
@@ -39,21 +39,21 @@ func Cut(ctx context.Context, m *interp.Model, src interp.Source, layer string, 
 	var batches []interp.Images
 	for _, e := range examples {
 		if e.Image < 0 || e.Image >= src.Len() {
-			return p, fmt.Errorf("%s has images 0 to %d, and the examples are of image %d", src, src.Len()-1, e.Image)
+			return p, fmt.Errorf("exemplar: Image is %d, must be from 0 to %d in %s", e.Image, src.Len()-1, src)
 		}
 		x, err := src.Image(ctx, e.Image)
 		if err != nil {
-			return p, fmt.Errorf("%s, which could be read when it was scanned: %w", e.Name, err)
+			return p, fmt.Errorf("exemplar: %s, which could be read when it was scanned: %w", e.Name, err)
 		}
 		x = x.Keyed()
 		if x.N != 1 || x.Key[0] != e.Key {
-			return p, fmt.Errorf("image %d of %s, %s, is not the image that was scanned (%s): remove the index's file, and scan again", e.Image, src, src.Name(e.Image), e.Name)
+			return p, fmt.Errorf("exemplar: image %d of %s, %s, is not the image that was scanned (%s): remove the index's file, and scan again", e.Image, src, src.Name(e.Image), e.Name)
 		}
 		batches = append(batches, x)
 	}
 	var err error
 	if p.Whole, err = interp.Join(batches...); err != nil {
-		return p, fmt.Errorf("the examples of %s: %w", p.Unit, err)
+		return p, fmt.Errorf("exemplar: the examples of %s: %w", p.Unit, err)
 	}
 	if p.Field, err = receptive.FieldOf(ctx, m, layer, unit); err != nil {
 		return p, err
@@ -72,11 +72,12 @@ func responded(m *interp.Model, name string, unit int, examples []Example) error
 	}
 	l, _, err := find(all, name, unit)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.Name(), err)
+		return fmt.Errorf("exemplar: %s: %w", m.Name(), err)
 	}
 	for _, e := range examples {
 		if e.Row < 0 || e.Row >= l.Rows || e.Column < 0 || e.Column >= l.Columns {
-			return fmt.Errorf("layer %q has %d×%d positions, and none at row %d, column %d: an example of another layer?", name, l.Rows, l.Columns, e.Row, e.Column)
+			return fmt.Errorf("exemplar: an example is at row %d, column %d, and layer %q has %d×%d positions: is it of another layer?",
+				e.Row, e.Column, name, l.Rows, l.Columns)
 		}
 	}
 	return nil
@@ -111,7 +112,7 @@ func (p Patches) seen(n int) image.Rectangle {
 	return p.Field.Rect(e.Row, e.Column).Intersect(image.Rect(0, 0, p.Whole.W, p.Whole.H))
 }
 
-// cut cuts the windows out of as many images, or maps of images; grey is what stands outside.
+// cut cuts the windows out of as many images, or maps of images; grey is what is outside.
 func (p Patches) cut(pix []float64, channels int, grey float64) []float64 {
 	var out []float64
 	for n, window := range p.windows {
@@ -134,7 +135,8 @@ func (p Patches) cut(pix []float64, channels int, grey float64) []float64 {
 // Crop returns maps of the whole images cut as the patches are, with 0 outside.
 func (p Patches) Crop(m interp.Maps) (interp.Maps, error) {
 	if m.N != p.Whole.N || m.H != p.Whole.H || m.W != p.Whole.W || m.C < 1 || len(m.Pix) != m.N*m.H*m.W*m.C {
-		return m, fmt.Errorf("%d maps of %d×%d×%d with %d numbers are none of %d images of %d×%d", m.N, m.H, m.W, m.C, len(m.Pix), p.Whole.N, p.Whole.H, p.Whole.W)
+		return m, fmt.Errorf("exemplar: %d maps of %d×%d×%d with %d numbers are not maps of %d images of %d×%d",
+			m.N, m.H, m.W, m.C, len(m.Pix), p.Whole.N, p.Whole.H, p.Whole.W)
 	}
 	m.Pix = p.cut(m.Pix, m.C, 0)
 	m.H, m.W = p.windows[0].Dy(), p.windows[0].Dx()
@@ -147,12 +149,12 @@ func (p Patches) Cover(masks [][]float64) (interp.Images, error) {
 	x := p.Whole
 	x.Pix = slices.Clone(x.Pix)
 	if len(masks) != x.N {
-		return x, fmt.Errorf("%d masks for %d patches", len(masks), x.N)
+		return x, fmt.Errorf("exemplar: there are %d masks, must be one for each of %d patches", len(masks), x.N)
 	}
 	for n, mask := range masks {
 		window, seen := p.windows[n], p.seen(n)
 		if len(mask) != window.Dx()*window.Dy() {
-			return x, fmt.Errorf("mask %d has %d pixels, and the patch %d×%d", n, len(mask), window.Dy(), window.Dx())
+			return x, fmt.Errorf("exemplar: mask %d has %d pixels, and the patch %d×%d", n, len(mask), window.Dy(), window.Dx())
 		}
 		for i, v := range mask {
 			at := window.Min.Add(image.Pt(i%window.Dx(), i/window.Dx()))
@@ -170,7 +172,7 @@ func (p Patches) Cover(masks [][]float64) (interp.Images, error) {
 // Responses returns what the unit, at the place of each example, says of other images instead.
 func (p Patches) Responses(ctx context.Context, m *interp.Model, x interp.Images) ([]float64, error) {
 	if x.N != len(p.Examples) {
-		return nil, fmt.Errorf("%d images replace %d", x.N, len(p.Examples))
+		return nil, fmt.Errorf("exemplar: there are %d images, must be one for each of %d examples", x.N, len(p.Examples))
 	}
 	return m.Score(ctx, responses(p.Field.Layer, p.Channel, p.Examples), x)
 }

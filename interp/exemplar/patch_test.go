@@ -144,10 +144,10 @@ func TestPatchesRefuse(t *testing.T) {
 	wrong := p.Whole.Like()
 	wrong.W++
 	for what, try := range map[string]func() error{
-		"are none of 5 images":  func() error { _, err := p.Crop(wrong); return err },
-		"4 masks for 5 patches": func() error { _, err := p.Cover(make([][]float64, 4)); return err },
-		"mask 0 has 0 pixels":   func() error { _, err := p.Cover(make([][]float64, 5)); return err },
-		"4 images replace":      func() error { _, err := p.Responses(ctx, m, p.Whole.Slice(0, 4)); return err },
+		"are not maps of 5 images":                     func() error { _, err := p.Crop(wrong); return err },
+		"there are 4 masks, must be one for each of 5": func() error { _, err := p.Cover(make([][]float64, 4)); return err },
+		"mask 0 has 0 pixels":                          func() error { _, err := p.Cover(make([][]float64, 5)); return err },
+		"there are 4 images, must be":                  func() error { _, err := p.Responses(ctx, m, p.Whole.Slice(0, 4)); return err },
 	} {
 		if err := try(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)

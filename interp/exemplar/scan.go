@@ -54,15 +54,6 @@ type Progress struct {
 	Left        time.Duration // at that rate
 }
 
-// String is a line for people.
-func (p Progress) String() string {
-	s := fmt.Sprintf("%d of %d images, %.1f a second, %v left", p.Done, p.Total, p.Rate, p.Left.Round(time.Second))
-	if p.Unreadable > 0 {
-		s += fmt.Sprintf(", %d unreadable", p.Unreadable)
-	}
-	return s
-}
-
 // Run looks at the images of src, or, where an index is in s.Path, at those that it lacks. An index of
 // another model, data set or scan there is an error, and is left.
 //
@@ -84,7 +75,7 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src interp.Source) (*Ind
 			return nil, err
 		default:
 			if err := h.same(old.head); err != nil {
-				return nil, fmt.Errorf("%s: there is an index of %w; name another file, or remove this one", s.Path, err)
+				return nil, fmt.Errorf("exemplar: %s: there is an index of %w; name another file, or remove this one", s.Path, err)
 			}
 			ix = old
 		}
@@ -92,14 +83,14 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src interp.Source) (*Ind
 	before, _ := ix.Scanned()
 	err = s.scan(ctx, m, src, ix)
 	done, total := ix.Scanned()
-	if err != nil {
-		err = fmt.Errorf("the scan stopped with %d of %d images: %w", done, total, err)
+	if err != nil && !errors.Is(err, errNotSaved) {
+		err = fmt.Errorf("exemplar: the scan stopped with %d of %d images: %w", done, total, err)
 	}
 	if s.Path != "" && done != before && !errors.Is(err, errNotSaved) {
 		err = errors.Join(err, s.save(ix))
 	}
 	if err == nil && done == total && ix.head.Unreadable == total {
-		err = fmt.Errorf("none of %d images of %s can be read: the first, %s", done, src, ix.head.Skipped[0].Cause)
+		err = fmt.Errorf("exemplar: none of %d images of %s can be read: the first, %s", done, src, ix.head.Skipped[0].Cause)
 		if s.Path != "" {
 			err = fmt.Errorf("%w; remove %s before they are scanned again", err, s.Path)
 		}
@@ -113,11 +104,11 @@ func (s Scan) save(ix *Index) error {
 	if other, err := read(s.Path); err == nil {
 		switch err := ix.head.same(other.head); {
 		case err != nil:
-			return fmt.Errorf("%s: %w: there is now an index of %w; name another file", s.Path, errNotSaved, err)
+			return fmt.Errorf("exemplar: %s: %w: there is now an index of %w; name another file", s.Path, errNotSaved, err)
 		case covers(other.head.Scanned, ix.head.Scanned):
 			return nil
 		case !covers(ix.head.Scanned, other.head.Scanned):
-			return fmt.Errorf("%s: %w: another scan has meanwhile written there what this one lacks; "+
+			return fmt.Errorf("exemplar: %s: %w: another scan has meanwhile written there what this one lacks; "+
 				"scans of different parts at the same time need a file each, which Merge joins", s.Path, errNotSaved)
 		}
 	}
@@ -126,25 +117,19 @@ func (s Scan) save(ix *Index) error {
 
 // head returns what the scan is of.
 func (s Scan) head(m *interp.Model, src interp.Source) (head, error) {
-	shards := max(s.Shards, 1)
-	switch {
-	case min(s.K, s.Sample, s.Batch) < 0 || s.Every < 0:
-		return head{}, fmt.Errorf("a scan with K %d, Sample %d, Batch %d and Every %v", s.K, s.Sample, s.Batch, s.Every)
-	case s.Shard < 0 || s.Shard >= shards:
-		return head{}, fmt.Errorf("no shard %d of %d: they are 0 to %d", s.Shard, shards, shards-1)
-	case src.Len() < 1 || src.Len() > maxImage:
-		return head{}, fmt.Errorf("%s has no images: the scan would find nothing", src)
-	}
-	h := head{Model: m.String(), Data: strings.ToValidUTF8(src.String(), "\uFFFD"), Images: src.Len(),
-		K: s.K, Sample: s.Sample, Seed: s.Seed, Batch: s.Batch}
-	for _, c := range []struct {
-		v    *int
-		zero int
-	}{{&h.K, 9}, {&h.Sample, 64}, {&h.Batch, batch(m)}} {
-		if *c.v == 0 {
-			*c.v = c.zero
+	for i, v := range []int{s.K, s.Sample, s.Batch, int(s.Every)} {
+		if v < 0 {
+			return head{}, fmt.Errorf("exemplar: %s is %d, must not be negative", []string{"K", "Sample", "Batch", "Every"}[i], v)
 		}
 	}
+	switch shards := max(s.Shards, 1); {
+	case s.Shard < 0 || s.Shard >= shards:
+		return head{}, fmt.Errorf("exemplar: Shard is %d, must be from 0 to %d", s.Shard, shards-1)
+	case src.Len() < 1 || src.Len() > maxImage:
+		return head{}, fmt.Errorf("exemplar: %s has %d images, must have from 1 to %d", src, src.Len(), maxImage)
+	}
+	h := head{Model: m.String(), Data: strings.ToValidUTF8(src.String(), "\uFFFD"), Images: src.Len(),
+		K: cmp.Or(s.K, 9), Sample: cmp.Or(s.Sample, 64), Seed: s.Seed, Batch: cmp.Or(s.Batch, batch(m))}
 	var err error
 	if h.Fingerprint, err = m.Fingerprint(); err != nil {
 		return h, err
@@ -163,10 +148,10 @@ func (s Scan) head(m *interp.Model, src interp.Source) (head, error) {
 	for _, name := range asked {
 		l, _, err := find(all, name, 0)
 		if err != nil {
-			return h, fmt.Errorf("%s: %w", m.Name(), err)
+			return h, fmt.Errorf("exemplar: %s: %w", m.Name(), err)
 		}
 		if slices.Contains(h.Layers, l) {
-			return h, fmt.Errorf("%s: a scan that asks for layer %q twice", m.Name(), name)
+			return h, fmt.Errorf("exemplar: Layers has %q twice, must have each layer once", name)
 		}
 		h.Layers = append(h.Layers, l)
 		units += l.Units
@@ -175,11 +160,13 @@ func (s Scan) head(m *interp.Model, src interp.Source) (head, error) {
 	height, width, channels := m.Input()
 	switch {
 	case len(h.Layers) == 0:
-		return h, fmt.Errorf("%s: a scan of no layers", m.Name())
-	case max(h.K, h.Sample) > entries/units:
-		return h, fmt.Errorf("an index of K %d and Sample %d for %d units: each may be %d at most", h.K, h.Sample, units, entries/units)
+		return h, errors.New("exemplar: Layers is empty, must have a layer, or be nil for all")
+	case h.K > entries/units:
+		return h, fmt.Errorf("exemplar: K is %d, must be at most %d for %d units", h.K, entries/units, units)
+	case h.Sample > entries/units:
+		return h, fmt.Errorf("exemplar: Sample is %d, must be at most %d for %d units", h.Sample, entries/units, units)
 	case h.Batch > numbers/(height*width*channels):
-		return h, fmt.Errorf("a Batch of %d images of %d×%d×%d: it may be %d at most", h.Batch, height, width, channels, numbers/(height*width*channels))
+		return h, fmt.Errorf("exemplar: Batch is %d, must be at most %d for images of %d×%d×%d", h.Batch, numbers/(height*width*channels), height, width, channels)
 	}
 	return h, nil
 }
@@ -328,44 +315,31 @@ func (s Scan) look(ctx context.Context, m *interp.Model, ix *Index, p pictures) 
 	for _, l := range ix.head.Layers {
 		step.layers = append(step.layers, l.Name)
 	}
-	images, err := m.Tensor(p.images.Arg())
+	loop, err := m.Loop(p.images.N, 0, nil, p.images.Arg())
 	if err != nil {
 		return err
 	}
-	defer images.Close()
-	out, err := m.Run(ctx, step, nil, images)
+	defer loop.Close()
+	out, err := loop.Look(ctx, step, nil)
 	if err != nil {
 		return err
-	}
-	defer func() {
-		for _, t := range out {
-			t.Close()
-		}
-	}()
-	values, err := out[0].Numbers()
-	if err != nil {
-		return err
-	}
-	places, err := out[1].Numbers()
-	if err != nil {
-		return err
-	}
-	at := make([]int32, len(places))
-	for i, v := range places {
-		at[i] = int32(v)
 	}
 	for i, id := range p.idents { // all of them first: a batch is in the index whole or not at all
-		if err := ix.finite(values[i*ix.units:][:ix.units], id.name); err != nil {
+		if err := ix.finite(out[0].Of(i), id.name); err != nil {
 			return err
 		}
 	}
+	at := make([]int32, ix.units)
 	for i, err := range p.errs {
 		image, id := p.First+i, p.idents[i]
 		if err != nil {
 			ix.skip(Skipped{image, id.name, short(err.Error())})
 			continue
 		}
-		ix.put(int64(image), id, random.Hash(ix.head.Seed, uint64(image)), values[i*ix.units:][:ix.units], at[i*ix.units:][:ix.units])
+		for u, place := range out[1].Of(i) {
+			at[u] = int32(place)
+		}
+		ix.put(int64(image), id, random.Hash(ix.head.Seed, uint64(image)), out[0].Of(i), at)
 	}
 	ix.head.Scanned, err = add(ix.head.Scanned, p.Range)
 	return err
@@ -432,14 +406,14 @@ func reduce(x *Node) (value, at *Node) {
 
 // finite returns an error if a response is not a number. It turns −0 into 0.
 func (ix *Index) finite(values []float64, name string) error {
-	u := 0
 	for _, l := range ix.head.Layers {
-		for unit := range l.Units {
-			if interp.NotFinite(values[u]) {
-				return fmt.Errorf("unit %d of layer %q is not finite at image %s: its weights are not, or an operation before it overflows", unit, l.Name, name)
-			}
-			values[u] += 0
-			u++
+		own := values[:l.Units]
+		values = values[l.Units:]
+		if unit := slices.IndexFunc(own, interp.NotFinite); unit >= 0 {
+			return fmt.Errorf("unit %d of layer %q is not finite at image %s: its weights are not, or an operation before it overflows", unit, l.Name, name)
+		}
+		for u := range own {
+			own[u] += 0
 		}
 	}
 	return nil
