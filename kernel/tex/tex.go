@@ -18,19 +18,25 @@ const (
 	maxDepth = 40
 )
 
-// MathML is the formula as a <math> element, all text in it escaped; display sets it on a line of its own.
-func MathML(formula string, display bool) (string, error) {
+// MathML is the formula as a <math> element, all text in it escaped; display sets it on a line of its own. What the
+// package does not know, or is no formula, is an error.
+func MathML(formula string, display bool) (_ string, err error) {
 	if len(formula) > maxSize {
-		return "", fmt.Errorf("a formula of %d bytes: %d are the most", len(formula), maxSize)
+		return "", fmt.Errorf("tex: the formula has %d bytes, must have at most %d", len(formula), maxSize)
 	}
 	if !utf8.ValidString(formula) {
-		return "", errors.New("a formula that is not UTF-8")
+		return "", errors.New("tex: the formula is not UTF-8")
 	}
-	p := parser{rest: formula}
-	row, err := p.row("")
-	if err != nil {
-		return "", err
-	}
+	defer func() {
+		if p := recover(); p != nil {
+			problem, ok := p.(problem)
+			if !ok {
+				panic(p)
+			}
+			err = errors.New("tex: " + string(problem))
+		}
+	}()
+	row := (&parser{rest: formula}).row("")
 	attr := ""
 	if display {
 		attr = ` display="block"`
@@ -38,9 +44,22 @@ func MathML(formula string, display bool) (string, error) {
 	return `<math` + attr + `><semantics>` + row + `<annotation encoding="application/x-tex">` + html.EscapeString(formula) + `</annotation></semantics></math>`, nil
 }
 
+// problem is what a parser panics with, for MathML to return.
+type problem string
+
 type parser struct {
 	rest  string
 	depth int
+}
+
+func (p *parser) fail(format string, args ...any) { panic(problem(fmt.Sprintf(format, args...))) }
+
+// deeper counts a level of nesting until what it returns is called.
+func (p *parser) deeper() (leave func()) {
+	if p.depth++; p.depth > maxDepth {
+		p.fail("nested more than %d deep", maxDepth)
+	}
+	return func() { p.depth-- }
 }
 
 // atom is one piece of a formula, before its scripts.
@@ -51,52 +70,54 @@ type atom struct {
 
 func element(name, content string) string { return "<" + name + ">" + content + "</" + name + ">" }
 
-func identifier(s string) string { return element("mi", html.EscapeString(s)) }
-
-func upright(s string) string { return `<mi mathvariant="normal">` + html.EscapeString(s) + "</mi>" }
-
 func operator(s string) string { return element("mo", html.EscapeString(s)) }
 
-func fixed(s string) string { return `<mo stretchy="false">` + html.EscapeString(s) + "</mo>" }
+func gap(em string) string { return `<mspace width="` + em + `em"></mspace>` }
 
 // space skips what TeX ignores.
 func (p *parser) space() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
 
-// command reads a control sequence, if one is next: its name without the backslash.
-func (p *parser) command() (string, bool) {
-	if !strings.HasPrefix(p.rest, `\`) || len(p.rest) == 1 {
-		return "", false
-	}
-	n := 1
-	for n < len(p.rest) && isLetter(p.rest[n]) {
-		n++
-	}
-	if n == 1 {
-		_, size := utf8.DecodeRuneInString(p.rest[1:])
-		n += size
-	}
-	name := p.rest[1:n]
+// take reads s, if it is next.
+func (p *parser) take(s string) (ok bool) {
+	p.rest, ok = strings.CutPrefix(p.rest, s)
+	return ok
+}
+
+// next reads n bytes.
+func (p *parser) next(n int) string {
+	s := p.rest[:n]
 	p.rest = p.rest[n:]
-	return name, true
+	return s
 }
 
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+// command reads a control sequence, if one is next: its name without the backslash.
+func (p *parser) command() string {
+	if !strings.HasPrefix(p.rest, `\`) || len(p.rest) == 1 {
+		return ""
+	}
+	p.next(1)
+	n := strings.IndexFunc(p.rest, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+	switch n {
+	case -1:
+		n = len(p.rest)
+	case 0:
+		_, n = utf8.DecodeRuneInString(p.rest)
+	}
+	return p.next(n)
+}
 
-// peekCommand is command without reading it.
-func (p *parser) peekCommand() string {
+// peek is command without reading it.
+func (p *parser) peek() string {
 	q := *p
-	name, _ := q.command()
-	return name
+	return q.command()
 }
 
-// The ends of a row besides the end of the formula: "}" of a group, "right" of \left…\right, "]" of an option, and
-// "cell" of a table, which & and \\ and \end end.
-func (p *parser) atEnd(end string) bool {
-	switch c := p.peekCommand(); end {
-	case "}":
-		return strings.HasPrefix(p.rest, "}")
-	case "]":
-		return strings.HasPrefix(p.rest, "]")
+// at says whether a row ends here, besides at the end of the formula: at "}" of a group, "right" of \left…\right, "]" of
+// an option, and for "cell", of a table, at & and \\ and \end.
+func (p *parser) at(end string) bool {
+	switch c := p.peek(); end {
+	case "}", "]":
+		return strings.HasPrefix(p.rest, end)
 	case "right":
 		return c == "right"
 	case "cell":
@@ -106,359 +127,262 @@ func (p *parser) atEnd(end string) bool {
 }
 
 // row reads atoms with their scripts up to an end, and leaves the end unread.
-func (p *parser) row(end string) (string, error) {
-	if p.depth++; p.depth > maxDepth {
-		return "", fmt.Errorf("nested more than %d deep", maxDepth)
-	}
-	defer func() { p.depth-- }()
+func (p *parser) row(end string) string {
+	defer p.deeper()()
 	var b strings.Builder
-	for p.space(); p.rest != "" && !p.atEnd(end); p.space() {
-		a, err := p.scripted()
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(a)
+	for p.space(); p.rest != "" && !p.at(end); p.space() {
+		b.WriteString(p.scripted())
 	}
 	if p.rest == "" && end != "" {
-		return "", fmt.Errorf("it ends before the %q that it needs", end)
+		p.fail("it ends before the %q that it needs", end)
 	}
-	return element("mrow", b.String()), nil
+	return element("mrow", b.String())
 }
 
 // scripted reads an atom and what is set below and above it.
-func (p *parser) scripted() (string, error) {
-	base, err := p.atom()
-	if err != nil {
-		return "", err
-	}
+func (p *parser) scripted() string {
+	base := p.atom()
 	var sub, sup string
 	for p.space(); ; p.space() {
 		primes := len(p.rest) - len(strings.TrimLeft(p.rest, "'"))
 		switch {
-		case p.peekCommand() == "limits", p.peekCommand() == "nolimits": // Where MathML puts them is right.
+		case p.peek() == "limits", p.peek() == "nolimits": // Where MathML puts them is right.
 			p.command()
 		case primes > 0 && sup == "":
-			p.rest = p.rest[primes:]
+			p.next(primes)
 			sup = operator(strings.Repeat("′", primes))
-			if strings.HasPrefix(p.rest, "^") {
-				p.rest = p.rest[1:]
-				a, err := p.argument()
-				if err != nil {
-					return "", err
-				}
-				sup = element("mrow", sup+a)
+			if p.take("^") {
+				sup = element("mrow", sup+p.argument())
 			}
-		case strings.HasPrefix(p.rest, "_") && sub == "", strings.HasPrefix(p.rest, "^") && sup == "":
-			to := &sub
-			if p.rest[0] == '^' {
-				to = &sup
-			}
-			p.rest = p.rest[1:]
-			if *to, err = p.argument(); err != nil {
-				return "", err
-			}
+		case sub == "" && p.take("_"):
+			sub = p.argument()
+		case sup == "" && p.take("^"):
+			sup = p.argument()
 		case p.rest != "" && strings.ContainsRune("_^'", rune(p.rest[0])):
-			return "", fmt.Errorf("two scripts in one place at %q", p.rest)
+			p.fail("two scripts in one place at %q", p.rest)
 		default:
-			return scripts(base, sub, sup), nil
+			return scripts(base, sub, sup)
 		}
 	}
 }
 
 func scripts(base atom, sub, sup string) string {
-	names := [3]string{"msub", "msup", "msubsup"}
+	below, above, both := "msub", "msup", "msubsup"
 	if base.limits {
-		names = [3]string{"munder", "mover", "munderover"}
+		below, above, both = "munder", "mover", "munderover"
 	}
 	switch {
 	case sub != "" && sup != "":
-		return element(names[2], base.xml+sub+sup)
+		return element(both, base.xml+sub+sup)
 	case sub != "":
-		return element(names[0], base.xml+sub)
+		return element(below, base.xml+sub)
 	case sup != "":
-		return element(names[1], base.xml+sup)
+		return element(above, base.xml+sup)
 	}
 	return base.xml
 }
 
 // argument reads what a command or a script applies to: a group or one atom.
-func (p *parser) argument() (string, error) {
-	if p.depth++; p.depth > maxDepth {
-		return "", fmt.Errorf("nested more than %d deep", maxDepth)
-	}
-	defer func() { p.depth-- }()
+func (p *parser) argument() string {
+	defer p.deeper()()
 	p.space()
 	if p.rest == "" || strings.ContainsRune("^_'}&", rune(p.rest[0])) {
-		return "", fmt.Errorf("an argument is missing at %q", p.rest)
+		p.fail("an argument is missing at %q", p.rest)
 	}
-	if isDigit(p.rest[0]) { // x^12 is x^1 2.
-		d := p.rest[:1]
-		p.rest = p.rest[1:]
-		return element("mn", d), nil
+	if c := p.rest[0]; '0' <= c && c <= '9' { // x^12 is x^1 2.
+		return element("mn", p.next(1))
 	}
-	a, err := p.atom()
-	return a.xml, err
+	return p.atom().xml
 }
 
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
 // atom reads one atom.
-func (p *parser) atom() (atom, error) {
+func (p *parser) atom() atom {
 	if p.rest == "" {
-		return atom{}, errors.New("it ends too early")
+		p.fail("it ends too early")
 	}
-	if name, ok := p.command(); ok {
+	if name := p.command(); name != "" {
 		return p.apply(name)
+	}
+	if p.take("{") {
+		defer p.take("}")
+		return atom{xml: p.row("}")}
 	}
 	c, size := utf8.DecodeRuneInString(p.rest)
 	switch {
-	case c == '{':
-		p.rest = p.rest[1:]
-		row, err := p.row("}")
-		if err != nil {
-			return atom{}, err
-		}
-		p.rest = p.rest[1:]
-		return atom{xml: row}, nil
-	case c == '}', c == '&', c == '^', c == '_', c == '\'', c == '\\', c == '#', c == '%', c == '$':
-		return atom{}, fmt.Errorf("%q is out of place", string(c))
-	case isDigit(p.rest[0]):
-		n := strings.IndexFunc(p.rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-		if n < 0 {
-			n = len(p.rest)
-		}
-		for p.rest[n-1] == '.' { // A full stop, not a decimal point.
-			n--
-		}
-		number := p.rest[:n]
-		p.rest = p.rest[n:]
-		return atom{xml: element("mn", number)}, nil
+	case strings.ContainsRune(`}&^_'\#%$`, c):
+		p.fail("%q is out of place", string(c))
+	case '0' <= c && c <= '9':
+		number := p.rest[:len(p.rest)-len(strings.TrimLeft(p.rest, ".0123456789"))]
+		return atom{xml: element("mn", p.next(len(strings.TrimRight(number, "."))))} // 0.5. ends in a full stop.
 	}
-	p.rest = p.rest[size:]
+	s := p.next(size)
 	switch {
-	case c == '-':
-		return atom{xml: operator("−")}, nil
-	case c == '*':
-		return atom{xml: operator("∗")}, nil
 	case c == '~':
-		return atom{xml: gap("0.33")}, nil
-	case strings.ContainsRune("()[]|/", c):
-		return atom{xml: fixed(string(c))}, nil
+		return atom{xml: gap("0.33")}
+	case c == '-':
+		s = "−"
+	case c == '*':
+		s = "∗"
 	case unicode.IsLetter(c):
-		return atom{xml: identifier(string(c))}, nil
+		return atom{xml: element("mi", s)}
 	}
-	return atom{xml: operator(string(c))}, nil
+	return written(s, "")
 }
 
-func gap(em string) string { return `<mspace width="` + em + `em"></mspace>` }
-
-// braced reads a group as text.
-func (p *parser) braced() (string, error) {
-	p.space()
-	if !strings.HasPrefix(p.rest, "{") {
-		return "", fmt.Errorf("a { is missing at %q", p.rest)
+// written is a character that a command of the given name writes, or that is in the formula.
+func written(s, name string) atom {
+	r, _ := utf8.DecodeRuneInString(s)
+	switch {
+	case strings.Contains(upright, " "+name+" "), name != "" && unicode.IsUpper(r):
+		return atom{xml: `<mi mathvariant="normal">` + s + "</mi>"}
+	case strings.Contains(slanting, " "+name+" "), unicode.IsLetter(r):
+		return atom{xml: element("mi", s)}
+	case strings.ContainsRune(fences, r):
+		return atom{xml: `<mo stretchy="false">` + s + "</mo>"}
 	}
-	depth := 0
-	for i := range len(p.rest) {
-		switch p.rest[i] {
+	return atom{xml: operator(s), limits: name != "" && strings.ContainsRune(large, r)}
+}
+
+// braced reads a group as it is written.
+func (p *parser) braced() string {
+	p.space()
+	if !p.take("{") {
+		p.fail("a { is missing at %q", p.rest)
+	}
+	depth := 1
+	end := strings.IndexFunc(p.rest, func(r rune) bool {
+		switch r {
 		case '{':
 			depth++
 		case '}':
-			if depth--; depth == 0 {
-				s := p.rest[1:i]
-				p.rest = p.rest[i+1:]
-				return s, nil
-			}
+			depth--
 		}
+		return depth == 0
+	})
+	if end < 0 {
+		p.fail("a } is missing for %q", "{"+p.rest)
 	}
-	return "", fmt.Errorf("a } is missing for %q", p.rest)
+	defer p.take("}")
+	return p.next(end)
+}
+
+// words reads a group of the command called name as text, in which only commands for spaces may be.
+func (p *parser) words(name string) string {
+	s := strings.NewReplacer(`\,`, " ", `\ `, " ", `\;`, " ", "~", " ").Replace(p.braced())
+	if strings.Contains(s, `\`) {
+		p.fail(`a command within \%s`, name)
+	}
+	return html.EscapeString(s)
 }
 
 // apply reads what the command called name needs, and makes its atom.
-func (p *parser) apply(name string) (atom, error) {
-	if s, ok := letters[name]; ok {
-		if unicode.IsUpper(firstRune(s)) || s == "∞" || s == "∇" || s == "∅" {
-			return atom{xml: upright(s)}, nil
-		}
-		return atom{xml: identifier(s)}, nil
-	}
-	if s, ok := operators[name]; ok {
-		return atom{xml: operator(s)}, nil
-	}
-	if s, ok := fences[name]; ok {
-		return atom{xml: fixed(s)}, nil
-	}
-	if s, ok := large[name]; ok {
-		return atom{xml: operator(s), limits: !strings.ContainsAny(s, "∫∮")}, nil
-	}
-	if s, ok := spaces[name]; ok {
-		return atom{xml: gap(s)}, nil
-	}
-	if limits, ok := functions[name]; ok {
-		return atom{xml: named(strings.Replace(name, "arg", "arg ", 1), limits), limits: limits}, nil
-	}
-	if mark, ok := accents[name]; ok {
-		return p.accent(mark)
-	}
-	if v, ok := variants[name]; ok {
-		return p.variant(v)
-	}
+func (p *parser) apply(name string) atom {
 	switch name {
 	case "frac", "dfrac", "tfrac":
-		over, err := p.argument()
-		if err != nil {
-			return atom{}, err
-		}
-		under, err := p.argument()
-		return atom{xml: element("mfrac", over+under)}, err
+		over := p.argument()
+		return atom{xml: element("mfrac", over+p.argument())}
 	case "sqrt":
-		return p.root()
+		p.space()
+		if !p.take("[") {
+			return atom{xml: element("msqrt", p.argument())}
+		}
+		degree := p.row("]")
+		p.take("]")
+		return atom{xml: element("mroot", p.argument()+degree)}
 	case "text", "mathrm", "textrm", "mathsf", "mathtt", "textbf", "textit":
-		s, err := p.braced()
-		if err == nil && strings.Contains(s, `\`) {
-			err = fmt.Errorf("a command within \\%s", name)
-		}
-		return atom{xml: element("mtext", html.EscapeString(s))}, err
-	case "operatorname", "operatorname*":
-		if strings.HasPrefix(p.rest, "*") {
-			p.rest = p.rest[1:]
-			name = "operatorname*"
-		}
-		s, err := p.braced()
-		limits := name == "operatorname*"
-		for _, gap := range []string{`\,`, `\ `, `\;`, "~"} {
-			s = strings.ReplaceAll(s, gap, " ")
-		}
-		if err == nil && strings.Contains(s, `\`) {
-			err = fmt.Errorf("a command within \\operatorname")
-		}
-		return atom{xml: named(s, limits), limits: limits}, err
+		return atom{xml: element("mtext", p.words(name))}
+	case "operatorname":
+		limits := p.take("*")
+		return named(p.words(name), limits)
 	case "left":
-		return p.fenced()
+		left := fence(p.delimiter(), "prefix")
+		row := p.row("right")
+		p.command()
+		return atom{xml: element("mrow", left+row+fence(p.delimiter(), "postfix"))}
 	case "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "middle":
-		s, err := p.delimiter()
 		size := "1.2em"
 		if name[0] == 'B' {
 			size = "1.8em"
 		}
-		return atom{xml: `<mo minsize="` + size + `" maxsize="` + size + `">` + html.EscapeString(s) + "</mo>"}, err
+		return atom{xml: `<mo minsize="` + size + `" maxsize="` + size + `">` + html.EscapeString(p.delimiter()) + "</mo>"}
 	case "begin":
 		return p.environment()
 	case "not":
 		p.space()
-		a, err := p.atom()
-		return atom{xml: strings.Replace(a.xml, "</mo>", "\u0338</mo>", 1)}, err
+		return atom{xml: strings.Replace(p.atom().xml, "</mo>", "\u0338</mo>", 1)}
 	case "displaystyle", "textstyle":
-		return atom{}, nil
+		return atom{}
 	}
-	return atom{}, fmt.Errorf(`\%s is not known here`, name)
-}
-
-func firstRune(s string) rune {
-	r, _ := utf8.DecodeRuneInString(s)
-	return r
+	if em, ok := spaces[name]; ok {
+		return atom{xml: gap(em)}
+	}
+	if limits, ok := functions[name]; ok {
+		return named(strings.Replace(name, "arg", "arg ", 1), limits)
+	}
+	if mark, ok := accents[name]; ok {
+		tag, attribute := "mover", "accent"
+		if mark == "_" {
+			tag, attribute = "munder", "accentunder"
+		}
+		return atom{xml: "<" + tag + " " + attribute + `="true">` + p.argument() + operator(mark) + "</" + tag + ">"}
+	}
+	if v, ok := variants[name]; ok {
+		return p.variant(v)
+	}
+	s := symbol(name)
+	if s == "" {
+		p.fail(`\%s is not known here`, name)
+	}
+	return written(s, name)
 }
 
 // named is the name of a function, upright.
-func named(s string, limits bool) string {
+func named(s string, limits bool) atom {
+	movable := ""
 	if limits {
-		return `<mo movablelimits="true" lspace="0.17em" rspace="0.17em">` + html.EscapeString(s) + "</mo>"
+		movable = `movablelimits="true" `
 	}
-	return `<mo lspace="0.17em" rspace="0.17em">` + html.EscapeString(s) + "</mo>"
-}
-
-func (p *parser) accent(mark string) (atom, error) {
-	a, err := p.argument()
-	if mark == "_" {
-		return atom{xml: `<munder accentunder="true">` + a + operator("_") + "</munder>"}, err
-	}
-	return atom{xml: `<mover accent="true">` + a + operator(mark) + "</mover>"}, err
+	return atom{xml: "<mo " + movable + `lspace="0.17em" rspace="0.17em">` + s + "</mo>", limits: limits}
 }
 
 // variant reads letters and sets them in another alphabet.
-func (p *parser) variant(v alphabet) (atom, error) {
+func (p *parser) variant(v alphabet) atom {
 	p.space()
 	var s string
 	if strings.HasPrefix(p.rest, "{") {
-		var err error
-		if s, err = p.braced(); err != nil {
-			return atom{}, err
-		}
-	} else if p.rest != "" && !strings.HasPrefix(p.rest, `\`) {
+		s = p.braced()
+	} else if p.peek() == "" && p.rest != "" {
 		_, size := utf8.DecodeRuneInString(p.rest)
-		s, p.rest = p.rest[:size], p.rest[size:]
+		s = p.next(size)
 	}
 	var b strings.Builder
-	for _, r := range s {
-		switch m := v.letter(r); {
-		case m != 0:
-			b.WriteRune(m)
-		case r == ' ':
-		default:
-			return atom{}, fmt.Errorf("%q has no letter in that alphabet", r)
+	for _, r := range strings.ReplaceAll(s, " ", "") {
+		m := v.letter(r)
+		if m == 0 {
+			p.fail("%q has no letter in that alphabet", r)
 		}
+		b.WriteRune(m)
 	}
 	if b.Len() == 0 {
-		return atom{}, fmt.Errorf("a letter is missing at %q", p.rest)
+		p.fail("a letter is missing at %q", p.rest)
 	}
-	return atom{xml: identifier(b.String())}, nil
+	return atom{xml: element("mi", b.String())}
 }
 
-func (p *parser) root() (atom, error) {
+// delimiter reads what follows \left, \right or \big; it is "" for a point.
+func (p *parser) delimiter() string {
 	p.space()
-	degree := ""
-	if strings.HasPrefix(p.rest, "[") {
-		p.rest = p.rest[1:]
-		var err error
-		if degree, err = p.row("]"); err != nil {
-			return atom{}, err
+	if name := p.command(); name != "" {
+		s := symbol(name)
+		if s == "" || !strings.Contains(fences, s) {
+			p.fail(`\%s is no delimiter`, name)
 		}
-		p.rest = p.rest[1:]
-	}
-	a, err := p.argument()
-	if degree != "" {
-		return atom{xml: element("mroot", a+degree)}, err
-	}
-	return atom{xml: element("msqrt", a)}, err
-}
-
-// delimiter reads what follows \left, \right or \big.
-func (p *parser) delimiter() (string, error) {
-	p.space()
-	if name, ok := p.command(); ok {
-		if s, ok := fences[name]; ok {
-			return s, nil
-		}
-		return "", fmt.Errorf(`\%s is no delimiter`, name)
+		return s
 	}
 	if p.rest == "" || !strings.ContainsRune("()[]|/.<>", rune(p.rest[0])) {
-		return "", fmt.Errorf("a delimiter is missing at %q", p.rest)
+		p.fail("a delimiter is missing at %q", p.rest)
 	}
-	c := p.rest[:1]
-	p.rest = p.rest[1:]
-	switch c {
-	case ".":
-		return "", nil
-	case "<":
-		return "⟨", nil
-	case ">":
-		return "⟩", nil
-	}
-	return c, nil
-}
-
-func (p *parser) fenced() (atom, error) {
-	left, err := p.delimiter()
-	if err != nil {
-		return atom{}, err
-	}
-	row, err := p.row("right")
-	if err != nil {
-		return atom{}, err
-	}
-	p.command()
-	right, err := p.delimiter()
-	return atom{xml: element("mrow", fence(left, "prefix")+row+fence(right, "postfix"))}, err
+	return strings.NewReplacer(".", "", "<", "⟨", ">", "⟩").Replace(p.next(1))
 }
 
 func fence(s, form string) string {
@@ -469,35 +393,27 @@ func fence(s, form string) string {
 }
 
 // environment reads a table up to its \end.
-func (p *parser) environment() (atom, error) {
-	name, err := p.braced()
-	if err != nil {
-		return atom{}, err
-	}
+func (p *parser) environment() atom {
+	name := p.braced()
 	env, ok := environments[strings.TrimSuffix(name, "*")]
 	if !ok {
-		return atom{}, fmt.Errorf(`\begin{%s} is not known here`, name)
+		p.fail(`\begin{%s} is not known here`, name)
 	}
 	var b, line strings.Builder
 	for column := 0; ; column++ {
-		cell, err := p.row("cell")
-		if err != nil {
-			return atom{}, err
-		}
-		line.WriteString(`<mtd style="text-align:` + env.align[column%len(env.align)] + `">` + cell + "</mtd>")
-		if strings.HasPrefix(p.rest, "&") {
-			p.rest = p.rest[1:]
+		line.WriteString(`<mtd style="text-align:` + env.align[column%len(env.align)] + `">` + p.row("cell") + "</mtd>")
+		if p.take("&") {
 			continue
 		}
 		b.WriteString(element("mtr", line.String()))
 		line.Reset()
 		column = -1
-		if c, _ := p.command(); c == "end" {
+		if p.command() == "end" {
 			break
 		}
 	}
-	if end, err := p.braced(); err != nil || end != name {
-		return atom{}, fmt.Errorf(`\begin{%s} ends with \end{%s}`, name, end)
+	if end := p.braced(); end != name {
+		p.fail(`\begin{%s} ends with \end{%s}`, name, end)
 	}
-	return atom{xml: element("mrow", fence(env.left, "prefix")+element("mtable", b.String())+fence(env.right, "postfix"))}, nil
+	return atom{xml: element("mrow", fence(env.left, "prefix")+element("mtable", b.String())+fence(env.right, "postfix"))}
 }

@@ -53,6 +53,10 @@ func TestMathML(t *testing.T) {
 			`</mtable><mo fence="true" stretchy="true" form="postfix">)</mo></mrow>`},
 		{`\Delta\nabla\alpha`, `<mi mathvariant="normal">Δ</mi><mi mathvariant="normal">∇</mi><mi>α</mi>`},
 		{`\not=`, `<mo>=` + "\u0338" + `</mo>`},
+		{`\iint_A`, `<msub><mo>∬</mo><mi>A</mi></msub>`},
+		{`\check x\oslash\varphi`, `<mover accent="true"><mi>x</mi><mo>ˇ</mo></mover><mo>⊘</mo><mi>φ</mi>`},
+		{`a\sqsubseteq\mho`, `<mi>a</mi><mo>⊑</mo><mo>℧</mo>`},
+		{`\text{a~b\ c}`, `<mtext>a b c</mtext>`},
 		{`a<b`, `<mi>a</mi><mo>&lt;</mo><mi>b</mi>`},
 	} {
 		if got := body(t, c.formula); got != c.want {
@@ -68,6 +72,8 @@ func TestMathML(t *testing.T) {
 func TestUnknownIsAnError(t *testing.T) {
 	for _, c := range []struct{ formula, want string }{
 		{`\foo{x}`, `\foo is not known`},
+		{`\it x`, `\it is not known`},
+		{`\notfoo`, `\notfoo is not known`},
 		{`\frac{1}`, "argument is missing"},
 		{`{x`, `before the "}"`},
 		{`x}`, `"}" is out of place`},
@@ -82,7 +88,7 @@ func TestUnknownIsAnError(t *testing.T) {
 		{`a & b`, "out of place"},
 		{strings.Repeat("{", 50) + strings.Repeat("}", 50), "nested more than"},
 		{strings.Repeat(`\hat`, 50) + "x", "nested more than"},
-		{strings.Repeat("x", 5000), "bytes"},
+		{strings.Repeat("x", 5000), "tex: the formula has 5000 bytes, must have at most 4096"},
 		{`\`, "out of place"},
 		{"\xff", "not UTF-8"},
 	} {
