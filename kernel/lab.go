@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lucigo/internal/project"
+	"lucigo/kernel/jupyter"
 )
 
 // jupyterLab is the version that lab installs.
@@ -46,17 +47,24 @@ func (l *labCommand) Run(ctx context.Context) error {
 	if os.Geteuid() == 0 { // As in a container; Jupyter refuses root unless told.
 		args = append(args, "--allow-root")
 	}
-	cmd := exec.CommandContext(ctx, program(env, "jupyter-lab"), args...)
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(s.env, "JUPYTER_PREFER_ENV_PATH=1")
-	ownGroup(cmd)                                                            // Ctrl-C is for this program: two signals at once keep Jupyter from ending its kernels.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // It ends them.
-	cmd.WaitDelay = 10 * time.Second                                         // It gives a kernel five.
+	cmd := inTerminal(ctx, program(env, "jupyter-lab"), args...)
+	cmd.Dir, cmd.Env = dir, append(s.env, "JUPYTER_PREFER_ENV_PATH=1")
+	jupyter.OwnGroup(cmd) // Ctrl-C is for this program: two signals at once keep Jupyter from ending its kernels.
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return nil // Ctrl-C is how one leaves it.
 	}
 	return err
+}
+
+// inTerminal is a command that has this program's terminal. When ctx ends it is asked to end, and has ten seconds:
+// Jupyter gives a kernel five, and training writes a checkpoint.
+func inTerminal(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
 }
 
 // program is a program of a Python environment.

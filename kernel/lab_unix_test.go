@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lucigo/kernel/jupyter"
 )
 
 // testLab runs the lab command with a script in Jupyter's place, and types Ctrl-C: Jupyter gets one signal.
@@ -19,8 +21,8 @@ func testLab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jupyter := program(env, "jupyter-lab")
-	if err := os.MkdirAll(filepath.Dir(jupyter), 0o777); err != nil {
+	lab := program(env, "jupyter-lab")
+	if err := os.MkdirAll(filepath.Dir(lab), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "log")
@@ -31,14 +33,14 @@ trap 'sleep 0.2; echo "terminated" >> "$log"; exit 0' TERM
 echo "$@" >> "$log"
 for i in $(seq 500); do sleep 0.05; done
 `
-	if err := os.WriteFile(jupyter, []byte(script), 0o777); err != nil {
+	if err := os.WriteFile(lab, []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "lab", "--no-browser", "--port", "1234")
 	cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
-	ownGroup(cmd)
+	jupyter.OwnGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"syscall"
-	"time"
 
-	"lucigo/internal/project"
 	"lucigo/kernel/build"
 )
 
@@ -18,11 +15,7 @@ type modelsCommand struct {
 
 // Run builds the command kernel/models and runs it in this terminal.
 func (c *modelsCommand) Run(ctx context.Context) error {
-	root, err := project.Root(".")
-	if err != nil {
-		return err
-	}
-	k, err := build.Find(root)
+	k, err := build.Find(".")
 	if err != nil {
 		return err
 	}
@@ -34,11 +27,7 @@ func (c *modelsCommand) Run(ctx context.Context) error {
 	if len(args) == 0 {
 		args = []string{"list"}
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // training writes a checkpoint
-	cmd.WaitDelay = 10 * time.Second
-	err = cmd.Run()
+	err = inTerminal(ctx, program, args...).Run()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:

@@ -26,15 +26,11 @@ type setup struct {
 // prepare builds and installs whatever notebooks need and is missing, saying so on progress. Done before, it takes
 // well under a second.
 func prepare(ctx context.Context, progress io.Writer) (setup, error) {
-	root, err := project.Root(".")
+	k, err := build.Find(".")
 	if err != nil {
 		return setup{}, err
 	}
-	k, err := build.Find(root)
-	if err != nil {
-		return setup{}, err
-	}
-	s := setup{Kernel: k, env: append(os.Environ(), project.EnvRoot+"="+root)}
+	s := setup{Kernel: k, env: append(os.Environ(), project.EnvRoot+"="+k.Root)}
 	fresh := !k.Built()
 	if fresh {
 		fmt.Fprintln(progress, "Setting up the notebook kernel (once)")

@@ -54,14 +54,18 @@ func (k Kernel) Built() bool {
 	return true
 }
 
-// Find names the kernel that belongs to the project at root as it is now, built or not.
-func Find(root string) (Kernel, error) {
+// Find names the kernel that belongs to the project in which the directory dir is, as it is now, built or not.
+func Find(dir string) (Kernel, error) {
+	root, err := project.Root(dir)
+	if err != nil {
+		return Kernel{}, err
+	}
 	sum, err := digest(root, patches)
 	if err != nil {
 		return Kernel{}, err
 	}
-	dir, err := project.Cache("kernel", sum)
-	return Kernel{Dir: dir, Root: root}, err
+	home, err := project.Cache("kernel", sum)
+	return Kernel{Dir: home, Root: root}, err
 }
 
 // digest is over all that decides what the programs are: the toolchain, the module versions, the patches, the launcher.

@@ -118,11 +118,7 @@ func TestDigestFollowsWhatItIsMadeOf(t *testing.T) {
 func TestFind(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("LUCIGO_CACHE", cache)
-	root, err := project.Root(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := Find(root)
+	k, err := Find(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +164,7 @@ func TestSIMD(t *testing.T) {
 
 func TestBuildStops(t *testing.T) {
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
-	root, err := project.Root(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := Find(root)
+	k, err := Find(".")
 	if err != nil {
 		t.Fatal(err)
 	}

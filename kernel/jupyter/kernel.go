@@ -141,7 +141,7 @@ func (k *Kernel) launch(c Command) error {
 	k.cmd.Env = append(env[:len(env):len(env)], "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not keep it from being seen dead.
-	ownGroup(k.cmd)
+	OwnGroup(k.cmd)
 	if err := k.cmd.Start(); err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the process in a group of its own: Ctrl-C in the terminal must reach it by our hand only, and the
-// processes it starts must end with it.
-func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// OwnGroup puts a command's process in a group of its own: what the terminal sends to its foreground processes, as at
+// Ctrl-C, does not reach it, and the processes that it starts can be ended with it.
+func OwnGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func killGroup(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -3,7 +3,6 @@ package kernelspec
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,18 +15,13 @@ const (
 	DisplayName = "Go (LuciGo)"
 )
 
-// Spec is a kernel specification, as kernel.json holds it.
-type Spec struct {
+// spec is a kernel specification, as kernel.json holds it.
+type spec struct {
 	Argv          []string          `json:"argv"` // "{connection_file}" is replaced by what Jupyter passes
 	DisplayName   string            `json:"display_name"`
 	Language      string            `json:"language"`
 	InterruptMode string            `json:"interrupt_mode"`
 	Env           map[string]string `json:"env"`
-}
-
-// New is the specification of the kernel that launcher (an absolute path) starts, with env in its environment.
-func New(launcher string, env map[string]string) Spec {
-	return Spec{Argv: []string{launcher, "{connection_file}"}, DisplayName: DisplayName, Language: "go", InterruptMode: "message", Env: env}
 }
 
 // DataDir is where Jupyter looks for the user's own kernels, in the directory kernels.
@@ -46,14 +40,15 @@ func DataDir() (string, error) {
 	case err == nil:
 		return filepath.Join(home, ".local", "share", "jupyter"), nil
 	}
-	return "", fmt.Errorf("no directory for Jupyter's data (%w): set JUPYTER_DATA_DIR to one", err)
+	return "", fmt.Errorf("kernelspec: there is no directory for Jupyter's data (%w): set JUPYTER_DATA_DIR to one", err)
 }
 
 func file(dataDir string) string { return filepath.Join(dataDir, "kernels", Name, "kernel.json") }
 
-// Write puts the specification below dataDir and returns its file. What is there already is replaced.
-func (s Spec) Write(dataDir string) (string, error) {
-	b, err := json.MarshalIndent(s, "", " ")
+// Write puts the specification of the kernel that launcher (an absolute path) starts, with env in its environment, below
+// dataDir, and returns its file. What is there already is replaced.
+func Write(dataDir, launcher string, env map[string]string) (string, error) {
+	b, err := json.MarshalIndent(spec{[]string{launcher, "{connection_file}"}, DisplayName, "go", "message", env}, "", " ")
 	if err != nil {
 		return "", err
 	}
@@ -64,18 +59,18 @@ func (s Spec) Write(dataDir string) (string, error) {
 	return name, os.WriteFile(name, append(b, '\n'), 0o666)
 }
 
-// Read reads the specification below dataDir; its error is fs.ErrNotExist where there is none.
-func Read(dataDir string) (Spec, error) {
+// Launcher is the program that the specification below dataDir starts; the error is fs.ErrNotExist where there is none.
+func Launcher(dataDir string) (string, error) {
 	b, err := os.ReadFile(file(dataDir))
 	if err != nil {
-		return Spec{}, err
+		return "", err
 	}
-	var s Spec
+	var s spec
 	if err := json.Unmarshal(b, &s); err != nil {
-		return Spec{}, fmt.Errorf("%s: %w", file(dataDir), err)
+		return "", fmt.Errorf("kernelspec: %s: %w", file(dataDir), err)
 	}
 	if len(s.Argv) == 0 {
-		return Spec{}, errors.New(file(dataDir) + ": it has no argv")
+		return "", fmt.Errorf("kernelspec: %s has no argv", file(dataDir))
 	}
-	return s, nil
+	return s.Argv[0], nil
 }

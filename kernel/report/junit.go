@@ -8,81 +8,67 @@ import (
 	"time"
 )
 
-// Suite is the cases of one notebook.
+// Suite is the cases of one notebook. WriteJUnit counts them.
 type Suite struct {
-	Name  string // the notebook's file
-	Cases []Case
+	Name     string  `xml:"name,attr"` // the notebook's file
+	Tests    int     `xml:"tests,attr"`
+	Failures int     `xml:"failures,attr"`
+	Skipped  int     `xml:"skipped,attr"`
+	Time     Seconds `xml:"time,attr"`
+	Cases    []Case  `xml:"testcase"`
 }
 
-// Case is one thing that could fail: a cell, or a claim.
+// Case is one thing that could fail: a cell, or a claim. WriteJUnit fills in of which notebook.
 type Case struct {
-	Name    string
-	Line    int // of the notebook's file, where the cell begins; 0: it is not known
-	Time    time.Duration
-	Failure string // why it failed; "" for no failure
-	Detail  string // of the failure: a stack, what was printed
-	Skipped bool   // it was never reached
+	Class   string    `xml:"classname,attr"`
+	Name    string    `xml:"name,attr"`
+	File    string    `xml:"file,attr"`
+	Line    int       `xml:"line,attr,omitempty"` // of the notebook's file, where the cell begins; 0: it is not known
+	Time    Seconds   `xml:"time,attr"`
+	Failure *Failure  `xml:"failure"` // nil for none
+	Skipped *struct{} `xml:"skipped"` // not nil: it was never reached
 }
 
-type (
-	suitesXML struct {
-		XMLName  xml.Name   `xml:"testsuites"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Time     string     `xml:"time,attr"`
-		Suites   []suiteXML `xml:"testsuite"`
-	}
-	suiteXML struct {
-		Name     string    `xml:"name,attr"`
-		Tests    int       `xml:"tests,attr"`
-		Failures int       `xml:"failures,attr"`
-		Skipped  int       `xml:"skipped,attr"`
-		Time     string    `xml:"time,attr"`
-		Cases    []caseXML `xml:"testcase"`
-	}
-	caseXML struct {
-		Class   string      `xml:"classname,attr"`
-		Name    string      `xml:"name,attr"`
-		File    string      `xml:"file,attr"`
-		Line    int         `xml:"line,attr,omitempty"`
-		Time    string      `xml:"time,attr"`
-		Failure *failureXML `xml:"failure"`
-		Skipped *struct{}   `xml:"skipped"`
-	}
-	failureXML struct {
-		Message string `xml:"message,attr"`
-		Detail  string `xml:",chardata"`
-	}
-)
+// Failure is why a case failed.
+type Failure struct {
+	Message string `xml:"message,attr"`
+	Detail  string `xml:",chardata"` // a stack, what was printed
+}
 
-// WriteJUnit writes the suites as one XML document, times in seconds.
+// Seconds is a time that is written as JUnit does.
+type Seconds time.Duration
+
+// MarshalText writes the time in seconds, with three decimals.
+func (s Seconds) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
+}
+
+// WriteJUnit writes the suites as one XML document.
 func WriteJUnit(w io.Writer, suites []Suite) error {
-	seconds := func(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
-	var all suitesXML
-	var total time.Duration
-	for _, s := range suites {
-		suite := suiteXML{Name: s.Name, Tests: len(s.Cases)}
-		var sum time.Duration
-		for _, c := range s.Cases {
-			x := caseXML{Class: s.Name, Name: c.Name, File: s.Name, Line: c.Line, Time: seconds(c.Time)}
-			switch {
-			case c.Skipped:
-				x.Skipped = &struct{}{}
-				suite.Skipped++
-			case c.Failure != "":
-				x.Failure = &failureXML{c.Failure, c.Detail}
-				suite.Failures++
-			}
-			sum += c.Time
-			suite.Cases = append(suite.Cases, x)
-		}
-		suite.Time = seconds(sum)
-		all.Suites = append(all.Suites, suite)
-		all.Tests += suite.Tests
-		all.Failures += suite.Failures
-		total += sum
+	var all struct {
+		XMLName  xml.Name `xml:"testsuites"`
+		Tests    int      `xml:"tests,attr"`
+		Failures int      `xml:"failures,attr"`
+		Time     Seconds  `xml:"time,attr"`
+		Suites   []Suite  `xml:"testsuite"`
 	}
-	all.Time = seconds(total)
+	for _, s := range suites {
+		s.Tests = len(s.Cases)
+		for i := range s.Cases {
+			c := &s.Cases[i]
+			c.Class, c.File = s.Name, s.Name
+			s.Time += c.Time
+			if c.Skipped != nil {
+				s.Skipped++
+			} else if c.Failure != nil {
+				s.Failures++
+			}
+		}
+		all.Suites = append(all.Suites, s)
+		all.Tests += s.Tests
+		all.Failures += s.Failures
+		all.Time += s.Time
+	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 func TestWriteJUnit(t *testing.T) {
 	suites := []Suite{
 		{Name: "a.ipynb", Cases: []Case{
-			{Name: "cell 1", Time: 1500 * time.Millisecond},
-			{Name: `claim: a < b & "c"`, Failure: "0.9 >= 1", Detail: "stack\x1b[7m <here>"},
-			{Name: "cell 2", Skipped: true},
+			{Name: "cell 1", Time: Seconds(1500 * time.Millisecond)},
+			{Name: `claim: a < b & "c"`, Failure: &Failure{"0.9 >= 1", "stack\x1b[7m <here>"}},
+			{Name: "cell 2", Skipped: &struct{}{}},
 		}},
 		{Name: "b.ipynb"},
 	}

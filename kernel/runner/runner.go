@@ -188,18 +188,20 @@ func (r Runner) report(jobs []Job, results []Result) error {
 func suite(r Result) report.Suite {
 	s := report.Suite{Name: r.File}
 	if r.Err != nil {
-		s.Cases = append(s.Cases, report.Case{Name: "the notebook", Failure: r.Err.Error()})
+		s.Cases = append(s.Cases, report.Case{Name: "the notebook", Failure: &report.Failure{Message: r.Err.Error()}})
 	}
 	for _, o := range r.Outcomes {
-		c := report.Case{Name: o.Cell.String(), Line: o.Cell.Line, Time: o.Time, Skipped: !o.Ran}
-		if o.Err != nil {
-			c.Failure, c.Detail = o.Err.Error(), r.Notebook.Cells[o.Cell.Index].Printed()
+		c := report.Case{Name: o.Cell.String(), Line: o.Cell.Line, Time: report.Seconds(o.Time)}
+		if !o.Ran {
+			c.Skipped = &struct{}{}
+		} else if o.Err != nil {
+			c.Failure = &report.Failure{Message: o.Err.Error(), Detail: r.Notebook.Cells[o.Cell.Index].Printed()}
 		}
 		s.Cases = append(s.Cases, c)
 		for _, claim := range o.Claims {
 			c := report.Case{Name: "claim: " + claim.Name(), Line: o.Cell.Line}
 			if !claim.Holds() {
-				c.Failure = claim.String()
+				c.Failure = &report.Failure{Message: claim.String()}
 			}
 			s.Cases = append(s.Cases, c)
 		}

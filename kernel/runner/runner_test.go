@@ -149,10 +149,10 @@ func TestSuite(t *testing.T) {
 	for _, c := range s.Cases {
 		name := fmt.Sprintf("%d %s", c.Line, c.Name)
 		switch {
-		case c.Skipped:
+		case c.Skipped != nil:
 			got = append(got, name+": skipped")
-		case c.Failure != "":
-			got = append(got, name+": "+c.Failure+" "+c.Detail)
+		case c.Failure != nil:
+			got = append(got, name+": "+c.Failure.Message+" "+c.Failure.Detail)
 		default:
 			got = append(got, name)
 		}
