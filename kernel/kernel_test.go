@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,14 +34,6 @@ func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
 	if err := nb.Write(file); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func code(source string, tags ...string) *notebook.Cell {
-	c := &notebook.Cell{Type: notebook.Code, Source: source, Metadata: notebook.Metadata{}}
-	if len(tags) > 0 {
-		c.Metadata["tags"], _ = json.Marshal(tags)
-	}
-	return c
 }
 
 // parse parses a command line as main does.
@@ -122,10 +113,10 @@ func TestMain(m *testing.M) {
 // and leave what has ended, and the outputs so far.
 func testStops(t *testing.T) {
 	dir := t.TempDir()
-	notebook := filepath.Join(dir, "endless.ipynb")
-	writeNotebook(t, filepath.Join(dir, "a.ipynb"), code("%%\nfmt.Println(\"ended\")"))
+	endless := filepath.Join(dir, "endless.ipynb")
+	writeNotebook(t, filepath.Join(dir, "a.ipynb"), notebook.NewCode("%%\nfmt.Println(\"ended\")"))
 	flag := filepath.Join(t.TempDir(), "flag")
-	writeNotebook(t, notebook, code("%%\nfmt.Println(\"begin\")\ntime.Sleep(200*time.Millisecond)\nmust.M(os.WriteFile("+
+	writeNotebook(t, endless, notebook.NewCode("%%\nfmt.Println(\"begin\")\ntime.Sleep(200*time.Millisecond)\nmust.M(os.WriteFile("+
 		strconv.Quote(flag)+", fmt.Appendln(nil, os.Getppid(), os.Getpid()), 0o666))\nfor {\n}"))
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		if sig == syscall.SIGHUP && signal.Ignored(sig) {
@@ -193,8 +184,8 @@ func TestRunCommand(t *testing.T) {
 	t.Setenv("LUCIGO_BACKEND", "xla:/no/plugin.so") // Notebooks that need no engine run without one.
 	dir := filepath.Join(t.TempDir(), "my notebooks")
 	writeNotebook(t, filepath.Join(dir, "good.ipynb"), &notebook.Cell{Type: notebook.Markdown, Source: "# Good"},
-		code("var n = 1", "parameters"), code("%%\nfmt.Println(\"n is\", n)"))
-	writeNotebook(t, filepath.Join(dir, "bad.ipynb"), code("%%\npanic(\"it is bad\")"), code("%%\nfmt.Println(1)"))
+		notebook.NewCode("var n = 1", "parameters"), notebook.NewCode("%%\nfmt.Println(\"n is\", n)"))
+	writeNotebook(t, filepath.Join(dir, "bad.ipynb"), notebook.NewCode("%%\npanic(\"it is bad\")"), notebook.NewCode("%%\nfmt.Println(1)"))
 	if err := os.WriteFile(filepath.Join(dir, "worse.ipynb"), []byte("no JSON"), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (s setup) command(dir string) jupyter.Command {
 // firstCell runs a throw-away cell: it fills the caches of Go and goimports, and proves that the kernel works.
 func (s setup) firstCell(ctx context.Context, progress io.Writer) error {
 	begin := time.Now()
-	nb := &notebook.Notebook{Cells: []*notebook.Cell{{Type: notebook.Code, Source: "%%\nfmt.Println(must.M1(strconv.Atoi(\"1\")))\ngonbui.Sync()", Metadata: notebook.Metadata{}}}}
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("%%\nfmt.Println(must.M1(strconv.Atoi(\"1\")))\ngonbui.Sync()")}}
 	outcomes, err := headless.Run(ctx, nb, headless.Options{Kernel: s.command(s.Root), Limit: 5 * time.Minute})
 	if err != nil {
 		return err

@@ -117,18 +117,11 @@ func (o *outputs) print(name, text string) {
 		o.cut = true
 	}
 	o.text += len(text)
-	if last := o.last(); last != nil && last.Type == notebook.Stream && last.Name == name {
-		last.Text += text
+	if n := len(o.cell.Outputs); n > 0 && o.cell.Outputs[n-1].Type == notebook.Stream && o.cell.Outputs[n-1].Name == name {
+		o.cell.Outputs[n-1].Text += text
 		return
 	}
 	o.append(&notebook.Output{Type: notebook.Stream, Name: name, Text: text})
-}
-
-func (o *outputs) last() *notebook.Output {
-	if n := len(o.cell.Outputs); n > 0 {
-		return o.cell.Outputs[n-1]
-	}
-	return nil
 }
 
 // fail adds an error that is not the code's own: a limit, an interruption, a dead kernel.

@@ -1,7 +1,9 @@
 package headless
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -11,7 +13,6 @@ import (
 var (
 	// generated matches the directory in which GoNB compiles a cell, which is another one in every run.
 	generated = regexp.MustCompile(`[^\s"'()\x1b]*/gonb_[0-9a-f]+/(main(?:_test)?\.go)`)
-	colours   = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 	// What GoNB says about places: in a compiler's message, and in a panic's stack.
 	compileLine = regexp.MustCompile(`^Cell(?:\[\d+\]:)? Line (\d+)\n`)
@@ -37,39 +38,31 @@ func forgetPaths(c *notebook.Cell) {
 // reason tells from the outputs of a failed cell why it failed: the compiler's messages with the cell's own lines, or
 // the panic's with the line where it happened.
 func reason(c *notebook.Cell) error {
-	var value string
+	value := "it failed"
 	var compile []string
-	printed := ""
 	for _, o := range c.Outputs {
-		switch o.Type {
-		case notebook.Stream:
-			printed += colours.ReplaceAllString(o.Text, "")
-		case notebook.Error:
-			value = strings.TrimSpace(o.EValue)
-			for _, entry := range o.Traceback {
-				if m := compileLine.FindStringSubmatch(entry); m != nil {
-					lines := strings.Split(strings.TrimSpace(colours.ReplaceAllString(entry, "")), "\n")
-					compile = append(compile, "line "+m[1]+": "+lines[len(lines)-1])
-				}
+		if o.Type != notebook.Error {
+			continue
+		}
+		value = cmp.Or(strings.TrimSpace(o.EValue), value)
+		for _, entry := range o.Traceback {
+			if m := compileLine.FindStringSubmatch(entry); m != nil {
+				lines := strings.Split(strings.TrimSpace(notebook.Plain(entry)), "\n")
+				compile = append(compile, "line "+m[1]+": "+lines[len(lines)-1])
 			}
 		}
 	}
 	if compile != nil {
 		return errors.New(strings.Join(compile, "\n"))
 	}
+	printed := c.Printed()
 	if i := strings.LastIndex("\n"+printed, "\npanic: "); i >= 0 {
-		message, _, _ := strings.Cut(printed[i:], "\n")
-		if m := panicLine.FindStringSubmatch(printed[i:]); m != nil {
-			message += " (line " + m[2]
-			if m[1] != "" {
-				message += " of [" + m[1] + "]"
-			}
-			message += ")"
+		value, _, _ = strings.Cut(printed[i:], "\n")
+		if m := panicLine.FindStringSubmatch(printed[i:]); m != nil && m[1] != "" {
+			value += fmt.Sprintf(" (line %s of [%s])", m[2], m[1])
+		} else if m != nil {
+			value += fmt.Sprintf(" (line %s)", m[2])
 		}
-		return errors.New(message)
-	}
-	if value == "" {
-		value = "it failed"
 	}
 	return errors.New(value)
 }

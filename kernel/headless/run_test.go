@@ -59,7 +59,7 @@ func command(t *testing.T) jupyter.Command {
 func codeCells(sources ...string) *notebook.Notebook {
 	nb := &notebook.Notebook{Metadata: notebook.Metadata{}}
 	for _, s := range sources {
-		nb.Cells = append(nb.Cells, &notebook.Cell{Type: notebook.Code, Source: s, Metadata: notebook.Metadata{}})
+		nb.Cells = append(nb.Cells, notebook.NewCode(s))
 	}
 	return nb
 }

@@ -6,6 +6,7 @@ package notebook
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -42,14 +43,23 @@ const (
 
 // Cell is one cell; Outputs and ExecutionCount are a code cell's alone, Attachments the others'.
 type Cell struct {
-	ID             string // 1 to 64 of a-z, A-Z, 0-9, - and _, unique in the notebook
-	Type           string // Markdown, Code or Raw
-	Metadata       Metadata
-	Source         string
-	Line           int                   // of what was parsed, from 1, where Source begins; 0 for a new cell
-	Attachments    map[string]MIMEBundle // by file name
-	Outputs        []*Output
-	ExecutionCount *int // nil: not run
+	ID             string                `json:"id"`        // 1 to 64 of a-z, A-Z, 0-9, - and _, unique in the notebook
+	Type           string                `json:"cell_type"` // Markdown, Code or Raw
+	Metadata       Metadata              `json:"metadata"`
+	Source         string                `json:"source"`
+	Line           int                   `json:"-"`           // of what was parsed, from 1, where Source begins; 0 for a new cell
+	Attachments    map[string]MIMEBundle `json:"attachments"` // by file name
+	Outputs        []*Output             `json:"outputs"`
+	ExecutionCount *int                  `json:"execution_count"` // nil: not run
+}
+
+// NewCode is a code cell with tags.
+func NewCode(source string, tags ...string) *Cell {
+	c := &Cell{Type: Code, Source: source, Metadata: Metadata{}}
+	if tags != nil {
+		c.Metadata["tags"], _ = json.Marshal(tags) // Strings are JSON.
+	}
+	return c
 }
 
 // MIMEBundle holds one content in several representations, JSON by MIME type: strings, except for JSON types.
@@ -78,13 +88,15 @@ const (
 
 // Output is one output of a code cell; which fields it has depends on its type.
 type Output struct {
-	Type           string
-	Name, Text     string     // Stream: stdout or stderr, and what was printed
-	Data           MIMEBundle // DisplayData and ExecuteResult
-	Metadata       Metadata   // the same
-	ExecutionCount *int       // ExecuteResult
-	EName, EValue  string     // Error
-	Traceback      []string   // Error
+	Type           string     `json:"output_type"`
+	Name           string     `json:"name"`            // Stream: stdout or stderr
+	Text           string     `json:"text"`            // Stream: what was printed
+	Data           MIMEBundle `json:"data"`            // DisplayData and ExecuteResult
+	Metadata       Metadata   `json:"metadata"`        // the same
+	ExecutionCount *int       `json:"execution_count"` // ExecuteResult
+	EName          string     `json:"ename"`           // Error
+	EValue         string     `json:"evalue"`          // Error
+	Traceback      []string   `json:"traceback"`       // Error
 }
 
 // Read reads the notebook in file; its errors begin with the file's name.
@@ -98,17 +110,12 @@ func Read(file string) (*Notebook, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a file", file)
-	}
-	var b []byte
-	if info.Size() <= MaxSize {
-		if b, err = io.ReadAll(io.LimitReader(f, MaxSize+1)); err != nil {
-			return nil, err
-		}
-	}
-	if info.Size() > MaxSize || len(b) > MaxSize {
+	if info.Size() > MaxSize {
 		return nil, fmt.Errorf("%s: larger than %d MiB: clear its outputs, or split it", file, MaxSize>>20)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, MaxSize))
+	if err != nil {
+		return nil, err
 	}
 	nb, err := Parse(b)
 	if err != nil {
@@ -136,35 +143,7 @@ func (m *multiline) UnmarshalJSON(b []byte) error {
 }
 
 // lines is text as nbformat writes it: a list of lines with their line ends.
-func lines(s string) []string {
-	l := slices.Collect(strings.Lines(s))
-	if l == nil {
-		return []string{}
-	}
-	return l
-}
-
-type cellJSON struct {
-	ID             *string               `json:"id"`
-	CellType       string                `json:"cell_type"`
-	Metadata       Metadata              `json:"metadata"`
-	Source         *multiline            `json:"source"`
-	Attachments    map[string]MIMEBundle `json:"attachments"`
-	Outputs        []outputJSON          `json:"outputs"`
-	ExecutionCount *int                  `json:"execution_count"`
-}
-
-type outputJSON struct {
-	OutputType     string     `json:"output_type"`
-	Name           string     `json:"name"`
-	Text           multiline  `json:"text"`
-	Data           MIMEBundle `json:"data"`
-	Metadata       Metadata   `json:"metadata"`
-	ExecutionCount *int       `json:"execution_count"`
-	EName          string     `json:"ename"`
-	EValue         string     `json:"evalue"`
-	Traceback      []string   `json:"traceback"`
-}
+func lines(s string) []string { return slices.AppendSeq([]string{}, strings.Lines(s)) }
 
 var validID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
@@ -183,7 +162,12 @@ func Parse(b []byte) (*Notebook, error) {
 		if errors.As(err, &wrongType) {
 			return nil, fmt.Errorf("not a notebook: %w", err)
 		}
-		return nil, fmt.Errorf("not a notebook: not JSON: %w%s", err, position(b, err))
+		var syntax *json.SyntaxError
+		line := 1
+		if errors.As(err, &syntax) {
+			line += bytes.Count(b[:min(int(syntax.Offset), len(b))], []byte("\n"))
+		}
+		return nil, fmt.Errorf("not a notebook: not JSON: %w (line %d)", err, line)
 	}
 	switch {
 	case raw.Format == nil:
@@ -202,12 +186,8 @@ func Parse(b []byte) (*Notebook, error) {
 	}
 	forward(value(b, "cells"))
 	for i, r := range raw.Cells {
-		var c cellJSON
-		err := json.Unmarshal(r, &c)
-		if err == nil {
-			nb.Cells[i], err = c.cell()
-		}
-		if err != nil {
+		nb.Cells[i] = &Cell{}
+		if err := json.Unmarshal(r, nb.Cells[i]); err != nil {
 			return nil, fmt.Errorf("cell %d: %w", i+1, err)
 		}
 		if id := nb.Cells[i].ID; !validID.MatchString(id) || used[id] {
@@ -259,64 +239,69 @@ func (nb *Notebook) identify() {
 	}
 }
 
-// position says where in b a syntax error is.
-func position(b []byte, err error) string {
-	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Offset > int64(len(b)) {
-		return ""
+// UnmarshalJSON reads a cell, and no fields that are not of its type.
+func (c *Cell) UnmarshalJSON(b []byte) error {
+	type plain Cell
+	raw := struct {
+		*plain
+		Source  *multiline        `json:"source"`
+		Outputs []json.RawMessage `json:"outputs"`
+	}{plain: (*plain)(c)}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
 	}
-	before := b[:syntax.Offset]
-	return fmt.Sprintf(" (line %d)", 1+bytes.Count(before, []byte("\n")))
-}
-
-func (c cellJSON) cell() (*Cell, error) {
-	switch c.CellType {
-	case Code, Markdown, Raw:
-	default:
-		return nil, fmt.Errorf("unknown cell_type %q", c.CellType)
+	switch {
+	case c.Type != Code && c.Type != Markdown && c.Type != Raw:
+		return fmt.Errorf("unknown cell_type %q", c.Type)
+	case raw.Source == nil:
+		return errors.New("it has no source")
 	}
-	if c.Source == nil {
-		return nil, errors.New("it has no source")
+	c.Source, c.Metadata = string(*raw.Source), c.Metadata.orEmpty()
+	tags, err := c.tags()
+	if err != nil {
+		return err
 	}
-	cell := &Cell{Type: c.CellType, Metadata: c.Metadata.orEmpty(), Source: string(*c.Source)}
-	if c.ID != nil {
-		cell.ID = *c.ID
-	}
-	if err := cell.checkTags(); err != nil {
-		return nil, err
-	}
-	if c.CellType != Code {
-		cell.Attachments = c.Attachments
-		return cell, nil
-	}
-	cell.ExecutionCount = c.ExecutionCount
-	for i, o := range c.Outputs {
-		out, err := o.output()
-		if err != nil {
-			return nil, fmt.Errorf("output %d: %w", i+1, err)
+	for i, t := range tags {
+		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
+			return fmt.Errorf("invalid tag %q: empty, with a comma, or given twice", t)
 		}
-		cell.Outputs = append(cell.Outputs, out)
 	}
-	return cell, nil
+	if c.Type != Code {
+		c.ExecutionCount = nil
+		return nil
+	}
+	c.Attachments = nil
+	for i, r := range raw.Outputs {
+		o := &Output{}
+		if err := json.Unmarshal(r, o); err != nil {
+			return fmt.Errorf("output %d: %w", i+1, err)
+		}
+		c.Outputs = append(c.Outputs, o)
+	}
+	return nil
 }
 
-func (o outputJSON) output() (*Output, error) {
-	switch o.OutputType {
+// UnmarshalJSON reads an output.
+func (o *Output) UnmarshalJSON(b []byte) error {
+	type plain Output
+	raw := struct {
+		*plain
+		Text multiline `json:"text"`
+	}{plain: (*plain)(o)}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	o.Text = string(raw.Text)
+	switch o.Type {
 	case Stream:
 		if o.Name == "" {
-			return nil, errors.New("a stream without a name")
+			return errors.New("a stream without a name")
 		}
-		return &Output{Type: Stream, Name: o.Name, Text: string(o.Text)}, nil
-	case DisplayData, ExecuteResult:
-		out := &Output{Type: o.OutputType, Data: o.Data, Metadata: o.Metadata.orEmpty()}
-		if o.OutputType == ExecuteResult {
-			out.ExecutionCount = o.ExecutionCount
-		}
-		return out, nil
-	case Error:
-		return &Output{Type: Error, EName: o.EName, EValue: o.EValue, Traceback: o.Traceback}, nil
+	case DisplayData, ExecuteResult, Error:
+	default:
+		return fmt.Errorf("unknown output_type %q", o.Type)
 	}
-	return nil, fmt.Errorf("unknown output_type %q", o.OutputType)
+	return nil
 }
 
 func (m Metadata) orEmpty() Metadata {
@@ -326,34 +311,18 @@ func (m Metadata) orEmpty() Metadata {
 	return m
 }
 
-// Tags are the cell's tags.
-func (c *Cell) Tags() []string {
-	var tags []string
-	if raw, ok := c.Metadata["tags"]; ok {
-		_ = json.Unmarshal(raw, &tags) // Parse has checked it.
+// tags are the cell's tags.
+func (c *Cell) tags() (tags []string, err error) {
+	if raw, ok := c.Metadata["tags"]; ok && json.Unmarshal(raw, &tags) != nil {
+		return nil, errors.New("its tags are not a list of strings")
 	}
-	return tags
+	return tags, nil
 }
 
 // Tagged says whether the cell has the tag.
-func (c *Cell) Tagged(tag string) bool { return slices.Contains(c.Tags(), tag) }
-
-// checkTags refuses tags that are no list of different strings without commas: the format's rule.
-func (c *Cell) checkTags() error {
-	raw, ok := c.Metadata["tags"]
-	if !ok {
-		return nil
-	}
-	var tags []string
-	if err := json.Unmarshal(raw, &tags); err != nil {
-		return errors.New("its tags are not a list of strings")
-	}
-	for i, t := range tags {
-		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
-			return fmt.Errorf("invalid tag %q: empty, with a comma, or given twice", t)
-		}
-	}
-	return nil
+func (c *Cell) Tagged(tag string) bool {
+	tags, _ := c.tags() // Those of a notebook that was read are tags.
+	return slices.Contains(tags, tag)
 }
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
@@ -369,33 +338,29 @@ func (c *Cell) Printed() string {
 			b.WriteString(strings.Join(o.Traceback, "\n") + "\n")
 		}
 	}
-	return colours.ReplaceAllString(b.String(), "")
+	return Plain(b.String())
 }
+
+// Plain is text without a terminal's colours.
+func Plain(text string) string { return colours.ReplaceAllString(text, "") }
 
 // Language is the notebook's programming language in lower case, or "" where it does not say.
 func (nb *Notebook) Language() string {
-	for _, field := range []struct{ object, name string }{{"kernelspec", "language"}, {"language_info", "name"}} {
-		var o map[string]json.RawMessage
-		var s string
-		if json.Unmarshal(nb.Metadata[field.object], &o) == nil && json.Unmarshal(o[field.name], &s) == nil && s != "" {
-			return strings.ToLower(s)
-		}
-	}
-	return ""
+	var kernel struct{ Language string }
+	var info struct{ Name string }
+	_ = json.Unmarshal(nb.Metadata["kernelspec"], &kernel) // What is of another type says nothing.
+	_ = json.Unmarshal(nb.Metadata["language_info"], &info)
+	return strings.ToLower(cmp.Or(kernel.Language, info.Name))
 }
 
 // Title is the notebook's title: of its metadata, else its first Markdown heading, else "".
 func (nb *Notebook) Title() string {
-	var s string
-	if json.Unmarshal(nb.Metadata["title"], &s) == nil && s != "" {
-		return s
-	}
+	var title string
+	_ = json.Unmarshal(nb.Metadata["title"], &title) // What is no string is no title.
 	for _, c := range nb.Cells {
-		if h := c.Heading(); h != "" {
-			return h
-		}
+		title = cmp.Or(title, c.Heading())
 	}
-	return ""
+	return title
 }
 
 // Heading is the text of the first heading (#, ##, …) in a Markdown cell, or "".
@@ -460,11 +425,7 @@ func (o *Output) encode() map[string]any {
 			m["execution_count"] = o.ExecutionCount
 		}
 	case Error:
-		traceback := o.Traceback
-		if traceback == nil {
-			traceback = []string{}
-		}
-		m["ename"], m["evalue"], m["traceback"] = o.EName, o.EValue, traceback
+		m["ename"], m["evalue"], m["traceback"] = o.EName, o.EValue, append([]string{}, o.Traceback...)
 	}
 	return m
 }

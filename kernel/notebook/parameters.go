@@ -1,11 +1,11 @@
 package notebook
 
 import (
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,7 +130,7 @@ func (nb *Notebook) Inject(values map[string]string) error {
 	if left > 0 {
 		return unknown(values, list)
 	}
-	cell := &Cell{Type: Code, Metadata: Metadata{"tags": json.RawMessage(`["` + injectedTag + `"]`)}, Source: strings.TrimSuffix(source.String(), "\n")}
+	cell := NewCode(strings.TrimSuffix(source.String(), "\n"), injectedTag)
 	nb.Cells = slices.DeleteFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(injectedTag) })
 	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, cell)
 	nb.identify()
@@ -157,6 +157,7 @@ func unknown(values map[string]string, list []Parameter) error {
 
 // literal is value as Go source of the parameter's type.
 func (p Parameter) literal(value string) (string, error) {
+	_, err := parser.ParseExpr(value)
 	switch p.typ {
 	case "string":
 		return strconv.Quote(value), nil
@@ -166,26 +167,16 @@ func (p Parameter) literal(value string) (string, error) {
 			return "", fmt.Errorf("%q is neither true nor false", value)
 		}
 		return strconv.FormatBool(b), nil
-	case "int", "int8", "int16", "int32", "int64":
-		bits, _ := strconv.Atoi(p.typ[len("int"):])
-		if _, err := strconv.ParseInt(value, 0, bits); err != nil {
+	case "int", "int8", "int16", "int32", "int64", "rune", "uint", "uint8", "byte", "uint16", "uint32", "uint64", "float32", "float64":
+		var number types.TypeAndValue // A constant that the type holds.
+		if err == nil {
+			number, err = types.Eval(token.NewFileSet(), nil, token.NoPos, p.typ+"("+value+")")
+		}
+		if err != nil || number.Value == nil {
 			return "", fmt.Errorf("%q is no %s", value, p.typ)
 		}
-		return value, nil
-	case "uint", "uint8", "byte", "uint16", "uint32", "uint64":
-		bits, _ := strconv.Atoi(strings.TrimPrefix(strings.Replace(p.typ, "byte", "uint8", 1), "uint"))
-		if _, err := strconv.ParseUint(value, 0, bits); err != nil {
-			return "", fmt.Errorf("%q is no %s", value, p.typ)
-		}
-		return value, nil
-	case "float32", "float64":
-		e, err := parser.ParseExpr(value)
-		if err != nil || literalType(e) != "int" && literalType(e) != "float64" {
-			return "", fmt.Errorf("%q is no number", value)
-		}
-		return value, nil
 	}
-	if _, err := parser.ParseExpr(value); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("%q is no Go expression (its default is %s): %w", value, p.Default, err)
 	}
 	return value, nil

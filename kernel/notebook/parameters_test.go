@@ -47,7 +47,7 @@ func TestInject(t *testing.T) {
 			continue
 		}
 		if len(nb.Cells) != 4 || !nb.Cells[2].Tagged("injected-parameters") {
-			t.Fatalf("%s: no injected cell behind the parameters", c.name)
+			t.Fatalf("%s: no injected cell after the parameters", c.name)
 		}
 		if got := nb.Cells[2].Source; got != "// Parameters of this run\n"+c.want {
 			t.Errorf("%s=%s injects %q, want %q", c.name, c.value, got, c.want)
@@ -80,7 +80,9 @@ func TestInjectErrors(t *testing.T) {
 		{declarations, "n", "1; os.Exit(0)", "is no int"},
 		{declarations, "big", "256", "is no uint8"},
 		{declarations, "on", "perhaps", "neither true nor false"},
-		{declarations, "eps", "f()", "is no number"},
+		{declarations, "eps", "f()", `"f()" is no float64`},
+		{declarations, "eps", "1e999", "is no float64"},
+		{declarations, "eps", "0.5)+float64(1", "is no float64"},
 		{declarations, "d", "5s", "is no Go expression (its default is 2 * time.Second)"},
 		{declarations, "d", "1\nfunc main() {}", "is no Go expression"},
 		{"x :=", "x", "1", "not a list of declarations"},

@@ -69,15 +69,12 @@ func Find(paths ...string) ([]Job, error) {
 // name that no notebook has is an error, as is a value that is not of the parameter's type.
 func SetParameters(jobs []Job, values map[string]string) error {
 	unused := maps.Clone(values)
-	var unknown error
+	var unknown error // the first notebook's that lacks some
 	for _, j := range jobs {
 		if j.Notebook == nil || len(values) == 0 {
 			continue
 		}
 		list, err := j.Notebook.Parameters()
-		if err != nil {
-			return fmt.Errorf("%s: %w", j.File, err)
-		}
 		its := map[string]string{}
 		for _, p := range list {
 			if v, ok := values[p.Name]; ok {
@@ -85,18 +82,21 @@ func SetParameters(jobs []Job, values map[string]string) error {
 				delete(unused, p.Name)
 			}
 		}
-		if unknown == nil && len(its) < len(values) {
+		if err == nil && unknown == nil && len(its) < len(values) {
 			unknown = fmt.Errorf("%s: %w", j.File, j.Notebook.Inject(values))
 		}
-		if err := j.Notebook.Inject(its); err != nil {
+		if err == nil {
+			err = j.Notebook.Inject(its)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", j.File, err)
 		}
 	}
-	if len(unused) > 0 && unknown != nil {
-		if len(jobs) > 1 {
-			return fmt.Errorf("no notebook has the parameter %s; %w", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), unknown)
-		}
-		return unknown
+	switch {
+	case len(unused) == 0 || unknown == nil:
+		return nil
+	case len(jobs) > 1:
+		return fmt.Errorf("no notebook has the parameter %s; %w", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), unknown)
 	}
-	return nil
+	return unknown
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -27,14 +26,6 @@ func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
 	if err := nb.Write(file); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func code(source string, tags ...string) *notebook.Cell {
-	c := &notebook.Cell{Type: notebook.Code, Source: source, Metadata: notebook.Metadata{}}
-	if len(tags) > 0 {
-		c.Metadata["tags"], _ = json.Marshal(tags)
-	}
-	return c
 }
 
 func TestFind(t *testing.T) {
@@ -89,9 +80,9 @@ func TestFind(t *testing.T) {
 // Each notebook gets the parameters that it has, and a name that none has is an error.
 func TestSetParameters(t *testing.T) {
 	dir := t.TempDir()
-	writeNotebook(t, filepath.Join(dir, "a.ipynb"), code("var n = 1\nvar m = 2", "parameters"))
-	writeNotebook(t, filepath.Join(dir, "b.ipynb"), code("var n = 1", "parameters"))
-	writeNotebook(t, filepath.Join(dir, "c.ipynb"), code("x()"))
+	writeNotebook(t, filepath.Join(dir, "a.ipynb"), notebook.NewCode("var n = 1\nvar m = 2", "parameters"))
+	writeNotebook(t, filepath.Join(dir, "b.ipynb"), notebook.NewCode("var n = 1", "parameters"))
+	writeNotebook(t, filepath.Join(dir, "c.ipynb"), notebook.NewCode("x()"))
 	if err := os.WriteFile(filepath.Join(dir, "d.ipynb"), []byte("no JSON"), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +127,9 @@ func TestSetParameters(t *testing.T) {
 }
 
 func TestSuite(t *testing.T) {
-	cell := code("panics()")
+	cell := notebook.NewCode("panics()")
 	cell.Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stderr", Text: "a stack"}}
-	nb := &notebook.Notebook{Cells: []*notebook.Cell{code("fine()"), {Type: notebook.Markdown}, cell, code("never()")}}
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("fine()"), {Type: notebook.Markdown}, cell, notebook.NewCode("never()")}}
 	s := suite(Result{Job: Job{File: "x.ipynb", Notebook: nb}, Err: errors.New("the kernel died"), Outcomes: []headless.Outcome{
 		{Cell: headless.Cell{Number: 1, Line: 7}, Ran: true, Time: time.Second, Claims: []record.Claim{
 			{Sentence: "good %v", Relation: record.AtMost}, {Sentence: "bad %v", Measured: 1, Relation: record.Less}}},
@@ -193,7 +184,7 @@ func (e ended) End(r Result) { e.f(r) }
 func TestWritesAsEachEnds(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {
-		writeNotebook(t, filepath.Join(dir, name+".ipynb"), code("1"), code("2"))
+		writeNotebook(t, filepath.Join(dir, name+".ipynb"), notebook.NewCode("1"), notebook.NewCode("2"))
 	}
 	if err := os.WriteFile(filepath.Join(dir, "worse.ipynb"), []byte("no JSON"), 0o666); err != nil {
 		t.Fatal(err)
