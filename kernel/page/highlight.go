@@ -1,7 +1,7 @@
 package page
 
 import (
-	"fmt"
+	"cmp"
 	"html"
 	"html/template"
 	"strings"
@@ -10,31 +10,11 @@ import (
 	"github.com/alecthomas/chroma/v2/lexers"
 )
 
-// classes are the styles of Go's tokens: the few that help reading.
-var classes = []struct {
-	in    func(chroma.TokenType) bool
-	class string
-	style string
-}{
-	{func(t chroma.TokenType) bool { return t.InCategory(chroma.Comment) }, "hc", "color:#6b7680;font-style:italic"},
-	{func(t chroma.TokenType) bool {
-		return t == chroma.KeywordType || t == chroma.NameBuiltin || t == chroma.KeywordConstant
-	}, "ht", "color:#8a2c8f"},
-	{func(t chroma.TokenType) bool { return t.InCategory(chroma.Keyword) }, "hk", "color:#a3350f"},
-	{func(t chroma.TokenType) bool { return t.InSubCategory(chroma.LiteralString) }, "hs", "color:#1d7a3c"},
-	{func(t chroma.TokenType) bool { return t.InSubCategory(chroma.LiteralNumber) }, "hn", "color:#2457b3"},
-	{func(t chroma.TokenType) bool { return t == chroma.NameFunction }, "hf", "color:#00728a"},
-}
-
-const commandClass = "hm" // a line that is GoNB's: %% and the like
-
-func highlightCSS() string {
-	var b strings.Builder
-	for _, c := range classes {
-		fmt.Fprintf(&b, ".%s{%s}", c.class, c.style)
-	}
-	fmt.Fprintf(&b, ".%s{color:#98a1a9}\n", commandClass)
-	return b.String()
+// classes are the style sheet's classes of Go's tokens: the few that help reading. A token has the class of its type, or of
+// the nearest kind above it.
+var classes = map[chroma.TokenType]string{
+	chroma.Comment: "hc", chroma.Keyword: "hk", chroma.KeywordType: "ht", chroma.NameBuiltin: "ht", chroma.KeywordConstant: "ht",
+	chroma.LiteralString: "hs", chroma.LiteralNumber: "hn", chroma.NameFunction: "hf",
 }
 
 // highlight renders a cell's Go, and the lines in it that are GoNB's.
@@ -47,7 +27,7 @@ func highlight(source string) template.HTML {
 	for line := range strings.Lines(source) {
 		if strings.HasPrefix(line, "%") || strings.HasPrefix(line, "!") {
 			flush()
-			fmt.Fprintf(&b, `<span class="%s">%s</span>`, commandClass, html.EscapeString(line))
+			b.WriteString(`<span class="hm">` + html.EscapeString(line) + "</span>")
 		} else {
 			code.WriteString(line)
 		}
@@ -64,11 +44,8 @@ func highlightGo(source string) string {
 	var b strings.Builder
 	for _, t := range tokens {
 		text := html.EscapeString(t.Value)
-		for _, c := range classes {
-			if c.in(t.Type) {
-				text = `<span class="` + c.class + `">` + text + "</span>"
-				break
-			}
+		if class := cmp.Or(classes[t.Type], classes[t.Type.SubCategory()], classes[t.Type.Category()]); class != "" {
+			text = `<span class="` + class + `">` + text + "</span>"
 		}
 		b.WriteString(text)
 	}

@@ -5,10 +5,10 @@ import (
 	"encoding/base64"
 	"html"
 	"html/template"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -35,13 +35,31 @@ type markdown struct {
 func newMarkdown(file string) *markdown {
 	m := &markdown{dir: filepath.Dir(file), ids: parser.NewContext().IDs()}
 	m.md = goldmark.New(
-		goldmark.WithExtensions(extension.GFM),
-		goldmark.WithParserOptions(
+		goldmark.WithParser(parser.NewParser( // CommonMark's, but HTML is text.
+			parser.WithBlockParsers(without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())...),
+			parser.WithInlineParsers(without(parser.DefaultInlineParsers(), parser.NewRawHTMLParser(), parser.NewAutoLinkParser())...),
+			parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
 			parser.WithAutoHeadingID(),
 			parser.WithBlockParsers(util.Prioritized(mathBlock{}, 90)),
-			parser.WithInlineParsers(util.Prioritized(mathInline{}, 90))),
+			parser.WithInlineParsers(util.Prioritized(mathInline{}, 90), util.Prioritized(links{parser.NewAutoLinkParser()}, 300)))),
+		goldmark.WithExtensions(extension.GFM),
 		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(m, 1))))
 	return m
+}
+
+func without(list []util.PrioritizedValue, parsers ...any) []util.PrioritizedValue {
+	return slices.DeleteFunc(list, func(v util.PrioritizedValue) bool { return slices.Contains(parsers, v.Value) })
+}
+
+// links are addresses in angle brackets, but for those that would run something, which are text.
+type links struct{ parser.InlineParser }
+
+func (l links) Parse(parent ast.Node, block text.Reader, c parser.Context) ast.Node {
+	n := l.InlineParser.Parse(parent, block, c)
+	if link, ok := n.(*ast.AutoLink); ok && goldmarkhtml.IsDangerousURL(link.URL(block.Source())) {
+		return nil
+	}
+	return n
 }
 
 func (m *markdown) render(source string, attachments map[string]notebook.MIMEBundle) (template.HTML, error) {
@@ -53,73 +71,31 @@ func (m *markdown) render(source string, attachments map[string]notebook.MIMEBun
 
 // RegisterFuncs sets what this page renders otherwise than CommonMark asks.
 func (m *markdown) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
-	r.Register(ast.KindRawHTML, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			segments := n.(*ast.RawHTML).Segments
-			for i := range segments.Len() {
-				s := segments.At(i)
-				w.WriteString(html.EscapeString(string(s.Value(source))))
+	for kind, html := range map[ast.NodeKind]func(n ast.Node, source []byte) template.HTML{
+		ast.KindFencedCodeBlock: func(n ast.Node, source []byte) template.HTML {
+			code := string(n.Lines().Value(source))
+			if string(n.(*ast.FencedCodeBlock).Language(source)) == "go" {
+				return "<pre>" + highlight(code) + "</pre>\n"
 			}
-		}
-		return ast.WalkSkipChildren, nil
-	})
-	r.Register(ast.KindHTMLBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			block := n.(*ast.HTMLBlock)
-			s := string(block.Lines().Value(source))
-			if block.HasClosure() {
-				s += string(block.ClosureLine.Value(source))
+			return template.HTML("<pre>" + html.EscapeString(code) + "</pre>\n")
+		},
+		ast.KindImage: func(n ast.Node, source []byte) template.HTML {
+			return m.image(string(n.(*ast.Image).Destination), plainText(n, source))
+		},
+		kindMath: func(n ast.Node, source []byte) template.HTML {
+			return mathematics(n.(*mathNode).formula, n.(*mathNode).display)
+		},
+		kindMathBlock: func(n ast.Node, source []byte) template.HTML {
+			return mathematics(strings.Trim(strings.TrimSpace(string(n.Lines().Value(source))), "$"), true) + "\n"
+		},
+	} {
+		r.Register(kind, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+			if entering {
+				w.WriteString(string(html(n, source)))
 			}
-			w.WriteString("<p>" + html.EscapeString(strings.TrimSpace(s)) + "</p>\n")
-		}
-		return ast.WalkSkipChildren, nil
-	})
-	r.Register(ast.KindFencedCodeBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			block := n.(*ast.FencedCodeBlock)
-			code := string(block.Lines().Value(source))
-			if string(block.Language(source)) == "go" {
-				w.WriteString("<pre>" + string(highlight(code)) + "</pre>\n")
-			} else {
-				w.WriteString("<pre>" + html.EscapeString(code) + "</pre>\n")
-			}
-		}
-		return ast.WalkSkipChildren, nil
-	})
-	r.Register(ast.KindAutoLink, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			link := n.(*ast.AutoLink)
-			url, label := link.URL(source), html.EscapeString(string(link.Label(source)))
-			if link.AutoLinkType == ast.AutoLinkEmail && !bytes.HasPrefix(bytes.ToLower(url), []byte("mailto:")) {
-				url = append([]byte("mailto:"), url...)
-			}
-			if goldmarkhtml.IsDangerousURL(url) {
-				w.WriteString(label)
-			} else {
-				w.WriteString(`<a href="` + html.EscapeString(string(util.URLEscape(url, false))) + `">` + label + "</a>")
-			}
-		}
-		return ast.WalkContinue, nil
-	})
-	r.Register(ast.KindImage, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			w.WriteString(m.image(string(n.(*ast.Image).Destination), plainText(n, source)))
-		}
-		return ast.WalkSkipChildren, nil
-	})
-	r.Register(kindMath, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			f := n.(*mathNode)
-			w.WriteString(string(mathematics(f.formula, f.display)))
-		}
-		return ast.WalkSkipChildren, nil
-	})
-	r.Register(kindMathBlock, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if entering {
-			w.WriteString(string(mathematics(strings.Trim(strings.TrimSpace(string(n.Lines().Value(source))), "$"), true)) + "\n")
-		}
-		return ast.WalkSkipChildren, nil
-	})
+			return ast.WalkSkipChildren, nil
+		})
+	}
 }
 
 // plainText is the text below a node.
@@ -138,52 +114,42 @@ func plainText(n ast.Node, source []byte) string {
 const maxPicture = 16 << 20
 
 // image is a picture of the prose: an attachment of the cell, or a file beside the notebook. Others are not fetched.
-func (m *markdown) image(destination, alt string) string {
-	if name, ok := strings.CutPrefix(destination, "attachment:"); ok {
-		for mime := range m.attachments[name] {
-			if data, ok := m.attachments[name].Text(mime); ok && strings.HasPrefix(mime, "image/") {
-				return withAlt(picture(mime, data), alt)
-			}
+func (m *markdown) image(destination, alt string) template.HTML {
+	name, attached := strings.CutPrefix(destination, "attachment:")
+	for mime := range m.attachments[name] {
+		if data, ok := m.attachments[name].Text(mime); ok && attached && strings.HasPrefix(mime, "image/") {
+			return picture(mime, data, alt)
 		}
 	}
-	if b, ok := m.file(destination); ok {
-		if mime := http.DetectContentType(b); strings.HasPrefix(mime, "image/") {
-			return withAlt(picture(mime, base64.StdEncoding.EncodeToString(b)), alt)
-		}
+	b := m.file(destination)
+	if mime := http.DetectContentType(b); strings.HasPrefix(mime, "image/") {
+		return picture(mime, base64.StdEncoding.EncodeToString(b), alt)
 	}
-	return html.EscapeString(alt + " (" + destination + ")")
+	return template.HTML(html.EscapeString(alt + " (" + destination + ")"))
 }
 
-// file reads a file in the notebook's directory or below it.
-func (m *markdown) file(name string) ([]byte, bool) {
+// file reads a file in the notebook's directory or below it; nil is none.
+func (m *markdown) file(name string) []byte {
 	root, err := os.OpenRoot(m.dir)
 	if err != nil {
-		return nil, false
+		return nil
 	}
 	defer root.Close()
-	f, err := root.Open(filepath.FromSlash(name))
-	if err != nil {
-		return nil, false
+	info, err := root.Stat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxPicture {
+		return nil
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, false
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxPicture+1))
-	return b, err == nil && len(b) <= maxPicture
+	b, _ := root.ReadFile(name)
+	return b
 }
 
 // picture embeds image data: base64, except for SVG, which notebooks hold as text.
-func picture(mime, data string) template.HTML {
+func picture(mime, data, alt string) template.HTML {
 	if mime == "image/svg+xml" {
 		data = base64.StdEncoding.EncodeToString([]byte(data))
 	}
 	data = strings.Join(strings.Fields(data), "")
-	return template.HTML(`<img src="data:` + html.EscapeString(mime) + ";base64," + html.EscapeString(data) + `">`)
-}
-
-func withAlt(img template.HTML, alt string) string {
-	return strings.TrimSuffix(string(img), ">") + ` alt="` + html.EscapeString(alt) + `">`
+	return template.HTML(`<img src="data:` + html.EscapeString(mime) + ";base64," + html.EscapeString(data) + `" alt="` + html.EscapeString(alt) + `">`)
 }
 
 // mathematics renders a formula, or shows its source where it is beyond what package tex knows.

@@ -1,7 +1,7 @@
 // Package page writes a notebook as a web page that needs nothing but itself: no script, no font and no picture comes
 // from elsewhere, and mathematics is MathML.
 //
-// Markdown is rendered without raw HTML, and text is escaped; HTML that a cell put out stands as it is, because it is
+// Markdown is rendered without raw HTML, and text is escaped; HTML that a cell put out is in the page as it is, because it is
 // the notebook's own figures: open the page of a notebook as you would run the notebook.
 package page
 
@@ -63,7 +63,7 @@ func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
 	if title == "" {
 		title = strings.TrimSuffix(filepath.Base(info.File), ".ipynb")
 	}
-	v := view{Title: title, Note: info.Note, Broken: info.Broken, Style: template.CSS(pageCSS + highlightCSS())}
+	v := view{Title: title, Note: info.Note, Broken: info.Broken, Style: template.CSS(pageCSS)}
 	md := newMarkdown(info.File)
 	for _, c := range nb.Cells {
 		cv := cellView{ID: c.ID, Type: c.Type}
@@ -142,7 +142,7 @@ func (m *markdown) output(o *notebook.Output) (outputView, error) {
 	}
 	for _, mime := range []string{"image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp"} {
 		if data, ok := o.Data.Text(mime); ok {
-			return outputView{"image", picture(mime, data)}, nil
+			return outputView{"image", picture(mime, data, "")}, nil
 		}
 	}
 	if source, ok := o.Data.Text("text/latex"); ok {
