@@ -93,7 +93,9 @@ func (d *dependence) readConstants() error {
 		if err != nil {
 			return err
 		}
-		d.read[of[i]] = flat
+		if slices.Contains(flat, 0) || movers[of[i].Type()] > 0 {
+			d.read[of[i]] = flat
+		}
 		t.FinalizeAll()
 	}
 	return nil

@@ -52,7 +52,7 @@ func FieldOf(ctx context.Context, m *interp.Model, layer string, channels ...int
 	type key struct{ layer, channels string }
 	f, err := interp.Once(m, key{layer, fmt.Sprint(channels)}, func() (Field, error) { return fieldOf(ctx, m, layer, channels) })
 	if err != nil {
-		return f, fmt.Errorf("%s: the receptive field of layer %q: %w", m.Name(), layer, err)
+		return f, fmt.Errorf("receptive: %s: the field of layer %q: %w", m.Name(), layer, err)
 	}
 	return f, nil
 }
@@ -125,19 +125,20 @@ func inside(units []gapped, length int) bool {
 // arithmetic returns the size, jump and start that explain what every unit sees.
 func arithmetic(units []gapped, length int) (size, jump, start int, err error) {
 	first, last, begin, end, _ := ends(units)
+	uneven := errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
 	jump = last[1].First - last[0].First
 	start = last[0].First - (end-few)*jump
 	size = first[0].End - begin*jump - start
 	for i := range few {
 		if jump < 1 || last[i].First != last[0].First+i*jump || first[i].End != first[0].End+i*jump {
-			err = errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
+			return size, jump, start, uneven
 		}
 	}
 	for p, u := range units[begin:end] {
 		from := start + (begin+p)*jump
 		if u.First < from || u.End > from+size {
-			err = errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
+			return size, jump, start, uneven
 		}
 	}
-	return size, jump, start, err
+	return size, jump, start, nil
 }

@@ -3,6 +3,7 @@ package receptive
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -30,20 +31,14 @@ func Filters(ctx context.Context, m *interp.Model, name string) (interp.Maps, er
 		}
 		size[axis] = field.Start[axis] + place[axis]*field.Jump[axis] + field.Size[axis]
 	}
-	units := 0
-	err = m.Inspect(size[0], size[1], name, func(_, value *graph.Node) error {
-		units = value.Shape().Dim(-1)
-		return nil
-	})
+	shape, err := m.Shape(name, size[0], size[1])
 	if err != nil {
-		return interp.Maps{}, fmt.Errorf("%s: the filters of layer %q: %w", m.Name(), name, err)
+		return interp.Maps{}, fmt.Errorf("receptive: the filters of layer %q: %w", name, err)
 	}
+	units := shape[len(shape)-1]
 	_, _, channels := m.Input()
 	x := interp.Images{N: units, H: size[0], W: size[1], C: channels}
-	x.Pix = make([]float64, x.N*x.Size())
-	for i := range x.Pix {
-		x.Pix[i] = .5
-	}
+	x.Pix = slices.Repeat([]float64{.5}, x.N*x.Size())
 	own := make([]int, units) // image i asks about unit i
 	for i := range own {
 		own[i] = i

@@ -278,8 +278,8 @@ func TestReceptiveFieldErrors(t *testing.T) {
 		has  string
 	}{
 		{"layer", second(receptive.FieldOf(ctx, m, "mixd")), "mixed"},
-		{"channel", second(receptive.FieldOf(ctx, m, "mixed", 7)), "must be 0 to 6"},
-		{"channel without positions", second(receptive.FieldOf(ctx, m, "head", 5)), "must be 0 to 4"},
+		{"channel", second(receptive.FieldOf(ctx, m, "mixed", 7)), "must be from 0 to 6"},
+		{"channel without positions", second(receptive.FieldOf(ctx, m, "head", 5)), "must be from 0 to 4"},
 		{"support's layer", second(receptive.SupportOf(ctx, m, "nothing", 12, 12)), `no layer "nothing"`},
 		{"no image", second(receptive.SupportOf(ctx, m, "mixed", 0, 12)), "without pixels"},
 		{"fixed size", second(receptive.SupportOf(ctx, m, "head", 24, 24)), "/head/weights"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -51,7 +52,7 @@ func SupportOf(ctx context.Context, m *interp.Model, layer string, h, w int, cha
 		return s, err
 	})
 	if err != nil {
-		return s, fmt.Errorf("%s: the support of layer %q at %d×%d pixels: %w", m.Name(), layer, h, w, err)
+		return s, fmt.Errorf("receptive: %s: the support of layer %q at %d×%d pixels: %w", m.Name(), layer, h, w, err)
 	}
 	return s, nil
 }
@@ -77,13 +78,11 @@ func see(ctx context.Context, m *interp.Model, layer string, shape [2]int, chann
 		if s.flat {
 			units = []int{1, 1, 1, units[len(units)-1]}
 		}
-		for _, c := range channels {
-			if c < 0 || c >= units[3] {
-				return fmt.Errorf("channel %d, must be 0 to %d", c, units[3]-1)
-			}
-		}
 		wanted := make([]bool, units[3])
 		for _, c := range channels {
+			if c < 0 || c >= units[3] {
+				return fmt.Errorf("channel is %d, must be from 0 to %d", c, units[3]-1)
+			}
 			wanted[c] = true
 		}
 		d, err := newDependence(image, value)
@@ -118,12 +117,8 @@ func see(ctx context.Context, m *interp.Model, layer string, shape [2]int, chann
 				s.spans[axis] = append(s.spans[axis], spanOf(lines[axis], bit(question-first)))
 			}
 		}
-		for _, spans := range s.spans {
-			for _, v := range spans {
-				if v.First < v.End {
-					return nil
-				}
-			}
+		if slices.ContainsFunc(slices.Concat(s.spans[:]...), func(v gapped) bool { return v.First < v.End }) {
+			return nil
 		}
 		return errors.New("no unit sees a pixel: the layer, or these channels of it, do not depend on the image")
 	})
