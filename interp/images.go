@@ -44,6 +44,12 @@ func (x Images) Of(i int) []float64 {
 	return x.Pix[i*size : (i+1)*size : (i+1)*size]
 }
 
+// Pixel returns the channels of a pixel of image i, which x shares.
+func (x Images) Pixel(i, row, column int) []float64 {
+	at := ((i*x.H+row)*x.W + column) * x.C
+	return x.Pix[at : at+x.C : at+x.C]
+}
+
 // Slice returns images i to j-1. It shares their pixels.
 func (x Images) Slice(i, j int) Images {
 	size := x.Size()
@@ -70,10 +76,9 @@ func (x Images) Asked(class ...int) Images {
 func (x Images) Keyed() Images {
 	if x.Key == nil {
 		x.Key = make([]uint64, x.N)
-		size := x.Size()
 		for i := range x.N {
 			h := random.Hash(uint64(x.H), uint64(x.W), uint64(x.C))
-			for _, v := range x.Pix[i*size : (i+1)*size] {
+			for _, v := range x.Of(i) {
 				h = (h ^ math.Float64bits(v)) * 0x100000001b3 // FNV-1a, by words
 			}
 			x.Key[i] = random.Hash(h)

@@ -3,6 +3,7 @@
 package descent
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -17,15 +18,7 @@ type Adam struct {
 }
 
 func (a Adam) defaults() Adam {
-	for _, c := range []struct {
-		v    *float64
-		zero float64
-	}{{&a.Beta1, .9}, {&a.Beta2, .999}, {&a.Epsilon, 1e-8}} {
-		if *c.v == 0 {
-			*c.v = c.zero
-		}
-	}
-	return a
+	return Adam{cmp.Or(a.Beta1, .9), cmp.Or(a.Beta2, .999), cmp.Or(a.Epsilon, 1e-8)}
 }
 
 // Rate returns what a step's move is multiplied by, for a learning rate; step counts from 0.

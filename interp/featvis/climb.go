@@ -35,7 +35,7 @@ func (r Render) work(ctx context.Context, m *interp.Model, o interp.Objective) (
 	_, _, channels := m.Input()
 	w := &work{Render: r, model: m, objective: o, channels: channels}
 	if w.canvas, err = r.Image.Canvas(r.Height, r.Width, channels); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.Image, err)
+		return nil, fmt.Errorf("featvis: %s: %w", r.Image, err)
 	}
 	if err := w.survey(ctx); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (r Render) work(ctx context.Context, m *interp.Model, o interp.Objective) (
 	var args []interp.Arg
 	for _, f := range w.canvas.Fixed {
 		if !finite(f.Data...) {
-			return nil, fmt.Errorf("%s: parameters that give numbers which are not finite, or too large", r.Image)
+			return nil, fmt.Errorf("featvis: %s: its parameters give numbers that are not finite in float32", r.Image)
 		}
 		args = append(args, interp.Array(f.Data, f.Dims...))
 	}
@@ -70,7 +70,7 @@ func (w *work) start() ([]interp.Arg, error) {
 		w.canvas.Start(random.New(w.Seed, key, 0), numbers[i*each:(i+1)*each])
 	}
 	if !finite(numbers...) {
-		return nil, fmt.Errorf("%s: a start whose numbers are not finite, or too large", w.Image)
+		return nil, fmt.Errorf("featvis: %s: it starts with numbers that are not finite in float32", w.Image)
 	}
 	zeros := interp.Each(make([]float64, len(numbers)), w.canvas.Dims...)
 	return []interp.Arg{interp.Each(numbers, w.canvas.Dims...), zeros, zeros}, nil
@@ -100,8 +100,8 @@ func (w *work) survey(ctx context.Context) error {
 	}
 	const most = 8
 	if !w.upright && w.reach > most {
-		return fmt.Errorf("%s: views that turn the image, and enlarge it so that a pixel touches %d×%[2]d others; at most %[3]d×%[3]d: leave out what turns or what enlarges",
-			names(w.Views), w.reach, most)
+		return fmt.Errorf("featvis: Views turn the image and enlarge a pixel to %d×%[1]d, must be at most %[2]d×%[2]d: leave out what turns or what enlarges: %s",
+			w.reach, most, names(w.Views))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (w *work) climb(ctx context.Context, step int) ([]float64, error) {
 		if _, err := w.model.Score(ctx, w.objective, grey); err != nil { // a weight may be to blame, whatever the image
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s: after %d steps at rate %g, the score of image %d as the network sees it is %g", w.objective, step, w.Rate, i, score[i])
+		return nil, fmt.Errorf("featvis: %s: after %d steps at rate %g, the score of image %d as the network sees it is %g", w.objective, step, w.Rate, i, score[i])
 	}
 	return score, nil
 }
@@ -192,7 +192,7 @@ func (w *work) frame(ctx context.Context, step int) (Frame, error) {
 	}
 	f := Frame{Step: step, Images: interp.Images{N: w.N, H: w.Height, W: w.Width, C: w.channels, Pix: out[0].Data, Key: slices.Clone(w.Keys)}}
 	if err := f.Images.Check(); err != nil {
-		return Frame{}, fmt.Errorf("%s: after %d steps at rate %g, %w", w.objective, step, w.Rate, err)
+		return Frame{}, fmt.Errorf("featvis: %s: after %d steps at rate %g, %w", w.objective, step, w.Rate, err)
 	}
 	seen := f.Images
 	if !w.plain() {

@@ -1,6 +1,8 @@
 package featvis
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -31,10 +33,10 @@ var imageNet = Colours{Root: [3][3]float64{{.26, .09, .02}, {.27, 0, -.05}, {.27
 // ColoursOf returns the colours of a data set, from the covariance of all its pixels.
 func ColoursOf(x interp.Images) (Colours, error) {
 	if err := x.Check(); err != nil {
-		return Colours{}, err
+		return Colours{}, fmt.Errorf("featvis: %w", err)
 	}
 	if x.C != 3 {
-		return Colours{}, fmt.Errorf("images of %d channels have no red, green and blue", x.C)
+		return Colours{}, fmt.Errorf("featvis: images have %d channels, must have red, green and blue", x.C)
 	}
 	var mean [3]float64
 	n := float64(len(x.Pix) / 3)
@@ -61,7 +63,7 @@ func ColoursOf(x interp.Images) (Colours, error) {
 		}
 	}
 	if value[2] <= 1e-9*value[0] {
-		return Colours{}, fmt.Errorf("the images' colours do not vary independently (they may be grey): use RGB or ImageNet's colours")
+		return Colours{}, errors.New("featvis: the images' colours do not vary independently (they may be grey): use RGB or ImageNet's colours")
 	}
 	return c.normalised(), nil
 }
@@ -80,7 +82,7 @@ func (c Colours) normalised() Colours {
 	return c
 }
 
-func (c Colours) defaults() Colours { return or(c, imageNet) }
+func (c Colours) defaults() Colours { return cmp.Or(c, imageNet) }
 
 func (c Colours) suffix() string {
 	switch c {
@@ -120,8 +122,8 @@ func (c Colours) inverse() (r [3][3]float64, err error) {
 		return m[a][p]*m[b][q] - m[a][q]*m[b][p]
 	}
 	det := m[0][0]*minor(0, 0) + m[0][1]*minor(0, 1) + m[0][2]*minor(0, 2)
-	if math.IsNaN(1/det) || math.IsInf(1/det, 0) {
-		return r, fmt.Errorf("colours %v have no inverse", m)
+	if interp.NotFinite(1 / det) {
+		return r, fmt.Errorf("featvis: Colours.Root is %v, must have an inverse", m)
 	}
 	for i := range 3 {
 		for j := range 3 {

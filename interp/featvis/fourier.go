@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -20,7 +21,7 @@ type Fourier struct {
 
 // String returns the parametrisation's name and parameters.
 func (f Fourier) String() string {
-	return fmt.Sprintf("Fourier(decay=%g, σ=%g%s)", or(f.Decay, 1), or(f.SD, .01), f.Colours.suffix())
+	return fmt.Sprintf("Fourier(decay=%g, σ=%g%s)", cmp.Or(f.Decay, 1), cmp.Or(f.SD, .01), f.Colours.suffix())
 }
 
 // Canvas implements Parametrisation: the array is [c, h, 2·(⌊w/2⌋+1)], for each row of frequencies the
@@ -35,7 +36,7 @@ func (f Fourier) Canvas(h, w, c int) (Canvas, error) {
 		for column := range half {
 			fy, fx := fourier.Frequency(row, h), fourier.Frequency(column, w)
 			lowest := 1 / float64(max(h, w))
-			v := math.Pow(max(math.Hypot(fx, fy), lowest), -or(f.Decay, 1)) * math.Sqrt(float64(h*w))
+			v := math.Pow(max(math.Hypot(fx, fy), lowest), -cmp.Or(f.Decay, 1)) * math.Sqrt(float64(h*w))
 			v /= 4 // the article's contrast
 			scale.Data[row*2*half+column], scale.Data[row*2*half+half+column] = v, v
 		}
@@ -43,7 +44,7 @@ func (f Fourier) Canvas(h, w, c int) (Canvas, error) {
 	across, down := inverseDFT(h, w)
 	return Canvas{
 		Dims:    []int{c, h, 2 * half},
-		Start:   normals(or(f.SD, .01)),
+		Start:   normals(cmp.Or(f.SD, .01)),
 		Fixed:   []Array{scale, across, down, f.Colours.matrix(c)},
 		Drawing: drawFourier{},
 	}, nil

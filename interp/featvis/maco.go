@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -26,7 +27,7 @@ type MaCo struct {
 func (p MaCo) String() string {
 	of := "1/f"
 	if p.Magnitude.Magnitude != nil {
-		of = or(p.Magnitude.Name, "a data set")
+		of = cmp.Or(p.Magnitude.Name, "a data set")
 	}
 	return fmt.Sprintf("MaCo(magnitude of %s%s)", of, p.Colours.suffix())
 }

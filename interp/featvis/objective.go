@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"cmp"
 	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -107,7 +108,7 @@ type Diversity struct {
 // String returns the name of the term, with its parameters.
 func (d Diversity) String() string { return fmt.Sprintf("diversity(%s, %g)", d.Layer, d.weight()) }
 
-func (d Diversity) weight() float64 { return or(d.Weight, 1) }
+func (d Diversity) weight() float64 { return cmp.Or(d.Weight, 1) }
 
 // alike returns each of n images' mean cosine with the others, [n].
 func (d Diversity) alike(p *layer.Pass, n int) *Node {

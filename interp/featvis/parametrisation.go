@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -45,8 +46,8 @@ type Array struct {
 }
 
 func positive(h, w, c int) error {
-	if h < 1 || w < 1 || c < 1 || h > maxSide || w > maxSide {
-		return fmt.Errorf("no images of %d×%d×%d: sides from 1 to %d", h, w, c, maxSide)
+	if min(h, w, c) < 1 || max(h, w) > maxSide {
+		return fmt.Errorf("images are %d×%d×%d, must have sides from 1 to %d", h, w, c, maxSide)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ type Pixels struct {
 
 // String returns the parametrisation's name and parameters.
 func (p Pixels) String() string {
-	return fmt.Sprintf("pixels(σ=%g%s)", or(p.SD, .01), p.Colours.suffix())
+	return fmt.Sprintf("pixels(σ=%g%s)", cmp.Or(p.SD, .01), p.Colours.suffix())
 }
 
 // Canvas implements Parametrisation: the array is [h, w, c].
@@ -70,7 +71,7 @@ func (p Pixels) Canvas(h, w, c int) (Canvas, error) {
 	}
 	return Canvas{
 		Dims:    []int{h, w, c},
-		Start:   normals(or(p.SD, .01)),
+		Start:   normals(cmp.Or(p.SD, .01)),
 		Fixed:   []Array{p.Colours.matrix(c)},
 		Drawing: drawPixels{},
 	}, nil
@@ -89,13 +90,4 @@ func normals(sd float64) func(s random.Stream, dst []float64) {
 			dst[i] *= sd
 		}
 	}
-}
-
-// or returns v, or the default for 0.
-func or[T comparable](v, zero T) T {
-	var none T
-	if v == none {
-		return zero
-	}
-	return v
 }

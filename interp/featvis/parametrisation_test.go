@@ -374,7 +374,7 @@ func TestLawSpectrumOf(t *testing.T) {
 	if err != nil || interptest.Distance(same, s.Magnitude) > 1e-12 {
 		t.Errorf("at its own size a spectrum is another: %v", err)
 	}
-	if _, err := s.at(1, 5, 6); err == nil || !strings.Contains(err.Error(), "3 channels") {
+	if _, err := s.at(1, 5, 6); err == nil || !strings.Contains(err.Error(), "has 3 channels") {
 		t.Errorf("for images of one channel: %v", err)
 	}
 	ended, cancel := context.WithCancel(ctx)

@@ -1,10 +1,10 @@
 package featvis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"strings"
 
@@ -80,10 +80,10 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 	if r.Views == nil {
 		r.Views = Standard()
 	}
-	r.Height, r.Width, r.Rate = or(r.Height, h), or(r.Width, w), or(r.Rate, .05)
-	r.Window, r.Looks = or(r.Window, [2]int{r.Height, r.Width}), or(r.Looks, 1)
-	r.Steps, r.WarmUp = or(r.Steps, 2048), or(r.WarmUp, 16)
-	r.N = or(r.N, max(o.Images(), 1))
+	r.Height, r.Width, r.Rate = cmp.Or(r.Height, h), cmp.Or(r.Width, w), cmp.Or(r.Rate, .05)
+	r.Window, r.Looks = cmp.Or(r.Window, [2]int{r.Height, r.Width}), cmp.Or(r.Looks, 1)
+	r.Steps, r.WarmUp = cmp.Or(r.Steps, 2048), cmp.Or(r.WarmUp, 16)
+	r.N = cmp.Or(r.N, max(o.Images(), 1))
 	if r.Keys == nil {
 		for i := range r.N {
 			r.Keys = append(r.Keys, uint64(i))
@@ -92,25 +92,32 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 	if r.At == nil {
 		r.At = []int{0, 4, 48}
 	}
-	switch {
-	case o.AsksClass():
-		return r, fmt.Errorf("objective %s is of each image's class, and an image made from noise has none: name it, as in objective.LogitOf(class)", o)
-	case r.N < 1 || r.Steps < 1 || !(r.Rate > 0) || math.IsInf(r.Rate, 0):
-		return r, fmt.Errorf("a rendering of %d images in %d steps at rate %g", r.N, r.Steps, r.Rate)
-	case max(r.Window[0], r.Window[1]) > maxSide:
-		return r, fmt.Errorf("featvis: Window is %d×%d, its sides must be from 1 to %d", r.Window[0], r.Window[1], maxSide)
-	case r.Window[0] < 1 || r.Window[1] < 1 || r.Looks < 1 || !(r.Noise >= 0) || math.IsInf(r.Noise, 0):
-		return r, fmt.Errorf("%d looks through a window of %d×%d, with noise of %g", r.Looks, r.Window[0], r.Window[1], r.Noise)
-	case slices.Contains(r.Views, nil):
-		return r, fmt.Errorf("transformation %d of %d is nil", slices.Index(r.Views, nil)+1, len(r.Views))
-	case r.Diversity.Layer == "" && r.Diversity.Weight != 0:
-		return r, fmt.Errorf("a diversity of weight %g at no layer: name its Layer", r.Diversity.Weight)
-	case !finite(r.Diversity.Weight):
-		return r, fmt.Errorf("%s: the weight is not finite", r.Diversity)
-	case len(r.Keys) != r.N:
-		return r, fmt.Errorf("%d keys for %d images", len(r.Keys), r.N)
-	case slices.ContainsFunc(r.At, func(step int) bool { return step < 0 }):
-		return r, fmt.Errorf("frames at steps %d: they count from 0", r.At)
+	if o.AsksClass() {
+		return r, fmt.Errorf("featvis: objective %s is of each image's class, and an image made from noise has none: name it, as in objective.LogitOf(class)", o)
+	}
+	sides := fmt.Sprintf("sides from 1 to %d", maxSide)
+	for _, field := range []struct {
+		good  bool
+		name  string
+		value any
+		must  string
+	}{
+		{r.N >= 1, "N", r.N, "be at least 1"},
+		{r.Steps >= 1, "Steps", r.Steps, "be at least 1"},
+		{r.Rate > 0 && !interp.NotFinite(r.Rate), "Rate", r.Rate, "be above 0 and finite"},
+		{min(r.Height, r.Width) >= 1 && max(r.Height, r.Width) <= maxSide, "Height × Width", []int{r.Height, r.Width}, "have " + sides},
+		{slices.Min(r.Window[:]) >= 1 && slices.Max(r.Window[:]) <= maxSide, "Window", r.Window, "have " + sides},
+		{r.Looks >= 1, "Looks", r.Looks, "be at least 1"},
+		{r.Noise >= 0 && !interp.NotFinite(r.Noise), "Noise", r.Noise, "be at least 0 and finite"},
+		{!slices.Contains(r.Views, nil), "Views", r.Views, "have no nil"},
+		{r.Diversity.Layer != "" || r.Diversity.Weight == 0, "Diversity.Weight", r.Diversity.Weight, "be 0 where Layer is empty"},
+		{finite(r.Diversity.Weight), "Diversity.Weight", r.Diversity.Weight, "be finite"},
+		{len(r.Keys) == r.N, "Keys", r.Keys, fmt.Sprintf("be one for each of %d images", r.N)},
+		{!slices.ContainsFunc(r.At, func(step int) bool { return step < 0 }), "At", r.At, "have no step before 0"},
+	} {
+		if !field.good {
+			return r, fmt.Errorf("featvis: %s is %v, must %s", field.name, field.value, field.must)
+		}
 	}
 	return r, nil
 }
@@ -124,9 +131,9 @@ func (r Render) String() string {
 	if views == nil {
 		views = Standard()
 	}
-	s := []string{image.String(), names(views), fmt.Sprintf("Adam %g, %d steps", or(r.Rate, .05), or(r.Steps, 2048))}
+	s := []string{image.String(), names(views), fmt.Sprintf("Adam %g, %d steps", cmp.Or(r.Rate, .05), cmp.Or(r.Steps, 2048))}
 	if r.WarmUp >= 0 {
-		s = append(s, fmt.Sprintf("warm-up %d", or(r.WarmUp, 16)))
+		s = append(s, fmt.Sprintf("warm-up %d", cmp.Or(r.WarmUp, 16)))
 	}
 	if r.Height != 0 || r.Width != 0 {
 		s = append(s, fmt.Sprintf("%d×%d", r.Height, r.Width))

@@ -2,6 +2,7 @@ package featvis
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -217,8 +218,8 @@ func TestLawWhatTheNetworkSees(t *testing.T) {
 			}
 			r.N, r.Steps, r.WarmUp, r.Seed = 2, 5, -1, 9
 			h, w, c := m.Input()
-			h, w = or(r.Height, h), or(r.Width, w)
-			window := or(r.Window, [2]int{h, w})
+			h, w = cmp.Or(r.Height, h), cmp.Or(r.Width, w)
+			window := cmp.Or(r.Window, [2]int{h, w})
 			weights := weightsFor(window[0], window[1], c).Data
 			work, err := r.work(ctx, m, weighted(weights))
 			if err != nil {
@@ -750,35 +751,35 @@ func TestRenderErrors(t *testing.T) {
 		{Render{}, objective.Channel("mixd", 4), "mixed"},
 		{Render{}, objective.Channel("mixed", 70), "channels 0 to 6"},
 		{Render{N: 3}, objective.Channels("mixed", 1, 2), "2"},
-		{Render{N: -1}, channel, "-1 images"},
-		{Render{Steps: -1}, channel, "-1 steps"},
-		{Render{Rate: -1}, channel, "rate -1"},
-		{Render{Rate: math.NaN()}, channel, "rate NaN"},
-		{Render{Keys: []uint64{1, 2}}, channel, "2 keys for 1"},
-		{Render{At: []int{-1}}, channel, "from 0"},
-		{Render{Height: -4}, channel, "-4×12"},
+		{Render{N: -1}, channel, "N is -1, must"},
+		{Render{Steps: -1}, channel, "Steps is -1, must"},
+		{Render{Rate: -1}, channel, "Rate is -1, must"},
+		{Render{Rate: math.NaN()}, channel, "Rate is NaN, must"},
+		{Render{Keys: []uint64{1, 2}}, channel, "Keys is [1 2], must be one for each of 1"},
+		{Render{At: []int{-1}}, channel, "At is [-1], must"},
+		{Render{Height: -4}, channel, "Height × Width is [-4 12], must have sides"},
 		{Render{Views: []Transformation{Scale{-1, 0}}}, channel, "scale -1–0"},
-		{Render{Views: []Transformation{Scale{20, 20}, Rotate{}}}, channel, "enlarge"},
+		{Render{Views: []Transformation{Scale{20, 20}, Rotate{}}}, channel, "enlarge a pixel"},
 		{Render{Views: []Transformation{Crop{First: -1}}}, channel, "crops of -1"},
-		{Render{Views: []Transformation{Jitter{}, nil}}, channel, "transformation 2 of 2 is nil"},
+		{Render{Views: []Transformation{Jitter{}, nil}}, channel, "must have no nil"},
 		{Render{}, interp.Objective{}, "has no Form"},
-		{Render{Window: [2]int{3, -1}}, channel, "window of 3×-1"},
-		{Render{Looks: -1}, channel, "-1 looks"},
-		{Render{Noise: math.NaN()}, channel, "noise of NaN"},
+		{Render{Window: [2]int{3, -1}}, channel, "Window is [3 -1], must"},
+		{Render{Looks: -1}, channel, "Looks is -1, must"},
+		{Render{Noise: math.NaN()}, channel, "Noise is NaN, must"},
 		{Render{Image: MaCo{Magnitude: Spectrum{C: 3, H: 4, W: 4, Magnitude: []float64{1}}}}, channel, "1 numbers"},
 		{Render{Diversity: Diversity{Layer: "mixd"}, N: 2}, channel, "mixed"},
-		{Render{Diversity: Diversity{Weight: 2}, N: 2}, channel, "weight 2 at no layer"},
-		{Render{Diversity: Diversity{Layer: "mixed", Weight: math.NaN()}, N: 2}, channel, "weight is not finite"},
-		{Render{Height: 4097}, channel, "4097×12, its sides must be from 1 to 4096"},
-		{Render{Image: Pixels{}, Width: 1 << 40}, channel, "sides must be from 1 to 4096"},
-		{Render{Window: [2]int{12, 1 << 40}}, channel, "sides must be from 1 to 4096"},
-		{Render{Image: Fourier{Decay: 1000}}, channel, "Fourier(decay=1000, σ=0.01): parameters"},
+		{Render{Diversity: Diversity{Weight: 2}, N: 2}, channel, "Diversity.Weight is 2, must be 0"},
+		{Render{Diversity: Diversity{Layer: "mixed", Weight: math.NaN()}, N: 2}, channel, "Diversity.Weight is NaN, must be finite"},
+		{Render{Height: 4097}, channel, "[4097 12], must have sides from 1 to 4096"},
+		{Render{Image: Pixels{}, Width: 1 << 40}, channel, "sides from 1 to 4096"},
+		{Render{Window: [2]int{12, 1 << 40}}, channel, "sides from 1 to 4096"},
+		{Render{Image: Fourier{Decay: 1000}}, channel, "featvis: Fourier(decay=1000, σ=0.01): its parameters"},
 		{Render{Image: Pixels{Colours: Colours{Root: [3][3]float64{{math.Inf(1)}}}}}, channel, "Inf"},
-		{Render{Image: Pixels{SD: math.NaN()}}, channel, "pixels(σ=NaN): a start"},
+		{Render{Image: Pixels{SD: math.NaN()}}, channel, "featvis: pixels(σ=NaN): it starts"},
 		{Render{Rate: 1e300}, channel, "after 1 steps at rate 1e+300"},
 	} {
 		r := c.r
-		r.Steps = or(r.Steps, 2)
+		r.Steps = cmp.Or(r.Steps, 2)
 		var err error
 		for _, err = range r.Frames(ctx, m, c.o) {
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -31,21 +32,19 @@ type Spectrum struct {
 const maxSide = 4096
 
 func (s Spectrum) check() error {
-	if s.C < 1 || s.H < 1 || s.W < 1 || s.C > maxSide || s.H > maxSide || s.W > maxSide {
-		return fmt.Errorf("a spectrum of %d×%d×%d", s.C, s.H, s.W)
+	if min(s.C, s.H, s.W) < 1 || max(s.C, s.H, s.W) > maxSide {
+		return fmt.Errorf("a spectrum is of %d×%d×%d, must have sides from 1 to %d", s.C, s.H, s.W, maxSide)
 	}
 	if want := s.C * s.H * (s.W/2 + 1); len(s.Magnitude) != want {
-		return fmt.Errorf("a spectrum of %d×%d×%d has %d numbers, and needs %d", s.C, s.H, s.W, len(s.Magnitude), want)
+		return fmt.Errorf("a spectrum of %d×%d×%d has %d numbers, must have %d", s.C, s.H, s.W, len(s.Magnitude), want)
 	}
-	sum := 0.0
 	for i, v := range s.Magnitude {
 		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("a spectrum's number %d is %g: magnitudes are finite and not negative", i, v)
+			return fmt.Errorf("a spectrum's number %d is %g, must be finite and not negative", i, v)
 		}
-		sum += v
 	}
-	if sum == 0 {
-		return fmt.Errorf("a spectrum of zeros makes no image")
+	if slices.Max(s.Magnitude) == 0 {
+		return errors.New("a spectrum's numbers are zeros, and make no image")
 	}
 	return nil
 }
@@ -69,7 +68,7 @@ func (s Spectrum) at(c, h, w int) ([]float64, error) {
 		return nil, err
 	}
 	if s.C != c {
-		return nil, fmt.Errorf("a spectrum of %d channels for images of %d", s.C, c)
+		return nil, fmt.Errorf("a spectrum has %d channels, must have the images' %d", s.C, c)
 	}
 	half := s.W/2 + 1
 	for channel := range c {
@@ -97,7 +96,7 @@ func (s Spectrum) at(c, h, w int) ([]float64, error) {
 // through the inverse of the sigmoid, for values from 0.01 to 0.99, and of the colours.
 func SpectrumOf(ctx context.Context, x interp.Images, colours Colours) (Spectrum, error) {
 	if err := x.Check(); err != nil {
-		return Spectrum{}, err
+		return Spectrum{}, fmt.Errorf("featvis: %w", err)
 	}
 	inverse, err := colours.inverse()
 	if err != nil {
@@ -129,7 +128,7 @@ func plane(x interp.Images, n, c int, inverse [3][3]float64) []float64 {
 	}
 	out := make([]float64, x.H*x.W)
 	for p := range out {
-		pixel := x.Pix[n*x.Size()+p*x.C:][:x.C]
+		pixel := x.Of(n)[p*x.C:][:x.C]
 		if x.C != 3 {
 			out[p] = logit(pixel[c])
 			continue
@@ -166,7 +165,7 @@ func ReadSpectrum(name string, r io.Reader) (Spectrum, error) {
 	s, err := readSpectrum(r)
 	s.Name = name
 	if err != nil {
-		return Spectrum{}, fmt.Errorf("%s: %w", name, err)
+		return Spectrum{}, fmt.Errorf("featvis: %s: %w", name, err)
 	}
 	return s, nil
 }
@@ -175,7 +174,7 @@ func readSpectrum(r io.Reader) (s Spectrum, err error) {
 	b := bufio.NewReader(r)
 	var start [10]byte
 	if _, err := io.ReadFull(b, start[:]); err != nil || string(start[:7]) != "\x93NUMPY\x01" {
-		return s, fmt.Errorf("not an .npy file of version 1")
+		return s, errors.New("it is not an .npy file of version 1")
 	}
 	header := make([]byte, binary.LittleEndian.Uint16(start[8:]))
 	if _, err := io.ReadFull(b, header); err != nil {
@@ -188,22 +187,24 @@ func readSpectrum(r io.Reader) (s Spectrum, err error) {
 	var dims [3]int
 	for i := range dims {
 		if dims[i], err = strconv.Atoi(found[2+i]); err != nil || dims[i] < 1 || dims[i] > maxSide {
-			return s, fmt.Errorf("a spectrum shaped %s×%s×%s: sides from 1 to %d are read", found[2], found[3], found[4], maxSide)
+			return s, fmt.Errorf("the array is shaped %s×%s×%s, must have sides from 1 to %d", found[2], found[3], found[4], maxSide)
 		}
 	}
 	if dims[0] > 4 {
-		return s, fmt.Errorf("a spectrum of %d channels: at most 4 are read", dims[0])
+		return s, fmt.Errorf("the array has %d channels, must have at most 4", dims[0])
 	}
 	s.C, s.H, s.W = dims[0], dims[1], max(2*(dims[2]-1), 1)
-	width, _ := strconv.Atoi(found[1])
-	number := make([]byte, width)
 	for range dims[0] * dims[1] * dims[2] {
-		if _, err := io.ReadFull(b, number); err != nil {
-			return s, fmt.Errorf("cut off after %d numbers of %d: %w", len(s.Magnitude), dims[0]*dims[1]*dims[2], err)
+		var v float64
+		if found[1] == "8" {
+			err = binary.Read(b, binary.LittleEndian, &v)
+		} else {
+			var single float32
+			err = binary.Read(b, binary.LittleEndian, &single)
+			v = float64(single)
 		}
-		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(number)))
-		if width == 8 {
-			v = math.Float64frombits(binary.LittleEndian.Uint64(number))
+		if err != nil {
+			return s, fmt.Errorf("the file is cut off after %d numbers of %d: %w", len(s.Magnitude), dims[0]*dims[1]*dims[2], err)
 		}
 		s.Magnitude = append(s.Magnitude, v)
 	}

@@ -1,6 +1,7 @@
 package featvis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -53,11 +54,11 @@ type Jitter struct {
 }
 
 // String returns the transformation's name and parameter.
-func (j Jitter) String() string { return fmt.Sprintf("jitter %d", or(j.Pixels, 8)) }
+func (j Jitter) String() string { return fmt.Sprintf("jitter %d", cmp.Or(j.Pixels, 8)) }
 
 // Draw implements Transformation.
 func (j Jitter) Draw(s random.Stream, _ Look) Affine {
-	d := or(j.Pixels, 8)
+	d := cmp.Or(j.Pixels, 8)
 	if d < 0 {
 		return Affine{math.NaN()}
 	}
@@ -70,7 +71,7 @@ type Scale struct {
 	Low, High float64 // both 0: 0.9 and 1.1
 }
 
-func (s Scale) defaults() Scale { return or(s, Scale{.9, 1.1}) }
+func (s Scale) defaults() Scale { return cmp.Or(s, Scale{.9, 1.1}) }
 
 // String returns the transformation's name and parameters.
 func (s Scale) String() string {
@@ -95,11 +96,11 @@ type Rotate struct {
 }
 
 // String returns the transformation's name and parameter.
-func (t Rotate) String() string { return fmt.Sprintf("rotate ±%g°", or(t.Degrees, 10)) }
+func (t Rotate) String() string { return fmt.Sprintf("rotate ±%g°", cmp.Or(t.Degrees, 10)) }
 
 // Draw implements Transformation.
 func (t Rotate) Draw(s random.Stream, _ Look) Affine {
-	return turn(or(t.Degrees, 10) * (2*s.Uniform(0) - 1))
+	return turn(cmp.Or(t.Degrees, 10) * (2*s.Uniform(0) - 1))
 }
 
 // turn returns the map of a picture that is turned clockwise: what is seen at v was at v turned back.
@@ -123,7 +124,7 @@ func (c Crop) defaults() Crop {
 	if c.First == 0 && c.Last == 0 {
 		c.First, c.Last = .5, .05
 	}
-	c.SD, c.Off = or(c.SD, .05), or(c.Off, .15)
+	c.SD, c.Off = cmp.Or(c.SD, .05), cmp.Or(c.Off, .15)
 	return c
 }
 
@@ -174,7 +175,7 @@ func compose(ts []Transformation, seed, key, sample uint64, at Look) (Affine, er
 		m = m.After(a)
 		for _, v := range append(a[:], a.Inverse()[0]) {
 			if interp.NotFinite(v) {
-				return m, fmt.Errorf("transformation %q draws no map that can be undone: %v", t, a)
+				return m, fmt.Errorf("featvis: transformation %q draws the map %v, must be one that can be undone", t, a)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func (a Affine) View(x interp.Images) interp.Images {
 			vx, vy := float64(column)-cx, float64(row)-cy
 			px, py := a[0]*vx+a[1]*vy+a[2]+cx, a[3]*vx+a[4]*vy+a[5]+cy
 			for n := range x.N {
-				between(x, n, px, py, seen.Pix[((n*x.H+row)*x.W+column)*x.C:][:x.C])
+				between(x, n, px, py, seen.Pixel(n, row, column))
 			}
 		}
 	}
@@ -37,8 +37,8 @@ func between(x interp.Images, n int, px, py float64, dst []float64) {
 	for row := max(top, 0); row <= min(top+1, x.H-1); row++ {
 		for column := max(left, 0); column <= min(left+1, x.W-1); column++ {
 			weight := (1 - math.Abs(px-float64(column))) * (1 - math.Abs(py-float64(row)))
-			for c := range dst {
-				dst[c] += weight * (x.Pix[((n*x.H+row)*x.W+column)*x.C+c] - grey)
+			for c, v := range x.Pixel(n, row, column) {
+				dst[c] += weight * (v - grey)
 			}
 		}
 	}
