@@ -4,6 +4,8 @@ package dataset
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -21,33 +23,39 @@ import (
 	"lucigo/models/internal/regular"
 )
 
-// MaxPixels and MaxBytes are the most that is decoded of one file: larger ones are errors.
+// MaxPixels is the most that is decoded of one file, and maxBytes the most that is read: larger ones are errors.
 const (
 	MaxPixels = 1 << 26
-	MaxBytes  = 1 << 28
+	maxBytes  = 1 << 28
 )
 
-// readFile reads a file, which errors call name.
-func readFile(path, name string) (b []byte, err error) {
-	f, _, err := regular.Open(path)
-	if err == nil {
+// readPhotograph reads a photograph, which errors call name. Its key is a hash of the file.
+func readPhotograph(path, name string) (image.Image, []uint64, error) {
+	b, err := func() ([]byte, error) {
+		f, _, err := regular.Open(path)
+		if err != nil {
+			return nil, err
+		}
 		defer f.Close()
-		b, err = io.ReadAll(io.LimitReader(f, MaxBytes+1))
-	}
-	if err == nil && len(b) > MaxBytes {
-		err = fmt.Errorf("it has more than %d bytes, the most that is read", MaxBytes)
-	}
+		b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+		if err == nil && len(b) > maxBytes {
+			err = fmt.Errorf("it has more than %d bytes, the most that is read", maxBytes)
+		}
+		return b, err
+	}()
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return b, nil
+	m, err := decode(name, b)
+	sum := sha256.Sum256(b)
+	return m, []uint64{binary.LittleEndian.Uint64(sum[:])}, err
 }
 
-// Decode decodes a photograph and turns it upright, as its EXIF orientation says. Errors call it name.
-func Decode(name string, b []byte) (image.Image, error) {
+// decode decodes a photograph and turns it upright, as its EXIF orientation says. Errors call it name.
+func decode(name string, b []byte) (image.Image, error) {
 	c, _, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a photograph, or a damaged one: %w", name, err)

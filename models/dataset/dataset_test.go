@@ -110,7 +110,7 @@ func TestFolder(t *testing.T) {
 	if p.Key[0] == p.Key[1] {
 		t.Error("two photographs have one key")
 	}
-	one, err := in.Photograph(filepath.Join(dir, f.Name(1)))
+	one, err := in.read(filepath.Join(dir, f.Name(1)), "")
 	if err != nil || !slices.Equal(one.Pix, p.Pix[192:384]) || one.Key[0] != p.Key[1] {
 		t.Errorf("opened alone it is another image: %v", err)
 	}
@@ -216,7 +216,7 @@ func TestLawOrientation(t *testing.T) {
 	sides := []string{"top left", "top right", "bottom right", "bottom left", "left top", "right top", "right bottom", "left bottom"}
 	for o, side := range sides {
 		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-			u, err := Decode("x.jpg", exif(file, order, uint16(o+1)))
+			u, err := decode("x.jpg", exif(file, order, uint16(o+1)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +273,7 @@ func TestBadPhotographs(t *testing.T) {
 		{"large.gif", "65535×65535 pixels", append([]byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"), 0x3b)},
 	} {
 		path := write(t, c.content, dir, c.name)
-		_, err := Input{Height: 8, Width: 8}.Photograph(path)
+		_, err := Input{Height: 8, Width: 8}.read(path, path)
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%s: error %v, want one with the path and %q", c.name, err, c.reason)
 		}
@@ -298,12 +298,12 @@ func TestBadPhotographs(t *testing.T) {
 		t.Errorf("a folder of no size: %v", err)
 	}
 	for _, size := range [][3]int{{0, 8, 0}, {8, -1, 0}, {1 << 20, 1 << 20, 0}, {8, 8, -1}} {
-		if _, err := (Input{Height: size[0], Width: size[1], Short: size[2]}).Photograph(path); err == nil {
+		if _, err := (Input{Height: size[0], Width: size[1], Short: size[2]}).Folder(dir); err == nil {
 			t.Errorf("an image of %v is made", size)
 		}
 	}
 	in.Class = imagenet.ClassOf
-	if x, err := in.Photograph(path); err != nil || x.Class != nil {
+	if x, err := in.read(path, path); err != nil || x.Class != nil {
 		t.Errorf("a file whose name tells no class has %v, %v", x.Class, err)
 	}
 }
@@ -335,7 +335,7 @@ func FuzzDecode(f *testing.F) {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && c.Width*c.Height > 1<<20 {
 			return // right, and slow
 		}
-		m, err := Decode("x", b)
+		m, err := decode("x", b)
 		if err != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,25 +97,14 @@ func (f *Folder) Image(ctx context.Context, i int) (interp.Images, error) {
 	return f.in.read(f.files[i], f.Name(i))
 }
 
-// Photograph reads one photograph as a batch of one image. Its key is a hash of the file.
-func (in Input) Photograph(path string) (interp.Images, error) { return in.read(path, path) }
-
 // read reads a photograph, which errors call name.
 func (in Input) read(path, name string) (interp.Images, error) {
-	if err := in.check(); err != nil {
-		return interp.Images{}, err
-	}
-	b, err := readFile(path, name)
-	if err != nil {
-		return interp.Images{}, err
-	}
-	m, err := Decode(name, b)
+	m, key, err := readPhotograph(path, name)
 	if err != nil {
 		return interp.Images{}, err
 	}
 	x := in.cut(m)
-	sum := sha256.Sum256(b)
-	x.Key = []uint64{binary.LittleEndian.Uint64(sum[:])}
+	x.Key = key
 	if in.Class != nil {
 		if class, err := in.Class(path); err == nil {
 			x.Class = []int{class}

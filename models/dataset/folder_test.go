@@ -3,9 +3,11 @@ package dataset
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"image"
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -37,11 +39,16 @@ func TestFolderAsSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := in.Photograph(filepath.Join(dir, "b", "one.png"))
+	file, err := os.ReadFile(filepath.Join(dir, "b", "one.png"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got.Pix, want.Pix) || got.Key[0] != want.Key[0] {
+	m, err := png.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(file)
+	if want := interp.FromImage(Fit(m, 16, 24, 26)); !slices.Equal(got.Pix, want.Pix) || got.Key[0] != binary.LittleEndian.Uint64(sum[:]) {
 		t.Error("the image is not the file's")
 	}
 	if _, err := n.Image(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "c.png") {
@@ -145,7 +152,7 @@ func TestIDX(t *testing.T) {
 		data := counting(5 * size)
 		plain, labels := idx(dims, data), idx([]int{5}, []byte{9, 0, 3, 200, 1})
 		for what, b := range map[string][]byte{"plain": plain, "zipped": zipped(t, plain)} {
-			x, err := OpenIDX(write(t, b, dir, what), write(t, zipped(t, labels), dir, "labels"))
+			x, err := openIDX(write(t, b, dir, what), write(t, zipped(t, labels), dir, "labels"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,9 +174,6 @@ func TestIDX(t *testing.T) {
 			}
 			if _, err := Read(t.Context(), x, 3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
 				t.Errorf("behind the end: %v", err)
-			}
-			if err := x.Close(); err != nil {
-				t.Error(err)
 			}
 		}
 	}
@@ -199,11 +203,11 @@ func TestIDXRefuses(t *testing.T) {
 		if c.labels != nil {
 			labels = write(t, c.labels, dir, "labels")
 		}
-		if _, err := OpenIDX(write(t, c.images, dir, "images"), labels); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), dir) {
+		if _, err := openIDX(write(t, c.images, dir, "images"), labels); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := OpenIDX(filepath.Join(dir, "none"), ""); err == nil {
+	if _, err := openIDX(filepath.Join(dir, "none"), ""); err == nil {
 		t.Error("no file opens")
 	}
 }
@@ -231,11 +235,10 @@ func FuzzIDX(f *testing.F) {
 
 func TestOracleMNIST(t *testing.T) {
 	root := shared.Path(t, "datasets", "mnist")
-	x, err := OpenIDX(filepath.Join(root, "t10k-images-idx3-ubyte.gz"), filepath.Join(root, "t10k-labels-idx1-ubyte.gz"))
+	x, err := openIDX(filepath.Join(root, "t10k-images-idx3-ubyte.gz"), filepath.Join(root, "t10k-labels-idx1-ubyte.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close()
 	all, err := Read(t.Context(), x, 0, x.Len())
 	if err != nil {
 		t.Fatal(err)
@@ -269,16 +272,15 @@ func TestCIFAR(t *testing.T) {
 		write(t, record(0), dir, "data_batch_2.bin"),
 	}
 	hundred := write(t, slices.Concat(record(5, 99), record(200, 7), record(1, 100)), dir, "train.bin")
-	x, err := OpenCIFAR10(ten...)
+	x, err := openCIFAR(10, ten...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close()
 	all, err := Read(t.Context(), x, 0, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(all.Class, []int{3, 9, 0}) || x.String() != "CIFAR-10 data_batch_1.bin, data_batch_2.bin: 3 images" {
+	if !slices.Equal(all.Class, []int{3, 9, 0}) || x.String() != "CIFAR-10 data_batch_1.bin, data_batch_2.bin: 3 images of 32×32×3" {
 		t.Errorf("%s, %v", x, all.Class)
 	}
 	for i, label := range []int{3, 9, 0} {
@@ -290,11 +292,10 @@ func TestCIFAR(t *testing.T) {
 			}
 		}
 	}
-	y, err := OpenCIFAR100(hundred)
+	y, err := openCIFAR(100, hundred)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer y.Close()
 	if b, err := Read(t.Context(), y, 0, 2); err != nil || !slices.Equal(b.Class, []int{99, 7}) {
 		t.Errorf("%v, %v", b.Class, err)
 	}
@@ -302,7 +303,7 @@ func TestCIFAR(t *testing.T) {
 		t.Errorf("no such class: %v", err)
 	}
 	for what, files := range map[string][]string{"no files": nil, "9222 bytes": {hundred}, "none.bin": {ten[0], filepath.Join(dir, "none.bin")}} {
-		if _, err := OpenCIFAR10(files...); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := openCIFAR(10, files...); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -311,7 +312,7 @@ func TestCIFAR(t *testing.T) {
 // What needs no scaling is cut out as it is, and as scaling by one would.
 func TestFitWithoutScaling(t *testing.T) {
 	whole := gradient(40, 30)
-	decoded, err := Decode("jpeg", encode(t, "jpg", whole))
+	decoded, err := decode("jpeg", encode(t, "jpg", whole))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,11 +336,10 @@ func TestFitWithoutScaling(t *testing.T) {
 
 func TestFitted(t *testing.T) {
 	dir := t.TempDir()
-	x, err := OpenIDX(write(t, idx([]int{2, 4, 6}, counting(48)), dir, "images"), "")
+	x, err := openIDX(write(t, idx([]int{2, 4, 6}, counting(48)), dir, "images"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close()
 	f := Fitted{x, Input{Height: 12, Width: 12}}
 	got, err := f.Image(t.Context(), 1)
 	if err != nil {

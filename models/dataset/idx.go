@@ -5,100 +5,71 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-
-	"lucigo/models/internal/regular"
 )
 
-// IDX is a data set in the files of MNIST and its descendants (format: Y. LeCun, C. Cortes and C. Burges,
-// "The MNIST database of handwritten digits"): images of bytes, [n, height, width] or [n, height, width,
-// channels], and their labels, [n], each compressed by gzip or not. Images stay on disk until they are
-// asked for, if they are not compressed. Its methods are safe for concurrent use.
-type IDX struct {
-	table
-	closer io.Closer
-}
+// maxIDX is the most that is decompressed of an IDX file, in bytes.
+const maxIDX = 1 << 31
 
-// MaxIDX is the most that is decompressed of an IDX file, in bytes.
-const MaxIDX = 1 << 31
-
-// OpenIDX opens a file of images and, if labels is not "", one of as many labels.
-func OpenIDX(images, labels string) (*IDX, error) {
-	dims, data, closer, err := openIDX(images)
+// openIDX opens files of MNIST and its descendants (format: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of
+// handwritten digits"): images of bytes, [n, height, width] or [n, height, width, channels], and, if labels is not "",
+// their labels, [n], each compressed by gzip or not. What is compressed is kept in memory.
+func openIDX(images, labels string) (*table, error) {
+	dims, data, err := readIDXFile(images)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", images, err)
+		return nil, err
 	}
-	x := &IDX{table: table{file: images}, closer: closer}
 	if len(dims) == 3 {
 		dims = append(dims, 1)
 	}
 	if len(dims) != 4 || dims[3] != 1 && dims[3] != 3 {
-		return nil, errors.Join(fmt.Errorf("%s: it is shaped %v, and images are [n, height, width] or [n, height, width, 1 or 3]", images, dims), closer.Close())
+		return nil, fmt.Errorf("%s: it is shaped %v, and images are [n, height, width] or [n, height, width, 1 or 3]", images, dims)
 	}
-	x.n, x.shape = dims[0], [3]int(dims[1:])
 	var classes []byte
 	if labels != "" {
-		if classes, err = readLabels(labels, x.n); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", labels, err), closer.Close())
+		of, data, err := readIDXFile(labels)
+		if err == nil && (len(of) != 1 || of[0] != dims[0]) {
+			err = fmt.Errorf("%s: it is shaped %v, and %d images need labels shaped [%[3]d]", labels, of, dims[0])
+		}
+		if err == nil {
+			classes = make([]byte, dims[0])
+			_, err = data.ReadAt(classes, 0)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	size := dims[1] * dims[2] * dims[3]
-	x.records = func(i int) ([]byte, int, error) {
-		pix, class := make([]byte, size), -1
+	return &table{file: images, n: dims[0], shape: [3]int(dims[1:]), record: func(i int) ([]byte, int, error) {
+		pix, class := make([]byte, dims[1]*dims[2]*dims[3]), -1
 		if classes != nil {
 			class = int(classes[i])
 		}
-		_, err := data.ReadAt(pix, int64(i)*int64(size))
+		_, err := data.ReadAt(pix, int64(i)*int64(len(pix)))
 		return pix, class, err
+	}}, nil
+}
+
+func readIDXFile(path string) (dims []int, data io.ReaderAt, err error) {
+	size, err := onDisk(path).size()
+	if err == nil {
+		dims, data, err = readIDX(onDisk(path), size)
 	}
-	return x, nil
-}
-
-// String describes the images by the name of their file and their number and size.
-func (x *IDX) String() string {
-	return fmt.Sprintf("%s: %d images of %d×%d×%d", filepath.Base(x.file), x.n, x.shape[0], x.shape[1], x.shape[2])
-}
-
-// Close closes the file of images.
-func (x *IDX) Close() error { return x.closer.Close() }
-
-func readLabels(path string, n int) ([]byte, error) {
-	dims, data, closer, err := openIDX(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	defer closer.Close()
-	if len(dims) != 1 || dims[0] != n {
-		return nil, fmt.Errorf("it is shaped %v, and %d images need labels shaped [%[2]d]", dims, n)
-	}
-	b := make([]byte, n)
-	_, err = data.ReadAt(b, 0)
-	return b, err
+	return dims, data, nil
 }
 
-// openIDX reads the head of an IDX file of bytes and returns what is after it.
-func openIDX(path string) (dims []int, data io.ReaderAt, closer io.Closer, err error) {
-	f, size, err := regular.Open(path)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if dims, data, err = readIDX(f, size); err != nil {
-		return nil, nil, nil, errors.Join(err, f.Close())
-	}
-	return dims, data, f, nil
-}
-
+// readIDX reads the head of an IDX file of bytes and returns what is after it.
 func readIDX(f io.ReaderAt, bytes int64) (dims []int, data io.ReaderAt, err error) {
-	whole := io.NewSectionReader(f, 0, bytes)
-	var two [2]byte
-	if _, err := f.ReadAt(two[:], 0); err != nil {
+	whole := bufio.NewReaderSize(io.NewSectionReader(f, 0, bytes), 1<<16)
+	two, err := whole.Peek(2)
+	if err != nil {
 		return nil, nil, fmt.Errorf("no IDX file, which begins with two zeros: %w", err)
 	}
-	if two == [2]byte{0x1f, 0x8b} {
-		z, err := gzip.NewReader(bufio.NewReader(whole))
+	if string(two) == "\x1f\x8b" {
+		z, err := gzip.NewReader(whole)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -114,8 +85,8 @@ func readIDX(f io.ReaderAt, bytes int64) (dims []int, data io.ReaderAt, err erro
 // inflateIDX reads a compressed file whole.
 func inflateIDX(r io.Reader) (dims []int, data io.ReaderAt, err error) {
 	dims, head, size, err := headIDX(r)
-	if err == nil && size > MaxIDX-head {
-		err = fmt.Errorf("shaped %v, it has more than %d bytes, the most that is decompressed: decompress it to a file", dims, MaxIDX)
+	if err == nil && size > maxIDX-head {
+		err = fmt.Errorf("shaped %v, it has more than %d bytes, the most that is decompressed: decompress it to a file", dims, maxIDX)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -45,22 +45,30 @@ func (in Input) Open(path string) (interp.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there are no pictures: %w", err)
 	}
-	name := filepath.Base(path)
 	bin, err := filepath.Glob(filepath.Join(escape(path), "*.bin"))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.IsDir() && len(bin) > 0:
-		return in.cifar(bin...)
-	case info.IsDir():
-		return in.Folder(path)
-	case filepath.Ext(name) == ".bin":
-		return in.cifar(path)
-	case strings.Contains(name, "idx"):
-		x, err := OpenIDX(path, labels(path))
-		return in.fitted(x, err)
 	}
-	return nil, fmt.Errorf("%s is a file, and none of MNIST's (…idx3-ubyte, or that with .gz) or CIFAR's (….bin): name the folder that it is in", path)
+	if !info.IsDir() {
+		bin = []string{path}
+	} else if len(bin) == 0 {
+		return in.Folder(path)
+	}
+	var t *table
+	switch name := filepath.Base(bin[0]); {
+	case name == "train.bin", name == "test.bin":
+		t, err = openCIFAR(100, bin...)
+	case filepath.Ext(name) == ".bin":
+		t, err = openCIFAR(10, bin...)
+	case strings.Contains(name, "idx"):
+		t, err = openIDX(path, labels(path))
+	default:
+		return nil, fmt.Errorf("%s is a file, and none of MNIST's (…idx3-ubyte, or that with .gz) or CIFAR's (….bin): name the folder that it is in", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Fitted{t, in}, nil
 }
 
 // escape returns a path without what is special to filepath.Glob.
@@ -79,22 +87,6 @@ func labels(images string) string {
 		return ""
 	}
 	return path
-}
-
-func (in Input) cifar(files ...string) (interp.Source, error) {
-	open := OpenCIFAR10
-	if name := filepath.Base(files[0]); name == "train.bin" || name == "test.bin" {
-		open = OpenCIFAR100
-	}
-	x, err := open(files...)
-	return in.fitted(x, err)
-}
-
-func (in Input) fitted(of interp.Source, err error) (interp.Source, error) {
-	if err != nil {
-		return nil, err
-	}
-	return Fitted{of, in}, nil
 }
 
 // check returns an error if no images are of the size.

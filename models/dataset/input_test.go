@@ -20,7 +20,7 @@ func TestGrey(t *testing.T) {
 		m.SetRGBA(i, 0, color.RGBA{c[0], c[1], c[2], 255})
 	}
 	path := write(t, encode(t, "png", m), t.TempDir(), "a.png")
-	x, err := Input{Height: 1, Width: 8, Channels: 1}.Photograph(path)
+	x, err := Input{Height: 1, Width: 8, Channels: 1}.read(path, path)
 	if err != nil || x.C != 1 || len(x.Pix) != 8 {
 		t.Fatalf("%d channels, %v", x.C, err)
 	}
@@ -103,22 +103,20 @@ func TestOracleMNISTFitted(t *testing.T) {
 	if err != nil || !slices.Equal(x.Class, []int{7, 2, 1, 0, 4, 1, 4, 9}) {
 		t.Fatalf("classes %v, %v", x.Class, err)
 	}
-	own, err := OpenIDX(path, "")
+	own, err := openIDX(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer own.Close()
 	if y, err := Read(t.Context(), own, 0, 8); err != nil || !slices.Equal(x.Pix, y.Pix) {
 		t.Errorf("in their own size they are other images, %v", err)
 	}
 }
 
 func TestReadRange(t *testing.T) {
-	x, err := OpenIDX(write(t, idx([]int{3, 2, 2}, counting(12)), t.TempDir(), "a.idx"), "")
+	x, err := openIDX(write(t, idx([]int{3, 2, 2}, counting(12)), t.TempDir(), "a.idx"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close()
 	for _, r := range [][2]int{{-1, 1}, {2, 2}, {2, 1}, {0, 4}} {
 		if _, err := Read(t.Context(), x, r[0], r[1]); err == nil || !strings.Contains(err.Error(), "images 0 to 2") {
 			t.Errorf("images %v: %v", r, err)

@@ -24,8 +24,8 @@ func TestPipes(t *testing.T) {
 	for what, read := range map[string]func() error{
 		"folder": func() error { _, err := n.Image(t.Context(), 0); return err },
 		"whole":  func() error { _, err := Whole(pipe, 8); return err },
-		"IDX":    func() error { _, err := OpenIDX(pipe, ""); return err },
-		"CIFAR":  func() error { _, err := OpenCIFAR10(pipe); return err },
+		"IDX":    func() error { _, err := openIDX(pipe, ""); return err },
+		"CIFAR":  func() error { _, err := openCIFAR(10, pipe); return err },
 	} {
 		said := make(chan error, 1)
 		go func() { said <- read() }()

@@ -6,19 +6,23 @@ import (
 	"path/filepath"
 
 	"lucigo/interp"
+	"lucigo/models/internal/regular"
 )
 
-// table is images of one size, one after the other in a file, as bytes.
+// table is a data set of images of one size, one after the other in files, as bytes. They stay in the files until they
+// are asked for. Its methods are safe for concurrent use.
 type table struct {
-	file    string
-	n       int
-	shape   [3]int // height, width, channels
-	planes  bool   // channel by channel, not pixel by pixel
-	records records
+	file   string
+	n      int
+	shape  [3]int                                         // height, width, channels
+	planes bool                                           // channel by channel, not pixel by pixel
+	record func(i int) (pix []byte, class int, err error) // of image i; class is −1 where it has none
 }
 
-// records returns the bytes of image i, and its class or −1.
-type records func(i int) (pix []byte, class int, err error)
+// String describes the images by the name of their file and their number and size.
+func (t *table) String() string {
+	return fmt.Sprintf("%s: %d images of %d×%d×%d", filepath.Base(t.file), t.n, t.shape[0], t.shape[1], t.shape[2])
+}
 
 // Len returns how many images there are.
 func (t *table) Len() int { return t.n }
@@ -35,7 +39,7 @@ func (t *table) Image(ctx context.Context, i int) (interp.Images, error) {
 	if i < 0 || i >= t.n {
 		return x, fmt.Errorf("%s has images 0 to %d, and none %d", t.file, t.n-1, i)
 	}
-	pix, class, err := t.records(i)
+	pix, class, err := t.record(i)
 	if err != nil {
 		return x, fmt.Errorf("%s: image %d: %w", t.file, i, err)
 	}
@@ -52,9 +56,24 @@ func (t *table) Image(ctx context.Context, i int) (interp.Images, error) {
 	return x, nil
 }
 
-var (
-	_ interp.Source = (*Folder)(nil)
-	_ interp.Source = Fitted{}
-	_ interp.Source = (*IDX)(nil)
-	_ interp.Source = (*CIFAR)(nil)
-)
+// onDisk is a file, by its path, that is open only while something is read from it: nobody needs to close it.
+type onDisk string
+
+// ReadAt implements io.ReaderAt.
+func (path onDisk) ReadAt(b []byte, offset int64) (int, error) {
+	f, _, err := regular.Open(string(path))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.ReadAt(b, offset)
+}
+
+// size returns the length of the file in bytes.
+func (path onDisk) size() (int64, error) {
+	f, size, err := regular.Open(string(path))
+	if err != nil {
+		return 0, err
+	}
+	return size, f.Close()
+}

@@ -1,8 +1,6 @@
 package dataset
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 
 	"lucigo/interp"
@@ -12,13 +10,9 @@ import (
 // longer side has more pixels than longest, reduced to that, as [Fit] does. Its key is a hash of the file.
 func Whole(path string, longest int) (interp.Images, error) {
 	if longest < 1 || longest > MaxPixels/longest {
-		return interp.Images{}, fmt.Errorf("%s: no image of which a side has %d pixels", path, longest)
+		return interp.Images{}, fmt.Errorf("dataset: %s: longest is %d, must be at least 1 and its square at most %d", path, longest, MaxPixels)
 	}
-	b, err := readFile(path, path)
-	if err != nil {
-		return interp.Images{}, err
-	}
-	m, err := Decode(path, b)
+	m, key, err := readPhotograph(path, path)
 	if err != nil {
 		return interp.Images{}, err
 	}
@@ -27,8 +21,7 @@ func Whole(path string, longest int) (interp.Images, error) {
 		shrink := float64(longest) / float64(long)
 		h, w = max(1, round(shrink*float64(h))), max(1, round(shrink*float64(w)))
 	}
-	sum := sha256.Sum256(b)
-	x := interp.Images{N: 1, H: h, W: w, C: 3, Pix: make([]float64, h*w*3), Key: []uint64{binary.LittleEndian.Uint64(sum[:])}}
+	x := interp.Images{N: 1, H: h, W: w, C: 3, Pix: make([]float64, h*w*3), Key: key}
 	pixels(x.Pix, Fit(m, h, w, 0))
 	return x, nil
 }

@@ -64,8 +64,8 @@ func TestWholeErrors(t *testing.T) {
 		says    string
 	}{
 		{path, 10, "not a photograph"},
-		{path, 0, "0 pixels"},
-		{path, 1 << 14, "16384 pixels"},
+		{path, 0, "longest is 0"},
+		{path, 1 << 14, "longest is 16384"},
 		{filepath.Join(dir, "absent.jpg"), 10, "absent.jpg"},
 	} {
 		_, err := Whole(c.path, c.longest)

@@ -98,9 +98,17 @@ func TestGuidedInFloat32(t *testing.T) {
 
 // The other framework's input, which came of another resampling, is nearly what package dataset makes.
 func TestOracleGoogLeNetPreparesPhotographs(t *testing.T) {
+	folder, err := dataset.Input{Height: Size, Width: Size, Short: Short}.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for i := range folder.Len() {
+		files = append(files, folder.Name(i))
+	}
 	for _, r := range references(t) {
-		file := filepath.Join(shared.Path(t, "images", "imagenet_samples_dev"), filepath.Base(r.dir)+".JPEG")
-		x, err := dataset.Input{Height: Size, Width: Size, Short: Short}.Photograph(file)
+		file := filepath.Base(r.dir) + ".JPEG"
+		x, err := folder.Image(t.Context(), slices.Index(files, file))
 		if err != nil {
 			t.Fatal(err)
 		}
