@@ -55,7 +55,7 @@ func TestEncodeRefuses(t *testing.T) {
 	good := Tensor{"a", Info{"F32", []int{1}}, make([]byte, 4)}
 	for what, tensors := range map[string][]Tensor{
 		"twice":             {good, good},
-		"3 bytes, want 4":   {{"a", Info{"F32", []int{1}}, make([]byte, 3)}},
+		"3 bytes, must have 4":   {{"a", Info{"F32", []int{1}}, make([]byte, 3)}},
 		`unknown type "F3"`: {{"a", Info{"F3", []int{1}}, make([]byte, 4)}},
 		"-1":                {{"a", Info{"F32", []int{-1}}, nil}},
 	} {

@@ -8,6 +8,7 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,8 @@ import (
 	"lucigo/models/internal/regular"
 )
 
-// MaxHeader is the longest header that is read, in bytes: room for some 100,000 tensors.
-const MaxHeader = 16 << 20
+// maxHeader is the longest header that is read, in bytes: room for some 100,000 tensors.
+const maxHeader = 16 << 20
 
 // Info says what a tensor is.
 type Info struct {
@@ -114,8 +115,8 @@ func (f *File) readHeader(size int64) error {
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	switch {
-	case n > MaxHeader:
-		return fmt.Errorf("a header of %d bytes, of which at most %d are read: the file is damaged or not safetensors", n, MaxHeader)
+	case n > maxHeader:
+		return fmt.Errorf("a header of %d bytes, of which at most %d are read: the file is damaged or not safetensors", n, maxHeader)
 	case int64(n) > size-8:
 		return fmt.Errorf("a header of %d bytes in a file of %d: the file is truncated", n, size)
 	}
@@ -193,23 +194,20 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 	case e.Shape == nil:
 		return t, errors.New("it has no shape")
 	case len(e.Offsets) != 2:
-		return t, fmt.Errorf("data_offsets are %d numbers, want two, where it begins and ends", len(e.Offsets))
+		return t, fmt.Errorf("data_offsets are %d numbers, must be two, where it begins and ends", len(e.Offsets))
 	}
 	t.Type = e.Type
 	length := width
-	empty := false
 	for _, n := range e.Shape {
 		if n > math.MaxInt32 {
 			return t, fmt.Errorf("an axis of length %d", n)
 		}
 		t.Shape = append(t.Shape, int(n))
-		empty = empty || n == 0
+	}
+	if slices.Contains(t.Shape, 0) {
+		length = 0
 	}
 	for _, n := range e.Shape {
-		if empty {
-			length = 0
-			break
-		}
 		over, product := bits.Mul64(length, n)
 		if over != 0 || product > math.MaxInt64 {
 			return t, fmt.Errorf("shape %v has too many numbers", t.Shape)
@@ -223,7 +221,7 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 	case end > uint64(size-data):
 		return t, fmt.Errorf("it ends at byte %d of %d: the file is truncated or damaged", end, size-data)
 	case end-begin != length:
-		return t, fmt.Errorf("%d bytes, want %d for %s %v", end-begin, length, e.Type, t.Shape)
+		return t, fmt.Errorf("it has %d bytes, must have %d for %s %v", end-begin, length, e.Type, t.Shape)
 	}
 	t.at, t.size = data+int64(begin), int64(length)
 	return t, nil
@@ -231,15 +229,9 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 
 // order sorts the names by place, and checks that the tensors fill the file from data to size.
 func (f *File) order(data, size int64) error {
-	slices.SortFunc(f.names, func(a, b string) int {
+	slices.SortFunc(f.names, func(a, b string) int { // of one place, empty ones first
 		s, t := f.tensors[a], f.tensors[b]
-		if s.at != t.at {
-			return compare(s.at, t.at)
-		}
-		if s.size != t.size {
-			return compare(s.size, t.size) // empty ones first
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(s.at, t.at), cmp.Compare(s.size, t.size), strings.Compare(a, b))
 	})
 	end := data
 	for i, name := range f.names {
@@ -258,13 +250,6 @@ func (f *File) order(data, size int64) error {
 	return nil
 }
 
-func compare(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	return 1
-}
-
 // read reads a tensor piece by piece: mapping the file into memory would save a copy, and crash the
 // process if the file were cut meanwhile.
 func read[T float32 | float64](f *File, name string) ([]T, error) {
@@ -272,48 +257,34 @@ func read[T float32 | float64](f *File, name string) ([]T, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", f.name, near.Error("tensor", name, f.names))
 	}
-	convert, ok := converters[T]()[t.Type]
-	if !ok {
-		return nil, fmt.Errorf("%s: tensor %q holds %s, want F64, F32, F16 or BF16", f.name, name, t.Type)
+	number := numbers[t.Type]
+	if number == nil {
+		return nil, fmt.Errorf("%s: tensor %q holds %s, must be F64, F32, F16 or BF16", f.name, name, t.Type)
 	}
 	width := int64(widths[t.Type])
-	out := make([]T, t.size/width)
+	out := make([]T, 0, t.size/width)
 	buffer := make([]byte, min(t.size, 64<<10)) // a multiple of every width, as t.size is of its own
 	for done := int64(0); done < t.size; {
 		piece := buffer[:min(int64(len(buffer)), t.size-done)]
 		if err := readAt(f.r, piece, t.at+done); err != nil {
 			return nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, err)
 		}
-		convert(out[done/width:], piece)
 		done += int64(len(piece))
+		for ; len(piece) > 0; piece = piece[width:] {
+			out = append(out, T(number(piece)))
+		}
 	}
 	return out, nil
 }
 
-// converters returns, for each floating-point type, what turns its bytes into numbers.
-func converters[T float32 | float64]() map[string]func(out []T, in []byte) {
-	return map[string]func(out []T, in []byte){
-		"F64": func(out []T, in []byte) {
-			for i := range len(in) / 8 {
-				out[i] = T(math.Float64frombits(binary.LittleEndian.Uint64(in[8*i:])))
-			}
-		},
-		"F32": func(out []T, in []byte) {
-			for i := range len(in) / 4 {
-				out[i] = T(math.Float32frombits(binary.LittleEndian.Uint32(in[4*i:])))
-			}
-		},
-		"F16": func(out []T, in []byte) {
-			for i := range len(in) / 2 {
-				out[i] = T(float16.Frombits(binary.LittleEndian.Uint16(in[2*i:])).Float32())
-			}
-		},
-		"BF16": func(out []T, in []byte) {
-			for i := range len(in) / 2 {
-				out[i] = T(math.Float32frombits(uint32(binary.LittleEndian.Uint16(in[2*i:])) << 16))
-			}
-		},
-	}
+// numbers are the floating-point types: each turns the first bytes into a number.
+var numbers = map[string]func(b []byte) float64{
+	"F64": func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) },
+	"F32": func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) },
+	"F16": func(b []byte) float64 { return float64(float16.Frombits(binary.LittleEndian.Uint16(b)).Float32()) },
+	"BF16": func(b []byte) float64 {
+		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
+	},
 }
 
 // readAt fills p from offset off.

@@ -173,7 +173,7 @@ var bad = []struct {
 	{"overflow to fit", file(`{"a":{"dtype":"F64","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`, nil), "too many"},
 	{"backwards", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}`, []byte{1}), "before it begins"},
 	{"beyond the end", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 7)), "truncated"},
-	{"another length", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}`, make([]byte, 7)), "want 8 for F32 [2]"},
+	{"another length", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}`, make([]byte, 7)), "must have 8 for F32 [2]"},
 	{"no shape", file(`{"a":{"dtype":"F32","data_offsets":[0,4]}}`, make([]byte, 4)), "no shape"},
 	{"no place", file(`{"a":{"dtype":"F32","shape":[0]}}`, nil), "data_offsets are 0 numbers"},
 	{"three offsets", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,9]}}`, []byte{1}), "data_offsets are 3 numbers"},
