@@ -54,10 +54,10 @@ func TestLawEncode(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	good := Tensor{"a", Info{"F32", []int{1}}, make([]byte, 4)}
 	for what, tensors := range map[string][]Tensor{
-		"twice":             {good, good},
-		"3 bytes, must have 4":   {{"a", Info{"F32", []int{1}}, make([]byte, 3)}},
-		`unknown type "F3"`: {{"a", Info{"F3", []int{1}}, make([]byte, 4)}},
-		"-1":                {{"a", Info{"F32", []int{-1}}, nil}},
+		"twice":                {good, good},
+		"3 bytes, must have 4": {{"a", Info{"F32", []int{1}}, make([]byte, 3)}},
+		`unknown type "F3"`:    {{"a", Info{"F3", []int{1}}, make([]byte, 4)}},
+		"-1":                   {{"a", Info{"F32", []int{-1}}, nil}},
 	} {
 		if _, err := Encode(nil, tensors); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want an error with %q", err, what)

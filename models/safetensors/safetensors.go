@@ -21,6 +21,7 @@ import (
 
 	"github.com/x448/float16"
 
+	"lucigo/interp"
 	"lucigo/interp/near"
 	"lucigo/models/internal/regular"
 )
@@ -104,6 +105,22 @@ func (f *File) Float32(name string) ([]float32, error) { return read[float32](f,
 
 // Float64 returns the numbers of a floating-point tensor, exactly.
 func (f *File) Float64(name string) ([]float64, error) { return read[float64](f, name) }
+
+// Weights returns all tensors, which must be of floating-point numbers, in float32: that of a name is the value of the
+// variable /NAME.
+func (f *File) Weights() (interp.Weights, error) {
+	weights := interp.Weights{}
+	for _, name := range f.names {
+		data, err := f.Float32(name)
+		if err != nil {
+			return nil, err
+		}
+		if weights["/"+name], err = interp.NewWeight(data, f.tensors[name].Shape...); err != nil {
+			return nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, err)
+		}
+	}
+	return weights, nil
+}
 
 func (f *File) readHeader(size int64) error {
 	var prefix [8]byte

@@ -49,16 +49,9 @@ func load(name string, forward layer.Forward) (*interp.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenes: %w", err)
 	}
-	weights := interp.Weights{}
-	for _, path := range f.Names() {
-		info, _ := f.Info(path)
-		data, err := f.Float32(path)
-		if err != nil {
-			return nil, fmt.Errorf("scenes: %w", err)
-		}
-		if weights["/"+path], err = interp.NewWeight(data, info.Shape...); err != nil {
-			return nil, fmt.Errorf("scenes: %s, %s: %w", file, path, err)
-		}
+	weights, err := f.Weights()
+	if err != nil {
+		return nil, fmt.Errorf("scenes: %w", err)
 	}
 	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: Task{}.Classes(), Weights: weights})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/interp"
 	"lucigo/interp/layer"
 )
 
@@ -18,9 +19,9 @@ const evaluated = 100
 
 // accuracy returns, for each radius, the share of the feed's first n images that the net gets right after an adversarial search of that
 // radius in that many steps. n is a multiple of evaluated.
-func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, weights map[string]array, f feed, n, steps int, radii ...float64) ([]float64, error) {
+func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, weights interp.Weights, f feed, n, steps int, radii ...float64) ([]float64, error) {
 	store := model.NewStore()
-	if err := restore(store, weights, nil); err != nil {
+	if err := restore(store, weights); err != nil {
 		return nil, err
 	}
 	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels, epsilon *graph.Node) *graph.Node {

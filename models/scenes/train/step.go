@@ -149,12 +149,15 @@ func step(forward func(scenes.Unit) layer.Forward, attack int, decay float64) fu
 	}
 }
 
+// adamScope is where the moments of gradients are.
+const adamScope = "/adam/"
+
 // adamW changes one variable by its gradient.
 func adamW(s *model.Scope, v *model.Variable, slope, rate, adam *graph.Node, decay float64) {
 	w := v.NodeValue(slope)
 	zero := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Zeros(g, s) }
 	moment := func(name string) *model.Variable {
-		return s.Store().VariableWithShape("/adam"+v.Path()+"/"+name, v.Shape(), zero).SetTrainable(false)
+		return s.Store().VariableWithShape(adamScope+v.Path()[1:]+"/"+name, v.Shape(), zero).SetTrainable(false)
 	}
 	m1, m2 := moment("first"), moment("second")
 	move, mean, square := descent.Adam{}.Move(slope, m1.NodeValue(w), m2.NodeValue(w))

@@ -26,6 +26,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/internal/atomicfile"
+	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/layer"
 	"lucigo/interp/near"
@@ -125,20 +126,20 @@ func (c Training) Run(ctx context.Context) error {
 	if err := train(ctx, e, store, r, f, done, checkpoint); err != nil {
 		return err
 	}
-	arrays, err := values(store)
+	weights, err := interp.WeightsOf(store)
 	if err != nil {
 		return err
 	}
-	weights := fold(arrays)
-	about := map[string]string{"net": c.Net, "steps": strconv.Itoa(r.steps), "task": strings.Join(task.Classes(), ", ")}
-	if err := write(filepath.Join(c.Dir, c.Net+".safetensors"), weights, true, about); err != nil {
+	weights = fold(weights)
+	if err := write(filepath.Join(c.Dir, c.Net+".safetensors"), weights, true, [2]string{"net", c.Net},
+		[2]string{"steps", strconv.Itoa(r.steps)}, [2]string{"task", strings.Join(task.Classes(), ", ")}); err != nil {
 		return err
 	}
 	forward := r.forward(scenes.ConvReLU)
 	rep := report{Net: c.Net, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
 		Seed: evaluationSeed, Images: c.Images, Attacked: c.Attacked, PGD5: map[string]float64{}}
-	for _, a := range weights {
-		rep.Parameters += len(a.data)
+	for _, w := range weights {
+		rep.Parameters += len(w.Values())
 	}
 	test := feed{task: task, seed: evaluationSeed}
 	share, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, c.Images, 0, 0)
@@ -169,24 +170,24 @@ func start(checkpoint, from string) (*model.Store, int, error) {
 	if err := store.SetRNGStateFromSeed(1); err != nil {
 		return nil, 0, err
 	}
-	arrays, steps, err := read(checkpoint)
-	if err == nil {
+	weights, steps, err := read(checkpoint)
+	switch {
+	case err == nil:
 		done, err := strconv.Atoi(steps)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s does not say how many steps it has had: delete it to start anew", checkpoint)
 		}
-		return store, done, restore(store, arrays, nil)
+		return store, done, restore(store, weights)
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, 0, err
+	case from == "":
+		return store, 0, nil
 	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if weights, _, err = read(from); err != nil {
 		return nil, 0, err
 	}
-	if from != "" {
-		if arrays, _, err = read(from); err != nil {
-			return nil, 0, err
-		}
-		return store, 0, restore(store, arrays, func(path string) bool { return !strings.HasPrefix(path, "adam/") })
-	}
-	return store, 0, nil
+	maps.DeleteFunc(weights, func(path string, _ *interp.Weight) bool { return strings.HasPrefix(path, adamScope) })
+	return store, 0, restore(store, weights)
 }
 
 // train runs the steps from done on, and leaves a checkpoint whenever it returns.

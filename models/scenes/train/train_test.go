@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/interp"
 	"lucigo/interp/engine"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/layer"
@@ -60,7 +61,7 @@ func (a *after) Err() error {
 // A training interrupted and resumed ends with the weights, averages and moments of one that was not, to the bit.
 func TestLawResume(t *testing.T) {
 	e := open(t)
-	through := func(stops ...int) map[string]array {
+	through := func(stops ...int) interp.Weights {
 		file := filepath.Join(t.TempDir(), "tiny.checkpoint")
 		for _, stop := range append(stops, 1000) {
 			store, done, err := start(file, "")
@@ -86,10 +87,10 @@ func TestLawResume(t *testing.T) {
 		t.Fatalf("tensors %v and %v", slices.Sorted(maps.Keys(whole)), slices.Sorted(maps.Keys(parts)))
 	}
 	for name, a := range whole {
-		if !slices.Equal(a.data, parts[name].data) || !slices.Equal(a.dims, parts[name].dims) {
-			t.Errorf("%s: %v uninterrupted, %v resumed", name, a.data, parts[name].data)
+		if !slices.Equal(a.Values(), parts[name].Values()) || !slices.Equal(a.Dims(), parts[name].Dims()) {
+			t.Errorf("%s: %v uninterrupted, %v resumed", name, a.Values(), parts[name].Values())
 		}
-		if strings.HasSuffix(name, "first") && slices.Max(a.data) == 0 && slices.Min(a.data) == 0 {
+		if strings.HasSuffix(name, "first") && slices.Max(a.Values()) == 0 && slices.Min(a.Values()) == 0 {
 			t.Errorf("%s: nothing was learnt", name)
 		}
 	}
@@ -106,7 +107,7 @@ func TestLawFold(t *testing.T) {
 	if err := train(context.Background(), e, store, tinyRecipe, f, 0, filepath.Join(t.TempDir(), "c")); err != nil {
 		t.Fatal(err)
 	}
-	arrays, err := values(store)
+	arrays, err := interp.WeightsOf(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,9 +116,9 @@ func TestLawFold(t *testing.T) {
 		v := func(name string) *graph.Node { return s.GetVariable(name).NodeValue(x) }
 		return layer.ReLU(layer.Normalize(y, v("mean"), v("variance"), v("scale"), v("offset"), bnEpsilon))
 	}
-	run := func(weights map[string]array, unit scenes.Unit) []float32 {
+	run := func(weights interp.Weights, unit scenes.Unit) []float32 {
 		store := model.NewStore()
-		if err := restore(store, weights, nil); err != nil {
+		if err := restore(store, weights); err != nil {
 			t.Fatal(err)
 		}
 		exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, x *graph.Node) *graph.Node { return tiny(unit)(s, x) })
@@ -152,8 +153,8 @@ func TestWritesTheEmbeddedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := filepath.Join(t.TempDir(), "w")
-		about := map[string]string{"net": net, "steps": steps, "task": strings.Join(scenes.Task{}.Classes(), ", ")}
-		if err := write(again, arrays, true, about); err != nil {
+		if err := write(again, arrays, true, [2]string{"net", net}, [2]string{"steps", steps},
+			[2]string{"task", strings.Join(scenes.Task{}.Classes(), ", ")}); err != nil {
 			t.Fatal(err)
 		}
 		want, err := os.ReadFile(file)
@@ -169,15 +170,17 @@ func TestWritesTheEmbeddedFiles(t *testing.T) {
 // Weights survive the file: exactly in float32, rounded to half precision in float16.
 func TestWrite(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	a := map[string]array{"b/weights": {[]int{2, 3}, make([]float32, 6)}, "a/biases": {[]int{5}, make([]float32, 5)}}
-	for _, v := range a {
-		for i := range v.data {
-			v.data[i] = float32(r.NormFloat64())
+	numbers := func(n int) []float32 {
+		data := make([]float32, n)
+		for i := range data {
+			data[i] = float32(r.NormFloat64())
 		}
+		return data
 	}
+	a := interp.Weights{"/b/weights": weight(numbers(6), 2, 3), "/a/biases": weight(numbers(5), 5)}
 	for _, half := range []bool{false, true} {
 		file := filepath.Join(t.TempDir(), "w")
-		if err := write(file, a, half, map[string]string{"steps": "7"}); err != nil {
+		if err := write(file, a, half, [2]string{"steps", "7"}); err != nil {
 			t.Fatal(err)
 		}
 		got, steps, err := read(file)
@@ -189,12 +192,13 @@ func TestWrite(t *testing.T) {
 			want = rounded(a)
 		}
 		for name := range a {
-			if !slices.Equal(got[name].data, want[name].data) || !slices.Equal(got[name].dims, want[name].dims) {
-				t.Errorf("half %v: %s is %v, want %v", half, name, got[name], want[name])
+			if !slices.Equal(got[name].Values(), want[name].Values()) || !slices.Equal(got[name].Dims(), want[name].Dims()) {
+				t.Errorf("half %v: %s is %v, want %v", half, name, got[name].Values(), want[name].Values())
 			}
-			for i, v := range want[name].data {
-				if math.Abs(float64(v-a[name].data[i])) > math.Abs(float64(a[name].data[i]))/2048 {
-					t.Errorf("%g rounds to %g", a[name].data[i], v)
+			exact := a[name].Values()
+			for i, v := range want[name].Values() {
+				if math.Abs(v-exact[i]) > math.Abs(exact[i])/2048 {
+					t.Errorf("%g rounds to %g", exact[i], v)
 				}
 			}
 		}
@@ -363,7 +367,7 @@ func TestAccuracy(t *testing.T) {
 	e := open(t)
 	biases := make([]float32, 16)
 	biases[3] = 1
-	weights := map[string]array{"logits/weights": {[]int{3, 16}, make([]float32, 48)}, "logits/biases": {[]int{16}, biases}}
+	weights := interp.Weights{"/logits/weights": weight(make([]float32, 48), 3, 16), "/logits/biases": weight(biases, 16)}
 	blind := func(s *model.Scope, x *graph.Node) *graph.Node {
 		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 16)
 	}
