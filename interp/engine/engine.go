@@ -14,12 +14,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -41,21 +43,13 @@ const (
 	XLACUDA             // XLA on an NVIDIA GPU
 )
 
-// String returns "go", "xla:cpu" or "xla:cuda".
-func (k Kind) String() string {
-	switch k {
-	case Go:
-		return "go"
-	case XLACPU:
-		return "xla:cpu"
-	case XLACUDA:
-		return "xla:cuda"
-	}
-	return fmt.Sprintf("Kind(%d)", int(k))
-}
+var kindNames = [...]string{Go: "go", XLACPU: "xla:cpu", XLACUDA: "xla:cuda"}
 
-// DefaultCompileCacheBytes is how large the compile cache may grow: about two thousand networks' gradients.
-const DefaultCompileCacheBytes = 2 << 30
+// String returns "go", "xla:cpu" or "xla:cuda".
+func (k Kind) String() string { return kindNames[k] }
+
+// compileCacheBytes is how large the compile cache may grow: about two thousand networks' gradients.
+const compileCacheBytes = 2 << 30
 
 // An Engine is an open backend. It is safe for concurrent use.
 type Engine struct {
@@ -80,7 +74,7 @@ type Config struct {
 	CacheDir string
 	// CompileCache is "off", or the directory of compiled programs; "" means LUCIGO_COMPILE_CACHE's.
 	CompileCache string
-	// CompileCacheBytes bounds that directory; 0 means DefaultCompileCacheBytes.
+	// CompileCacheBytes bounds that directory; 0 means 2 GB.
 	CompileCacheBytes int64
 	// NoInstall forbids downloading a plugin, which only programs that link package install can do anyway.
 	NoInstall bool
@@ -112,22 +106,12 @@ var allEngines = sync.OnceValues(func() ([]*Engine, error) {
 		return nil, err
 	}
 	all := []*Engine{first}
-	if os.Getenv(envBackend) != "" {
-		return all, nil
-	}
-	if first.kind == XLACUDA {
-		cpu, err := Open(Config{Backend: "xla:cpu"})
+	for kind := first.kind - 1; kind >= Go && os.Getenv(envBackend) == ""; kind-- {
+		e, err := Open(Config{Backend: kind.String()})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, cpu)
-	}
-	if first.kind != Go {
-		plain, err := Open(Config{Backend: "go"})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, plain)
+		all = append(all, e)
 	}
 	return all, nil
 })
@@ -191,9 +175,7 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = func(line string) { fmt.Println(line) }
 	}
-	if cfg.Backend == "" {
-		cfg.Backend = os.Getenv(envBackend)
-	}
+	cfg.Backend = cmp.Or(cfg.Backend, os.Getenv(envBackend))
 	var err error
 	if cfg.CacheDir == "" {
 		cfg.CacheDir, err = project.Cache() // without one, nothing is found there and nothing kept
@@ -203,22 +185,23 @@ func Open(cfg Config) (*Engine, error) {
 	if os.Getenv(envNoInstall) != "" || err != nil {
 		cfg.NoInstall = true
 	}
-	switch choice := cfg.Backend; {
-	case choice == "":
+	path, isXLA := strings.CutPrefix(cfg.Backend, "xla:")
+	switch cfg.Backend {
+	case "":
 		return openBest(cfg)
-	case choice == "go":
+	case "go":
 		return openGo("")
-	case choice == "xla":
+	case "xla":
 		if e, err := openCUDA(cfg); err == nil {
 			return e, nil
 		}
 		return openCPU(cfg)
-	case choice == "xla:cpu":
+	case "xla:cpu":
 		return openCPU(cfg)
-	case choice == "cuda", choice == "xla:cuda":
+	case "cuda", "xla:cuda":
 		return openCUDA(cfg)
-	case strings.HasPrefix(choice, "xla:") && filepath.IsAbs(choice[len("xla:"):]):
-		path := choice[len("xla:"):]
+	}
+	if isXLA && filepath.IsAbs(path) {
 		return openPlugin(cfg, path, guessKind(path))
 	}
 	return nil, fmt.Errorf("there is no backend %q: %s takes xla, xla:cpu, xla:/absolute/path/of/a/plugin.so, cuda or go; "+
@@ -263,13 +246,9 @@ func openCPU(cfg Config) (*Engine, error) {
 	if !plugin.Supported {
 		return nil, errors.New(plugin.Unsupported())
 	}
-	var problems []error
-	for _, path := range cpuPlugins(cfg.CacheDir) {
-		e, err := openPlugin(cfg, path, XLACPU)
-		if err == nil {
-			return e, nil
-		}
-		problems = append(problems, err)
+	e, problems := openFirst(cfg, cpuPlugins(cfg.CacheDir), XLACPU)
+	if e != nil {
+		return e, nil
 	}
 	if installer != nil && !cfg.NoInstall {
 		path, err := installer(context.Background(), cfg.CacheDir, cfg.Log)
@@ -285,9 +264,6 @@ func openCPU(cfg Config) (*Engine, error) {
 }
 
 func openCUDA(cfg Config) (*Engine, error) {
-	if !plugin.Supported {
-		return nil, errors.New(plugin.Unsupported())
-	}
 	if !hasGPU() {
 		return nil, errNoGPU
 	}
@@ -296,15 +272,21 @@ func openCUDA(cfg Config) (*Engine, error) {
 		return nil, errors.New(`no CUDA plugin of XLA is installed; get it with python3 -m pip install "jax-cuda13-plugin[with-cuda]", ` +
 			"or name its file with " + envBackend + "=xla:/absolute/path/of/xla_cuda_plugin.so")
 	}
+	e, problems := openFirst(cfg, paths, XLACUDA)
+	return e, errors.Join(problems...)
+}
+
+// openFirst opens the first of the plugin files that can be opened, or returns why none can.
+func openFirst(cfg Config, paths []string, kind Kind) (*Engine, []error) {
 	var problems []error
 	for _, path := range paths {
-		e, err := openPlugin(cfg, path, XLACUDA)
+		e, err := openPlugin(cfg, path, kind)
 		if err == nil {
 			return e, nil
 		}
 		problems = append(problems, err)
 	}
-	return nil, errors.Join(problems...)
+	return nil, problems
 }
 
 // openPlugin opens a plugin file, with the compile cache if there is one to be had.
@@ -320,21 +302,12 @@ func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
 	}
 	e := &Engine{path: path}
 	e.store, e.cacheOff = openCache(cfg)
-	platform := "cpu"
-	if kind == XLACUDA {
-		platform = "cuda"
-	}
-	client, err := plugin.Open(path, platform, e.store)
+	client, err := plugin.Open(path, strings.TrimPrefix(kind.String(), "xla:"), e.store)
 	if err != nil {
 		return nil, err
 	}
 	e.Backend, e.client, e.version = client.Backend, client, client.Version
-	switch client.Platform {
-	case "cpu":
-		e.kind = XLACPU
-	case "cuda":
-		e.kind = XLACUDA
-	default:
+	if e.kind = Kind(slices.Index(kindNames[:], "xla:"+client.Platform)); e.kind < 0 {
 		client.Backend.Finalize()
 		return nil, fmt.Errorf("the XLA plugin %s runs on %q, and this program knows cpu and cuda", path, client.Platform)
 	}
@@ -343,10 +316,7 @@ func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
 
 // openCache returns the directory of compiled programs, or why there is none.
 func openCache(cfg Config) (store *diskcache.Dir, off string) {
-	dir := cfg.CompileCache
-	if dir == "" {
-		dir = os.Getenv(envCompileCache)
-	}
+	dir := cmp.Or(cfg.CompileCache, os.Getenv(envCompileCache))
 	switch {
 	case dir == "off":
 		return nil, "turned off"
@@ -357,13 +327,9 @@ func openCache(cfg Config) (store *diskcache.Dir, off string) {
 	case dir == "":
 		dir = filepath.Join(cfg.CacheDir, "compile")
 	}
-	size := cfg.CompileCacheBytes
-	if size == 0 {
-		size = DefaultCompileCacheBytes
-	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
-		store, err = diskcache.Open(dir, size)
+		store, err = diskcache.Open(dir, cmp.Or(cfg.CompileCacheBytes, compileCacheBytes))
 	}
 	if err != nil {
 		return nil, err.Error()

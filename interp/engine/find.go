@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,7 @@ func cudaPlugins() []string {
 			continue
 		}
 		for _, site := range []string{"site-packages", "dist-packages"} {
-			found, _ := filepath.Glob(filepath.Join(escape(root), "lib", "python3*", site, "jax_plugins", "xla_cuda*", "xla_cuda_plugin.so"))
+			found := glob(root, "lib/python3*/"+site+"/jax_plugins/xla_cuda*/xla_cuda_plugin.so")
 			slices.Sort(found)
 			slices.Reverse(found) // the newest CUDA first
 			list = append(list, found...)
@@ -81,8 +82,7 @@ func goXLAPlugins() []string {
 			continue
 		}
 		for _, pattern := range []string{"pjrt-plugin-*", "pjrt_plugin_*", "pjrt_c_api_*_plugin.*"} {
-			found, _ := filepath.Glob(filepath.Join(escape(dir), pattern))
-			for _, file := range found {
+			for _, file := range glob(dir, pattern) {
 				if ext := filepath.Ext(file); ext == ".so" || ext == ".dylib" {
 					list = append(list, file)
 				}
@@ -130,7 +130,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// escape makes a directory's name literal inside a pattern.
-func escape(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+// glob returns the files of a directory that match a well-formed pattern.
+func glob(dir, pattern string) []string {
+	found, _ := fs.Glob(os.DirFS(dir), pattern)
+	for i, name := range found {
+		found[i] = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	return found
 }

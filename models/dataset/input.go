@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,14 +46,19 @@ func (in Input) Open(path string) (interp.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there are no pictures: %w", err)
 	}
-	bin, err := filepath.Glob(filepath.Join(escape(path), "*.bin"))
+	bin, err := fs.Glob(os.DirFS(path), "*.bin")
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
+	switch {
+	case !info.IsDir():
 		bin = []string{path}
-	} else if len(bin) == 0 {
+	case len(bin) == 0:
 		return in.Folder(path)
+	default:
+		for i, name := range bin {
+			bin[i] = filepath.Join(path, name)
+		}
 	}
 	var t *table
 	switch name := filepath.Base(bin[0]); {
@@ -69,14 +75,6 @@ func (in Input) Open(path string) (interp.Source, error) {
 		return nil, err
 	}
 	return Fitted{t, in}, nil
-}
-
-// escape returns a path without what is special to filepath.Glob.
-func escape(path string) string {
-	if filepath.Separator == '\\' {
-		return path // where \ cannot escape; a folder with a [ in its name is then one of photographs
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // labels returns the file of labels that belongs to one of images, "" if it is not there.
