@@ -6,7 +6,6 @@
 package caffe
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -184,12 +183,12 @@ func parseBlob(b []byte) (Blob, error) {
 			legacy[f.Number-1], err = f.Int()
 		case 5:
 			single = true
-			data, err = numbers(data, f, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
+			data, err = wire.Numbers(data, f, 4, wire.Float32)
 		case 7:
 			dims, err = shape(f)
 		case 8:
 			double = true
-			data, err = numbers(data, f, 8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) })
+			data, err = wire.Numbers(data, f, 8, func(b []byte) float32 { return float32(wire.Float64(b)) })
 		}
 		if err != nil {
 			return Blob{}, err
@@ -214,19 +213,6 @@ func parseBlob(b []byte) (Blob, error) {
 		return Blob{}, fmt.Errorf("it is shaped %v, which is %d numbers, and has %d: the file is truncated or damaged", dims, size, len(data))
 	}
 	return blob, nil
-}
-
-// numbers appends the numbers of a field, each of the given width in bytes.
-func numbers(data []float32, f wire.Field, width int, number func([]byte) float32) ([]float32, error) {
-	b, err := f.Fixed(width)
-	if err != nil {
-		return nil, err
-	}
-	data = slices.Grow(data, len(b)/width)
-	for ; len(b) > 0; b = b[width:] {
-		data = append(data, number(b))
-	}
-	return data, nil
 }
 
 // shape reads a BlobShape.

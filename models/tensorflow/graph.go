@@ -190,7 +190,7 @@ func read(f wire.Field, value any) (is bool, err error) {
 	case *float64:
 		if is = f.Number == 4; is {
 			if b, err = f.Fixed(4); err == nil && len(b) == 4 {
-				*v = float64(float32From(b))
+				*v = float64(wire.Float32(b))
 			}
 			if len(b) != 4 || math.IsNaN(*v) || math.IsInf(*v, 0) {
 				err = fmt.Errorf("it is %g, must be a finite number: the file is damaged", *v)

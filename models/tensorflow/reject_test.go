@@ -74,8 +74,8 @@ func TestTensors(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"too little content":  {tensorOf(typeFloat, message(nil, 4, float32s(1, 2)), 3), "8 bytes, where 3 numbers"},
-		"too long a list":     {tensorOf(typeFloat, message(nil, 5, float32s(1, 2)), 1), "2 numbers, where 1"},
+		"too little content":  {tensorOf(typeFloat, message(nil, 4, float32s(1, 2)), 3), "8 bytes, must have 3 numbers"},
+		"too long a list":     {tensorOf(typeFloat, message(nil, 5, float32s(1, 2)), 1), "2 numbers, must have 1"},
 		"a huge repetition":   {tensorOf(typeDouble, nil, 1<<10, 1<<10+1), "left out"}, // few bytes that ask for megabytes
 		"an overflow":         {tensorOf(typeFloat, message(nil, 5, float32s(1)), 1<<32, 1<<32), "shaped"},
 		"an open axis":        {tensorOf(typeFloat, nil, 1<<64-1), "shaped [-1]"},

@@ -47,9 +47,9 @@ func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 		case 4:
 			content, err = f.Bytes()
 		case 5:
-			t.F32, err = numbers(t.F32, f, 4, float32From)
+			t.F32, err = wire.Numbers(t.F32, f, 4, wire.Float32)
 		case 6:
-			t.F64, err = numbers(t.F64, f, 8, float64From)
+			t.F64, err = wire.Numbers(t.F64, f, 8, wire.Float64)
 		case 7, 10: // int_val, int64_val
 			t.Ints, err = f.Ints(t.Ints, maxInts)
 		}
@@ -69,13 +69,13 @@ func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 	switch kind {
 	case typeFloat:
 		t.F64, t.Ints = nil, nil
-		t.F32, err = complete(t.F32, content, 4, float32From, size, left)
+		t.F32, err = complete(t.F32, content, 4, wire.Float32, size, left)
 	case typeDouble:
 		t.F32, t.Ints = nil, nil
-		t.F64, err = complete(t.F64, content, 8, float64From, size, left)
+		t.F64, err = complete(t.F64, content, 8, wire.Float64, size, left)
 	case typeInt32, typeInt64:
 		if size > maxInts {
-			return nil, fmt.Errorf("%d integers, where at most %d are of use", size, maxInts)
+			return nil, fmt.Errorf("it has %d integers, must have at most %d", size, maxInts)
 		}
 		t.F32, t.F64 = nil, nil
 		width, from := 8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
@@ -92,50 +92,26 @@ func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 // maxInts is how many integers a tensor may have: they are axes and shapes.
 const maxInts = 64
 
-func float32From(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
-
-func float64From(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
-
-// numbers appends the numbers of a field, each of the given width in bytes.
-func numbers[T any](data []T, f wire.Field, width int, from func([]byte) T) ([]T, error) {
-	b, err := f.Fixed(width)
-	if err != nil {
-		return nil, err
-	}
-	return decode(data, b, width, from), nil
-}
-
-func decode[T any](data []T, b []byte, width int, from func([]byte) T) []T {
-	for ; len(b) > 0; b = b[width:] {
-		data = append(data, from(b))
-	}
-	return data
-}
-
 // complete returns the numbers of a tensor of the given size: those of content, or else data and as many
 // more of its last number, zeros if it has none, as are missing.
 func complete[T any](data []T, content []byte, width int, from func([]byte) T, size int, left *fill) ([]T, error) {
 	if len(content) > 0 {
 		if len(content) != size*width {
-			return nil, fmt.Errorf("it has %d bytes, where %d numbers of %d bytes are wanted: the file is damaged", len(content), size, width)
+			return nil, fmt.Errorf("it has %d bytes, must have %d numbers of %d bytes: the file is damaged", len(content), size, width)
 		}
-		return decode(make([]T, 0, size), content, width, from), nil
+		return wire.Decode[T](nil, content, width, from), nil
 	}
 	missing := size - len(data)
 	switch {
 	case missing < 0:
-		return nil, fmt.Errorf("it has %d numbers, where %d are wanted: the file is damaged", len(data), size)
+		return nil, fmt.Errorf("it has %d numbers, must have %d: the file is damaged", len(data), size)
 	case fill(missing) > *left:
 		return nil, fmt.Errorf("%d of its numbers are left out of the file, which is not supported for so many", missing)
 	}
 	*left -= fill(missing)
-	data = slices.Grow(data, missing)
-	var last T
+	last := make([]T, 1)
 	if len(data) > 0 {
-		last = data[len(data)-1]
+		last = data[len(data)-1:]
 	}
-	for range missing {
-		data = append(data, last)
-	}
-	return data, nil
+	return append(data, slices.Repeat(last, missing)...), nil
 }

@@ -7,9 +7,12 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"iter"
+	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -132,6 +135,31 @@ func (f Field) Fixed(width int) ([]byte, error) {
 	}
 	return f.raw, nil
 }
+
+// Numbers appends to dst the numbers of a repeated field, each of the given width, 4 or 8 bytes, packed or not. Number
+// returns the number at the beginning of b.
+func Numbers[T any](dst []T, f Field, width int, number func(b []byte) T) ([]T, error) {
+	b, err := f.Fixed(width)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(dst, b, width, number), nil
+}
+
+// Decode appends to dst the numbers in b.
+func Decode[T any](dst []T, b []byte, width int, number func(b []byte) T) []T {
+	dst = slices.Grow(dst, len(b)/width)
+	for ; len(b) > 0; b = b[width:] {
+		dst = append(dst, number(b))
+	}
+	return dst
+}
+
+// Float32 returns the number that the first four bytes are.
+func Float32(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+
+// Float64 returns the number that the first eight bytes are.
+func Float64(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
 
 func (f Field) not(what string) error {
 	return fmt.Errorf("field %d is not %s: the file is damaged or of another format", f.Number, what)
