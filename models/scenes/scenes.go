@@ -13,12 +13,7 @@
 // surfaces differ in the surface alone, which makes them counterfactual pairs.
 package scenes
 
-import (
-	"fmt"
-	"slices"
-
-	"lucigo/interp/near"
-)
+import "fmt"
 
 // Shape is the solid of a scene. The zero value is [Sphere].
 type Shape int
@@ -56,20 +51,6 @@ var (
 	surfaceNames = []string{"plain", "striped", "dotted", "checked", "wood", "marble", "fur", "scales"}
 )
 
-// Shapes returns all solids in their order.
-func Shapes() []Shape { return count[Shape](len(shapeNames)) }
-
-// Surfaces returns all surfaces in their order.
-func Surfaces() []Surface { return count[Surface](len(surfaceNames)) }
-
-func count[T ~int](n int) []T {
-	all := make([]T, n)
-	for i := range all {
-		all[i] = T(i)
-	}
-	return all
-}
-
 // String returns the English name, such as "torus".
 func (s Shape) String() string { return nameOf("Shape", int(s), shapeNames) }
 
@@ -84,19 +65,3 @@ func nameOf(kind string, i int, names []string) string {
 }
 
 func nameless(i int, names []string) bool { return i < 0 || i >= len(names) }
-
-// ParseShape returns the solid of that name (as [Shape.String] writes it).
-func ParseShape(name string) (Shape, error) {
-	if i := slices.Index(shapeNames, name); i >= 0 {
-		return Shape(i), nil
-	}
-	return 0, fmt.Errorf("scenes: %w", near.Error("shape", name, shapeNames))
-}
-
-// ParseSurface returns the surface of that name (as [Surface.String] writes it).
-func ParseSurface(name string) (Surface, error) {
-	if i := slices.Index(surfaceNames, name); i >= 0 {
-		return Surface(i), nil
-	}
-	return 0, fmt.Errorf("scenes: %w", near.Error("surface", name, surfaceNames))
-}
