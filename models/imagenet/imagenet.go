@@ -18,26 +18,23 @@ import (
 // Classes is the number of classes.
 const Classes = 1000
 
-// A Synset is a class: a WordNet identifier such as n02391049, and the words for it, the commonest first.
-type Synset struct {
-	ID    string
-	Words []string
+// synset is a class: a WordNet identifier such as n02391049, and the words for it, the commonest first.
+type synset struct {
+	id    string
+	words []string
 }
 
 //go:embed synsets.txt
 var synsetsText string
 
-var synsets = sync.OnceValue(func() []Synset {
-	all := make([]Synset, 0, Classes)
+var synsets = sync.OnceValue(func() []synset {
+	all := make([]synset, 0, Classes)
 	for line := range strings.Lines(synsetsText) {
 		id, words, _ := strings.Cut(strings.TrimSpace(line), " ")
-		all = append(all, Synset{id, strings.Split(words, ", ")})
+		all = append(all, synset{id, strings.Split(words, ", ")})
 	}
 	return all
 })
-
-// Synsets returns the classes, in order.
-func Synsets() []Synset { return slices.Clone(synsets()) }
 
 // Names returns a short name for each class, no two alike: its first word, with the second after a
 // comma where another class begins with the same word ("maillot, tank suit").
@@ -45,9 +42,9 @@ func Names() []string {
 	names := make([]string, 0, Classes)
 	used := map[string]bool{}
 	for i, s := range synsets() {
-		name := s.Words[0]
-		if used[name] && len(s.Words) > 1 {
-			name += ", " + s.Words[1]
+		name := s.words[0]
+		if used[name] && len(s.words) > 1 {
+			name += ", " + s.words[1]
 		}
 		// WordNet has one word for the bird and the machine.
 		switch i {
@@ -62,9 +59,9 @@ func Names() []string {
 	return names
 }
 
-// Index returns the class with a WordNet identifier.
-func Index(id string) (int, bool) {
-	return slices.BinarySearchFunc(synsets(), id, func(s Synset, id string) int { return strings.Compare(s.ID, id) })
+// index returns the class with a WordNet identifier.
+func index(id string) (int, bool) {
+	return slices.BinarySearchFunc(synsets(), id, func(s synset, id string) int { return strings.Compare(s.id, id) })
 }
 
 var identifier = regexp.MustCompile(`n\d{8}`)
@@ -74,7 +71,7 @@ var identifier = regexp.MustCompile(`n\d{8}`)
 func ClassOf(file string) (int, error) {
 	for _, part := range []string{filepath.Base(file), filepath.Base(filepath.Dir(file))} {
 		for _, id := range identifier.FindAllString(part, -1) {
-			if i, ok := Index(id); ok {
+			if i, ok := index(id); ok {
 				return i, nil
 			}
 		}

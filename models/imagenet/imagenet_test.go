@@ -7,31 +7,31 @@ import (
 	"testing"
 )
 
-// The order by identifier is what Index searches, and what networks' logits follow; the names are unique
+// The order by identifier is what index searches, and what networks' logits follow; the names are unique
 // because people ask for classes by name.
 func TestLawSynsets(t *testing.T) {
-	all, names := Synsets(), Names()
+	all, names := synsets(), Names()
 	if len(all) != Classes || len(names) != Classes {
 		t.Fatalf("%d synsets and %d names, want %d", len(all), len(names), Classes)
 	}
 	form := regexp.MustCompile(`^n\d{8}$`)
 	seen := map[string]int{}
 	for i, s := range all {
-		if !form.MatchString(s.ID) || len(s.Words) == 0 || slices.Contains(s.Words, "") {
+		if !form.MatchString(s.id) || len(s.words) == 0 || slices.Contains(s.words, "") {
 			t.Errorf("class %d is %q", i, s)
 		}
-		if i > 0 && all[i-1].ID >= s.ID {
-			t.Errorf("class %d, %s, stands behind %s", i, s.ID, all[i-1].ID)
+		if i > 0 && all[i-1].id >= s.id {
+			t.Errorf("class %d, %s, comes after %s", i, s.id, all[i-1].id)
 		}
-		if got, ok := Index(s.ID); !ok || got != i {
-			t.Errorf("Index(%s) is %d, %v; want %d", s.ID, got, ok, i)
+		if got, ok := index(s.id); !ok || got != i {
+			t.Errorf("index(%s) is %d, %v; want %d", s.id, got, ok, i)
 		}
 		if j, twice := seen[names[i]]; twice {
 			t.Errorf("classes %d and %d are both %q", j, i, names[i])
 		}
 		seen[names[i]] = i
-		if !strings.HasPrefix(names[i], s.Words[0]) {
-			t.Errorf("class %d, %q, is named %q", i, s.Words, names[i])
+		if !strings.HasPrefix(names[i], s.words[0]) {
+			t.Errorf("class %d, %q, is named %q", i, s.words, names[i])
 		}
 	}
 	for i, want := range map[int]string{0: "tench", 340: "zebra", 134: "crane (bird)", 517: "crane (machine)", 639: "maillot, tank suit", 999: "toilet tissue"} {

@@ -149,7 +149,7 @@ func TestModelVerifiesItsFile(t *testing.T) {
 	path := archive(t, map[string][]byte{graphFile: graph(t)})
 	t.Setenv("LUCIGO_MODELS", filepath.Dir(path))
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
-	if m, err := Model(t.Context()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "right file 49937555") {
+	if m, err := Model(t.Context()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "must have 49937555") {
 		t.Errorf("%v, error %v", m, err)
 	}
 }

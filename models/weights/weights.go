@@ -80,10 +80,7 @@ func Find(ctx context.Context, f File) (string, error) {
 		}
 		return "", err
 	}
-	if err := f.verify(ctx, cached); err != nil {
-		return "", err
-	}
-	return cached, nil
+	return cached, f.verify(ctx, cached)
 }
 
 // Here returns the path of the file on this machine, or "" if it is not there. A file in the cache whose
@@ -103,17 +100,16 @@ func (f File) Here(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var wrong *WrongError
-	switch err := f.verify(ctx, cached); {
+	err = f.verify(ctx, cached)
+	switch _, wrong := err.(wrongError); {
 	case err == nil:
 		return cached, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
-	case errors.As(err, &wrong):
+	case wrong:
 		return "", os.Remove(cached)
-	default:
-		return "", err
 	}
+	return "", err
 }
 
 // places are where a file may be in a directory of LUCIGO_MODELS.
@@ -148,22 +144,10 @@ func (f File) ByHand() string {
 		f.Name, f.Size, f.SHA256, where, f.Model, f.Origin)
 }
 
-// WrongError says that a file is not the one it is named after.
-type WrongError struct {
-	Path               string
-	Size, WantSize     int64
-	SHA256, WantSHA256 string // SHA256 is "" if the size is wrong already
-}
+// wrongError says that a file is not the one it is named after.
+type wrongError struct{ error }
 
-// Error names the file, both sizes or hashes, and the remedy.
-func (e *WrongError) Error() string {
-	if e.SHA256 == "" {
-		return fmt.Sprintf("%s has %d bytes, and the right file %d: it is truncated or another file; remove it", e.Path, e.Size, e.WantSize)
-	}
-	return fmt.Sprintf("%s has SHA-256 %s, and the right file %s: it is damaged or another file; remove it", e.Path, e.SHA256, e.WantSHA256)
-}
-
-// verify returns nil if the file at path is right, a WrongError if it is not.
+// verify returns nil if the file at path is right, a wrongError if it is not.
 func (f File) verify(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -172,9 +156,8 @@ func (f File) verify(ctx context.Context, path string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
-	wrong := &WrongError{Path: path, Size: info.Size(), WantSize: f.Size, WantSHA256: f.SHA256}
 	if info.Size() != f.Size {
-		return wrong
+		return wrongError{fmt.Errorf("%s has %d bytes, must have %d: it is truncated or another file; remove it", path, info.Size(), f.Size)}
 	}
 	note, text, err := f.note(path, info)
 	if err != nil {
@@ -183,13 +166,17 @@ func (f File) verify(ctx context.Context, path string) error {
 	if old, err := os.ReadFile(note); err == nil && string(old) == text {
 		return nil
 	}
-	if wrong.SHA256, err = digest.SHA256(ctx, path); err != nil {
+	sum, err := digest.SHA256(ctx, path)
+	if err != nil {
 		return err
 	}
-	if wrong.SHA256 != f.SHA256 {
-		return wrong
+	if sum != f.SHA256 {
+		return wrongError{fmt.Errorf("%s has SHA-256 %s, must have %s: it is damaged or another file; remove it", path, sum, f.SHA256)}
 	}
-	remember(note, text)
+	// Where the note cannot be written the file is checked again the next time, and half a note is none.
+	if os.MkdirAll(filepath.Dir(note), 0o700) == nil {
+		_ = os.WriteFile(note, []byte(text), 0o600)
+	}
 	return nil
 }
 
@@ -206,13 +193,6 @@ func (f File) note(path string, info fs.FileInfo) (note, text string, err error)
 	note = filepath.Join(filepath.Dir(cached), "verified", hex.EncodeToString(name[:16]))
 	text = fmt.Sprintf("%s\n%d bytes\n%s\nSHA-256 %s\n", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), f.SHA256)
 	return note, text, nil
-}
-
-// remember writes a note. Where that fails the file is checked again the next time, and that is all.
-func remember(note, text string) {
-	if os.MkdirAll(filepath.Dir(note), 0o700) == nil {
-		_ = os.WriteFile(note, []byte(text), 0o600) // half a note is none
-	}
 }
 
 // fetch runs the command lucigo/kernel/models: built first, since killing `go run` leaves its program alive.

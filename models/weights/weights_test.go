@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,8 +68,8 @@ func TestWrongFiles(t *testing.T) {
 	path := write(t, "the w3ights", models, "a.weights")
 	f := file()
 	_, err := Find(t.Context(), f)
-	var wrong *WrongError
-	if !errors.As(err, &wrong) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), f.SHA256) || !strings.Contains(err.Error(), wrong.SHA256) || wrong.SHA256 == "" {
+	wrong := fmt.Sprintf("%x", sha256.Sum256([]byte("the w3ights")))
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), f.SHA256) || !strings.Contains(err.Error(), wrong) {
 		t.Errorf("a wrong hash: %v; want file and both hashes", err)
 	}
 	write(t, text+"!", models, "a.weights")
