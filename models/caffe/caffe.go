@@ -11,7 +11,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"lucigo/interp/near"
 	"lucigo/models/internal/wire"
@@ -28,49 +27,26 @@ type Blob struct {
 	Data []float32
 }
 
-// Layers are the blobs of a network's layers, by the layer's name. As the file of tensors that
-// lucigo/models/named takes, the first blob of a layer is NAME.weight and the second NAME.bias.
-type Layers map[string][]Blob
+// Blobs are those of a network by name: the first of a layer is LAYER.weight, the second LAYER.bias, others are
+// LAYER.blob2 and so on. They are a file of tensors as lucigo/models/named takes it.
+type Blobs map[string]Blob
 
-// roles are what the blobs of a layer are called.
-var roles = []string{"weight", "bias"}
-
-// Names returns the names of the blobs, sorted.
-func (l Layers) Names() (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(l)) {
-		for i := range l[name] {
-			role := fmt.Sprint("blob", i)
-			if i < len(roles) {
-				role = roles[i]
-			}
-			names = append(names, name+"."+role)
-		}
-	}
-	return names
-}
+// Names returns the names, sorted.
+func (b Blobs) Names() []string { return slices.Sorted(maps.Keys(b)) }
 
 // Shape returns the dimensions of a blob; false if there is none of that name.
-func (l Layers) Shape(name string) ([]int, bool) {
-	b, ok := l.blob(name)
-	return b.Dims, ok
+func (b Blobs) Shape(name string) ([]int, bool) {
+	blob, ok := b[name]
+	return blob.Dims, ok
 }
 
 // Float32 returns the numbers of a blob.
-func (l Layers) Float32(name string) ([]float32, error) {
-	b, ok := l.blob(name)
+func (b Blobs) Float32(name string) ([]float32, error) {
+	blob, ok := b[name]
 	if !ok {
-		return nil, near.Error("blob", name, l.Names())
+		return nil, near.Error("blob", name, b.Names())
 	}
-	return b.Data, nil
-}
-
-func (l Layers) blob(name string) (Blob, bool) {
-	dot := strings.LastIndex(name, ".")
-	i := slices.Index(roles, name[dot+1:])
-	if blobs := l[name[:max(dot, 0)]]; 0 <= i && i < len(blobs) {
-		return blobs[i], true
-	}
-	return Blob{}, false
+	return blob.Data, nil
 }
 
 // maxBlobs is how many blobs a file may have, and maxDims how many axes a blob: Caffe's own limit.
@@ -79,10 +55,9 @@ const (
 	maxDims  = 32
 )
 
-// Weights returns the blobs of the layers of a .caffemodel that have any, by the layer's name: of a
-// convolution and an inner product, the weights and, unless the layer has none, the biases. Files of both
-// versions of Caffe's layers are read.
-func Weights(path string) (Layers, error) {
+// Weights returns the blobs of the layers of a .caffemodel: of a convolution and an inner product, the weights and, unless
+// the layer has none, the biases. Files of both versions of Caffe's layers are read.
+func Weights(path string) (Blobs, error) {
 	b, err := wire.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights of Caffe: %w", err)
@@ -94,10 +69,12 @@ func Weights(path string) (Layers, error) {
 	return w, nil
 }
 
+// roles are what the blobs of a layer are called.
+var roles = []string{"weight", "bias"}
+
 // Parse is Weights of a file's content. It keeps nothing of b.
-func Parse(b []byte) (Layers, error) {
-	all := Layers{}
-	count := 0
+func Parse(b []byte) (Blobs, error) {
+	all := Blobs{}
 	for f, err := range wire.Fields(b) {
 		if err != nil {
 			return nil, err
@@ -115,21 +92,23 @@ func Parse(b []byte) (Layers, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, blobs, err := layer(content, nameField, blobsField, maxBlobs-count)
+		name, blobs, err := layer(content, nameField, blobsField, maxBlobs-len(all))
 		if err != nil {
 			return nil, fmt.Errorf("layer %.200q: %w", name, err)
 		}
-		if len(blobs) == 0 {
-			continue
+		for i, blob := range blobs {
+			full := fmt.Sprintf("%s.blob%d", name, i)
+			if i < len(roles) {
+				full = name + "." + roles[i]
+			}
+			if _, twice := all[full]; twice {
+				return nil, fmt.Errorf("layer %.200q appears twice", name)
+			}
+			all[full] = blob
 		}
-		if _, twice := all[name]; twice {
-			return nil, fmt.Errorf("layer %.200q appears twice", name)
-		}
-		all[name] = blobs
-		count += len(blobs)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("no layer has weights: a .caffemodel is wanted, which is the binary file of a trained network; " +
+		return nil, errors.New("no layer has weights: the file must be a .caffemodel, the binary file of a trained network; " +
 			"a .prototxt describes one only, and files of before 2014 are brought up to date by Caffe's upgrade_net_proto_binary")
 	}
 	return all, nil

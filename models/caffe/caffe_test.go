@@ -75,7 +75,7 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 	l.bytes(6, legacy)
 	net.bytes(2, l)
 
-	net = append(net, layerOf("new/conv", blob([]float32{1, -2, 3, -4}, 2, 2, 1, 1), blob([]float32{5, 6}, 2))...)
+	net = append(net, layerOf("new/conv", blob([]float32{1, -2, 3, -4}, 2, 2, 1, 1), blob([]float32{5, 6}, 2), blob([]float32{7}, 1))...)
 	net = append(net, layerOf("data")...)
 
 	var double, s message
@@ -98,49 +98,28 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(w) != 3 {
-		t.Errorf("%d layers have weights, want 3", len(w))
-	}
-	third := float32(1) / 3
-	for name, want := range map[string][]Blob{
-		"old":      {{[]int{1, 1, 2, 3}, []float32{0, third, 2 * third, 1, 4 * third, 5 * third}}},
-		"new/conv": {{[]int{2, 2, 1, 1}, []float32{1, -2, 3, -4}}, {[]int{2}, []float32{5, 6}}},
-		"double":   {{[]int{1, 2}, []float32{0.1, float32(math.Inf(1))}}},
-	} {
-		got := w[name]
-		if len(got) != len(want) {
-			t.Errorf("%s has %d blobs, want %d", name, len(got), len(want))
-			continue
-		}
-		for i := range want {
-			same := slices.EqualFunc(got[i].Data, want[i].Data, func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 || a == b })
-			if !slices.Equal(got[i].Dims, want[i].Dims) || !same {
-				t.Errorf("%s, blob %d: %v, want %v", name, i, got[i], want[i])
-			}
-		}
-	}
-}
-
-// Blobs are found by the names that they are listed under, and by no others.
-func TestLayers(t *testing.T) {
-	l := Layers{
-		"conv1/7x7": {{[]int{1, 2}, []float32{1, 2}}, {[]int{1}, []float32{3}}},
-		"a.b":       {{[]int{1}, []float32{4}}, {}, {[]int{1}, []float32{5}}},
-	}
-	if got, want := l.Names(), []string{"a.b.weight", "a.b.bias", "a.b.blob2", "conv1/7x7.weight", "conv1/7x7.bias"}; !slices.Equal(got, want) {
+	if got, want := w.Names(), []string{"double.weight", "new/conv.bias", "new/conv.blob2", "new/conv.weight", "old.weight"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
-	for name, want := range map[string][]float32{"a.b.weight": {4}, "conv1/7x7.weight": {1, 2}, "conv1/7x7.bias": {3}} {
-		got, err := l.Float32(name)
-		if dims, ok := l.Shape(name); err != nil || !slices.Equal(got, want) || !ok || dims[len(dims)-1] != len(want) {
-			t.Errorf("%s is %v, %v, want %v", name, got, err, want)
+	third := float32(1) / 3
+	for name, want := range map[string]Blob{
+		"old.weight":      {[]int{1, 1, 2, 3}, []float32{0, third, 2 * third, 1, 4 * third, 5 * third}},
+		"new/conv.weight": {[]int{2, 2, 1, 1}, []float32{1, -2, 3, -4}},
+		"new/conv.bias":   {[]int{2}, []float32{5, 6}},
+		"new/conv.blob2":  {[]int{1}, []float32{7}},
+		"double.weight":   {[]int{1, 2}, []float32{0.1, float32(math.Inf(1))}},
+	} {
+		got, err := w.Float32(name)
+		same := slices.EqualFunc(got, want.Data, func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 || a == b })
+		if dims, ok := w.Shape(name); !ok || !slices.Equal(dims, want.Dims) || !same || err != nil {
+			t.Errorf("%s: %v %v, %v, want %v", name, dims, got, err, want)
 		}
 	}
-	for _, name := range []string{"", ".", "weight", "conv1", "conv1/7x7.", "conv1/7x8.weight", "a.weight"} {
-		if _, ok := l.Shape(name); ok {
+	for _, name := range []string{"", ".", "weight", "old", "old.", "old.bias", "older.weight"} {
+		if _, ok := w.Shape(name); ok {
 			t.Errorf("there is a blob %q", name)
 		}
-		if _, err := l.Float32(name); err == nil || !strings.Contains(err.Error(), "no blob") {
+		if _, err := w.Float32(name); err == nil || !strings.Contains(err.Error(), "no blob") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -209,17 +188,15 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		total := 0
-		for name, blobs := range w {
-			for _, blob := range blobs {
-				size := 1
-				for _, d := range blob.Dims {
-					size *= d
-				}
-				if size != len(blob.Data) {
-					t.Errorf("%q is shaped %v and has %d numbers", name, blob.Dims, len(blob.Data))
-				}
-				total += size
+		for name, blob := range w {
+			size := 1
+			for _, d := range blob.Dims {
+				size *= d
 			}
+			if size != len(blob.Data) {
+				t.Errorf("%q is shaped %v and has %d numbers", name, blob.Dims, len(blob.Data))
+			}
+			total += size
 		}
 		if 4*total > len(b) {
 			t.Errorf("%d numbers from %d bytes", total, len(b))

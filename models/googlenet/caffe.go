@@ -14,14 +14,14 @@ import (
 // models/bvlc_googlenet/readme.md of BVLC/caffe. The two classifiers that help in training only, loss1 and
 // loss2, are left out. Another layer with weights, a missing one or one of another shape is an error.
 func OpenCaffe(path string) (*interp.Model, error) {
-	layers, err := caffe.Weights(path)
+	blobs, err := caffe.Weights(path)
 	if err != nil {
 		return nil, fmt.Errorf("googlenet: %w", err)
 	}
-	maps.DeleteFunc(layers, func(name string, _ []caffe.Blob) bool {
+	maps.DeleteFunc(blobs, func(name string, _ caffe.Blob) bool {
 		return strings.HasPrefix(name, "loss1/") || strings.HasPrefix(name, "loss2/")
 	})
-	m, err := reader.Read(layers, spec())
+	m, err := reader.Read(blobs, spec())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -161,18 +161,14 @@ func (r Reader) tensor(v interp.Variable) (tensor, error) {
 	if ok && (len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
 		return t, fmt.Errorf("named: Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
 	}
-	switch len(v.Dims) {
-	case 4:
-		h, w, in, out := v.Dims[0], v.Dims[1], v.Dims[2], v.Dims[3]
-		t.dims = []int{out, in, h, w}
-		t.turn = func(data []float32) []float32 { return layout.HWIO(data, out, in, h, w) }
-	case 2:
-		in, out := v.Dims[0], v.Dims[1]
-		t.dims = []int{out, in}
-		t.turn = func(data []float32) []float32 { return layout.HWIO(data, out, in, 1, 1) }
+	if n := len(v.Dims); n == 2 || n == 4 {
+		in, out := v.Dims[n-2], v.Dims[n-1]
+		t.dims = append([]int{out, in}, v.Dims[:n-2]...)
+		channels := in
 		if ok {
-			t.turn = func(data []float32) []float32 { return layout.Flattened(data, out, flat[0], flat[1], flat[2]) }
+			channels = flat[0]
 		}
+		t.turn = func(data []float32) []float32 { return layout.HWIO(data, out, channels, 1, len(data)/(out*channels)) }
 	}
 	return t, nil
 }

@@ -100,8 +100,7 @@ func (d *Dir) Put(key Key, payload []byte) error {
 	if int64(len(payload)+headSize) > d.max {
 		return fmt.Errorf("a compiled program of %d bytes is larger than the whole cache in %s may be (%d)", len(payload), d.path, d.max)
 	}
-	err := atomicfile.WriteFile(d.file(key), encode(key, payload), 0o600)
-	if err != nil {
+	if err := atomicfile.WriteFile(d.file(key), encode(key, payload), 0o600); err != nil {
 		return err
 	}
 	return d.evict(d.file(key))
@@ -185,33 +184,19 @@ func (d *Dir) evict(stored string) error {
 	return nil
 }
 
-func encode(key Key, payload []byte) []byte {
+// head is what precedes a payload in its entry's file.
+func head(key Key, payload []byte) []byte {
 	hash := sha256.Sum256(payload)
-	b := make([]byte, 0, headSize+len(payload))
-	b = append(b, magic...)
-	b = append(b, key[:]...)
-	b = append(b, hash[:]...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(payload)))
-	return append(b, payload...)
+	b := slices.Concat([]byte(magic), key[:], hash[:])
+	return binary.LittleEndian.AppendUint64(b, uint64(len(payload)))
 }
+
+func encode(key Key, payload []byte) []byte { return append(head(key, payload), payload...) }
 
 // decode returns the payload of an entry's file, if every byte is as encode wrote it for this key.
 func decode(key Key, data []byte) ([]byte, error) {
-	if len(data) < headSize || string(data[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%w: no such header", ErrDamaged)
+	if len(data) < headSize || !bytes.Equal(data[:headSize], head(key, data[headSize:])) {
+		return nil, ErrDamaged
 	}
-	rest := data[len(magic):]
-	storedKey, rest := rest[:sha256.Size], rest[sha256.Size:]
-	storedHash, rest := rest[:sha256.Size], rest[sha256.Size:]
-	size, payload := binary.LittleEndian.Uint64(rest), rest[8:]
-	if !bytes.Equal(storedKey, key[:]) {
-		return nil, fmt.Errorf("%w: it belongs to another key", ErrDamaged)
-	}
-	if size != uint64(len(payload)) {
-		return nil, fmt.Errorf("%w: %d bytes instead of %d", ErrDamaged, len(payload), size)
-	}
-	if hash := sha256.Sum256(payload); !bytes.Equal(storedHash, hash[:]) {
-		return nil, fmt.Errorf("%w: its content has changed", ErrDamaged)
-	}
-	return payload, nil
+	return data[headSize:], nil
 }
