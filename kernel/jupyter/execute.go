@@ -15,7 +15,7 @@ type Request struct {
 
 	// OnMessage is called, in order, with the type and the content of every message that the code publishes: stream,
 	// display_data, update_display_data, execute_result, error, clear_output. An error it returns interrupts the code
-	// and is returned by Execute. size is the content's size in bytes.
+	// and is returned by Execute.
 	OnMessage func(typ string, content json.RawMessage) error
 }
 
@@ -61,24 +61,26 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 	}
 	for replied, idle := false, false; !replied || !idle; {
 		select {
-		case m := <-k.replies:
-			if m.err != nil {
+		case m := <-k.received:
+			switch {
+			case errors.Is(m.err, ErrDied):
+				k.drain(id, r)
 				return reply, k.diagnose(m.err)
-			}
-			if m.parent.ID == id {
+			case m.err != nil:
+				interrupt(m.err, limitGrace)
+			case m.port == stdinPort:
+				interrupt(errors.New("it asks for input, and nobody is there to give it"), limitGrace)
+			case m.answers(id):
 				replied = true
 				if err := json.Unmarshal(m.content, &reply); err != nil {
 					return reply, fmt.Errorf("the kernel's reply: %w", err)
 				}
+			default:
+				idle = idle || m.idle(id)
+				if err := m.deliver(id, r); err != nil {
+					interrupt(err, limitGrace)
+				}
 			}
-		case m := <-k.pub:
-			if err := k.publish(m, id, r, &idle); errors.Is(err, ErrDied) {
-				return reply, err
-			} else if err != nil {
-				interrupt(err, limitGrace)
-			}
-		case <-k.input:
-			interrupt(errors.New("it asks for input, and nobody is there to give it"), limitGrace)
 		case <-limit:
 			interrupt(fmt.Errorf("%w: interrupted after %v", ErrLimit, r.Limit), limitGrace)
 		case <-cancel:
@@ -99,18 +101,9 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 	return reply, cause
 }
 
-// publish delivers one published message, if it is a child of request id or updates an earlier display.
-func (k *Kernel) publish(m received, id string, r Request, idle *bool) error {
-	if m.err != nil {
-		if errors.Is(m.err, ErrDied) {
-			k.drain(id, r)
-		}
-		return k.diagnose(m.err)
-	}
-	if m.parent.ID == id && m.idle() {
-		*idle = true
-	}
-	if r.OnMessage == nil || m.parent.ID != id && m.header.Type != "update_display_data" {
+// deliver delivers a published message, if it is of request id or updates an earlier display.
+func (m received) deliver(id string, r Request) error {
+	if m.port != iopubPort || r.OnMessage == nil || m.parent.ID != id && m.header.Type != "update_display_data" {
 		return nil
 	}
 	switch m.header.Type {
@@ -124,12 +117,8 @@ func (k *Kernel) publish(m received, id string, r Request, idle *bool) error {
 func (k *Kernel) drain(id string, r Request) {
 	for {
 		select {
-		case m := <-k.pub:
-			if m.err != nil {
-				return
-			}
-			idle := false
-			if k.publish(m, id, r, &idle) != nil {
+		case m := <-k.received:
+			if m.err == nil && m.deliver(id, r) != nil {
 				return
 			}
 		case <-time.After(50 * time.Millisecond):

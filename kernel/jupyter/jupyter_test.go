@@ -262,16 +262,18 @@ func TestStopOnError(t *testing.T) {
 	}
 	for limit := time.After(2 * time.Minute); len(want) > 0; {
 		select {
-		case m := <-k.replies:
+		case m := <-k.received:
 			if m.err != nil {
 				t.Fatal(k.diagnose(m.err))
+			}
+			if m.port != shellPort {
+				continue
 			}
 			var r Reply
 			if err := json.Unmarshal(m.content, &r); err != nil || r.Status != want[m.parent.ID] {
 				t.Errorf("a reply of status %q, want %q: %v", r.Status, want[m.parent.ID], err)
 			}
 			delete(want, m.parent.ID)
-		case <-k.pub:
 		case <-limit:
 			t.Fatalf("no reply to %d requests", len(want))
 		}
@@ -304,14 +306,14 @@ func FuzzDecode(f *testing.F) {
 		frames := [][]byte{delimiter, sig, head, parent, []byte("{}"), content}
 		m, err := w.decode(frames)
 		if err == nil {
-			m.idle()
+			received{iopubPort, m, nil}.idle(m.parent.ID)
 			if string(sig) != string(w.sign(frames[2:])) {
 				t.Error("a message with another signature is taken")
 			}
 		}
 		frames[1] = w.sign(frames[2:])
 		if m, err := w.decode(frames); err == nil {
-			m.idle()
+			received{iopubPort, m, nil}.idle(m.parent.ID)
 		}
 		for n := range frames {
 			if _, err := w.decode(frames[:n]); err == nil {

@@ -47,12 +47,13 @@ type Kernel struct {
 	exitErr        error         // valid then
 	cancel         context.CancelFunc
 	shell, control zmq4.Socket
-	replies, pub   chan received
-	input          chan received
+	received       chan received
 	end            sync.Once
 }
 
+// received is what came on the socket of a port: a message, or why there is none.
 type received struct {
+	port int
 	message
 	err error
 }
@@ -72,7 +73,7 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel}
+	k := &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
 	defer func() {
 		if err != nil {
 			k.kill()
@@ -85,22 +86,18 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	}
 	id := zmq4.WithID(zmq4.SocketIdentity(k.wire.session))
 	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
-	stdin, iopub := zmq4.NewDealer(life, id), zmq4.NewSub(life)
-	for _, s := range []struct {
-		sock zmq4.Socket
-		port int
-	}{{iopub, iopubPort}, {k.shell, shellPort}, {k.control, controlPort}, {stdin, stdinPort}} {
-		if err := k.dial(ctx, s.sock, s.port); err != nil {
+	iopub := zmq4.NewSub(life)
+	for port, s := range map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: zmq4.NewDealer(life, id)} {
+		if err := k.dial(ctx, s, port); err != nil {
 			return nil, err
+		}
+		if port != controlPort { // Nobody waits for an answer there.
+			go k.pump(life, s, port)
 		}
 	}
 	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
 		return nil, err
 	}
-	k.replies, k.pub, k.input = make(chan received, 16), make(chan received, 256), make(chan received, 16)
-	go k.pump(life, k.shell, k.replies)
-	go k.pump(life, stdin, k.input)
-	go k.pump(life, iopub, k.pub)
 	return k, k.handshake(ctx)
 }
 
@@ -132,13 +129,9 @@ func (k *Kernel) launch(c Command) error {
 	for i, a := range c.Argv {
 		args[i] = strings.ReplaceAll(a, "{connection_file}", connection)
 	}
-	env := c.Env
-	if env == nil {
-		env = os.Environ()
-	}
 	k.cmd = exec.Command(args[0], args[1:]...)
-	k.cmd.Dir = c.Dir
-	k.cmd.Env = append(env[:len(env):len(env)], "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
+	k.cmd.Dir, k.cmd.Env = c.Dir, c.Env
+	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not keep it from being seen dead.
 	OwnGroup(k.cmd)
@@ -173,9 +166,9 @@ func (k *Kernel) dial(ctx context.Context, s zmq4.Socket, port int) error {
 }
 
 // pump passes on what a socket receives, until life ends.
-func (k *Kernel) pump(life context.Context, s zmq4.Socket, to chan<- received) {
+func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 	for {
-		var r received
+		r := received{port: port}
 		z, err := s.Recv()
 		if err == nil {
 			r.message, r.err = k.wire.decode(z.Frames)
@@ -183,7 +176,7 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, to chan<- received) {
 			r.err = fmt.Errorf("%w: %w", ErrDied, err)
 		}
 		select {
-		case to <- r:
+		case k.received <- r:
 		case <-life.Done():
 			return
 		}
@@ -195,39 +188,29 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, to chan<- received) {
 
 // handshake repeats a question until its answer and its publication both arrive: a subscription takes effect some
 // time after it is made.
-func (k *Kernel) handshake(ctx context.Context) error {
-	for {
-		id, err := k.send(k.shell, "kernel_info_request", struct{}{})
-		if err != nil {
-			return err
-		}
-		replied, published := false, false
-		again := time.After(300 * time.Millisecond)
-	wait:
-		for {
-			select {
-			case m := <-k.replies:
-				if m.err != nil {
-					return k.diagnose(m.err)
-				}
-				replied = replied || m.parent.ID == id
-			case m := <-k.pub:
-				if m.err != nil {
-					return k.diagnose(m.err)
-				}
-				published = published || m.parent.ID == id && m.idle()
-			case <-k.exited:
-				return k.died()
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-again:
-				break wait
+func (k *Kernel) handshake(ctx context.Context) (err error) {
+	var id string
+	ask := time.After(0)
+	for replied, idle := false, false; !replied || !idle; {
+		select {
+		case <-ask:
+			if id, err = k.send(k.shell, "kernel_info_request", struct{}{}); err != nil {
+				return err
 			}
-			if replied && published {
-				return nil
+			replied, idle, ask = false, false, time.After(300*time.Millisecond)
+		case m := <-k.received:
+			if m.err != nil {
+				return k.diagnose(m.err)
 			}
+			replied = replied || m.answers(id)
+			idle = idle || m.idle(id)
+		case <-k.exited:
+			return k.died()
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
 func (k *Kernel) send(s zmq4.Socket, typ string, content any) (id string, err error) {
@@ -238,14 +221,15 @@ func (k *Kernel) send(s zmq4.Socket, typ string, content any) (id string, err er
 	return id, s.SendMulti(multipart(frames))
 }
 
-func (m message) idle() bool {
-	if m.header.Type != "status" {
-		return false
-	}
+// answers says whether m is the reply to a request.
+func (m received) answers(id string) bool { return m.port == shellPort && m.parent.ID == id }
+
+// idle says whether m is the last that is published of a request.
+func (m received) idle(id string) bool {
 	var c struct {
 		State string `json:"execution_state"`
 	}
-	return json.Unmarshal(m.content, &c) == nil && c.State == "idle"
+	return m.port == iopubPort && m.parent.ID == id && m.header.Type == "status" && json.Unmarshal(m.content, &c) == nil && c.State == "idle"
 }
 
 // diagnose waits a moment for the process's end, which explains why a socket was closed.
