@@ -7,6 +7,7 @@ import (
 	"os/exec"
 
 	"lucigo/internal/project"
+	"lucigo/kernel/build"
 	"lucigo/kernel/kernelspec"
 )
 
@@ -38,12 +39,12 @@ func (i *installCommand) Run(ctx context.Context) error {
 
 // register writes the kernel specification below Jupyter's data directory dir, and returns its file.
 func (s setup) register(dir string) (string, error) {
-	if err := s.SetPureGo(s.pureGo); err != nil {
-		return "", err
-	}
 	env := map[string]string{project.EnvRoot: s.Root}
 	if cache := os.Getenv(project.EnvCache); cache != "" {
 		env[project.EnvCache] = cache
+	}
+	if s.pureGo {
+		env["GOEXPERIMENT"] = build.Experiments()
 	}
 	if goCommand, err := exec.LookPath("go"); err == nil { // An editor's PATH may lack it.
 		env["LUCIGO_GO"] = goCommand

@@ -58,7 +58,7 @@ func prepare(ctx context.Context, progress io.Writer) (setup, error) {
 		fmt.Fprintf(progress, "  %v\n", err)
 	case e.Kind == "go":
 		s.pureGo, warm = true, false
-		s.env = build.SIMD(s.env)
+		s.env = append(s.env, "GOEXPERIMENT="+build.Experiments())
 	}
 	if !warm {
 		if err := k.Warm(ctx, s.env, progress); err != nil {

@@ -159,31 +159,14 @@ func (k Kernel) sources(ctx context.Context, dir string, progress io.Writer) (mo
 	return mod, k.run(ctx, progress, "GoNB's module", nil, "mod", "edit", "-replace="+gonbModule+"="+gonb, mod)
 }
 
-// pureGo is the file whose presence tells the launcher that graphs run on the pure Go backend, whose matrix products
-// need Go's SIMD experiment to be usable.
-func (k Kernel) pureGo() string { return filepath.Join(k.Dir, "pure-go") }
-
-// SetPureGo tells kernels that start from now on whether the pure Go backend is all there is.
-func (k Kernel) SetPureGo(yes bool) error {
-	if yes {
-		return os.WriteFile(k.pureGo(), nil, 0o666)
-	}
-	if err := os.Remove(k.pureGo()); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// SIMD is the environment env, and in it Go's SIMD experiment where the processor has a use for it.
-func SIMD(env []string) []string {
-	if runtime.GOARCH != "amd64" {
-		return env
-	}
-	experiments := strings.Split(os.Getenv("GOEXPERIMENT"), ",")
-	if !slices.Contains(experiments, "simd") {
+// Experiments is the value of GOEXPERIMENT with which the pure Go backend's matrix products are usable: the user's own
+// experiments, and SIMD where the processor has a use for it.
+func Experiments() string {
+	experiments := strings.FieldsFunc(os.Getenv("GOEXPERIMENT"), func(r rune) bool { return r == ',' })
+	if runtime.GOARCH == "amd64" && !slices.Contains(experiments, "simd") {
 		experiments = append(experiments, "simd")
 	}
-	return append(env[:len(env):len(env)], "GOEXPERIMENT="+strings.TrimPrefix(strings.Join(experiments, ","), ","))
+	return strings.Join(experiments, ",")
 }
 
 // BuildCompletion adds gopls, at a version of its own outside the project's go.mod; the network is needed once.

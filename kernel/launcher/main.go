@@ -71,9 +71,6 @@ func start(connection string) error {
 	os.Setenv("PATH", bin+string(os.PathListSeparator)+path)
 	os.Setenv(project.EnvRoot, root)
 	os.Setenv(envGo, realGo)
-	if _, err := os.Stat(filepath.Join(home, "pure-go")); err == nil && runtime.GOARCH == "amd64" && os.Getenv("GOEXPERIMENT") == "" {
-		os.Setenv("GOEXPERIMENT", "simd") // The pure Go backend's matrix products need it.
-	}
 	// What interp/engine/internal/plugin tells malloc at a program's start, Go's own linker leaves out of cells.
 	os.Setenv("MALLOC_ARENA_MAX", "1")
 	os.Setenv("MALLOC_MMAP_MAX_", "0")

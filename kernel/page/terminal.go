@@ -11,6 +11,9 @@ import (
 // control matches a control sequence of a terminal: CSI … letter, or OSC … BEL or ST, or a lone escape.
 var control = regexp.MustCompile("\x1b\\[([0-9;:?]*)([@-~])|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b.?")
 
+// overprinted matches what a later part of a line covers, up to that part's first character.
+var overprinted = regexp.MustCompile("[^\n]*\r([^\r\n])")
+
 // terminal renders text that was meant for a terminal: colours become spans, a carriage return begins the line anew,
 // everything else that controls is dropped.
 func terminal(text string) template.HTML {
@@ -22,7 +25,7 @@ func terminal(text string) template.HTML {
 		}
 		b.WriteString(s)
 	}
-	text = overprint(text)
+	text = overprinted.ReplaceAllString(text, "$1")
 	at := 0
 	for _, m := range control.FindAllStringSubmatchIndex(text, -1) {
 		plain(text[at:m[0]])
@@ -33,21 +36,6 @@ func terminal(text string) template.HTML {
 	}
 	plain(text[at:])
 	return template.HTML(b.String())
-}
-
-// overprint keeps of each line what a terminal would show of it: what follows the last carriage return.
-func overprint(text string) string {
-	if !strings.Contains(text, "\r") {
-		return text
-	}
-	var b strings.Builder
-	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
-		body := strings.TrimSuffix(line, "\n")
-		kept := strings.TrimRight(body, "\r")
-		b.WriteString(kept[strings.LastIndexByte(kept, '\r')+1:])
-		b.WriteString(line[len(body):])
-	}
-	return b.String()
 }
 
 func printable(s string) string {
