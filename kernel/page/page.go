@@ -7,11 +7,13 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lucigo/kernel/notebook"
@@ -34,22 +36,14 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // view is what the template sees.
 type view struct {
+	*markdown
 	Title, Note, Broken string
 	Style               template.CSS
-	Cells               []cellView
+	Cells               []*notebook.Cell
 }
 
-type cellView struct {
-	ID, Type string
-	Failed   bool
-	Markdown template.HTML
-	Count    string // "" where it did not run
-	Code     template.HTML
-	Summary  string // of folded code; "": not folded
-	Outputs  []outputView
-}
-
-type outputView struct {
+// output is an output as the page shows it.
+type output struct {
 	Kind string // html, text, stderr, error, image
 	HTML template.HTML
 }
@@ -59,104 +53,84 @@ const foldAbove = 30
 
 // Render makes the page.
 func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
-	title := nb.Title()
-	if title == "" {
-		title = strings.TrimSuffix(filepath.Base(info.File), ".ipynb")
-	}
-	v := view{Title: title, Note: info.Note, Broken: info.Broken, Style: template.CSS(pageCSS)}
-	md := newMarkdown(info.File)
-	for _, c := range nb.Cells {
-		cv := cellView{ID: c.ID, Type: c.Type}
-		switch c.Type {
-		case notebook.Markdown:
-			html, err := md.render(c.Source, c.Attachments)
-			if err != nil {
-				return nil, fmt.Errorf("the Markdown of cell %s: %w", c.ID, err)
-			}
-			cv.Markdown = html
-		case notebook.Code:
-			if strings.TrimSpace(c.Source) == "" && len(c.Outputs) == 0 {
-				continue
-			}
-			if c.ExecutionCount != nil {
-				cv.Count = fmt.Sprint(*c.ExecutionCount)
-			}
-			cv.Code = highlight(c.Source)
-			if strings.Count(c.Source, "\n") >= foldAbove {
-				cv.Summary = summary(c.Source)
-			}
-			for _, o := range c.Outputs {
-				ov, err := md.output(o)
-				if err != nil {
-					return nil, fmt.Errorf("an output of cell %s: %w", c.ID, err)
-				}
-				cv.Failed = cv.Failed || o.Type == notebook.Error
-				if ov.HTML != "" {
-					cv.Outputs = append(cv.Outputs, ov)
-				}
-			}
-		default: // Raw cells are for other converters.
-			continue
-		}
-		v.Cells = append(v.Cells, cv)
-	}
+	title := cmp.Or(nb.Title(), strings.TrimSuffix(filepath.Base(info.File), ".ipynb"))
 	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, v)
+	err := pageTemplate.Execute(&b, view{newMarkdown(info.File), title, info.Note, info.Broken, template.CSS(pageCSS), nb.Cells})
 	return b.Bytes(), err
 }
 
-// summary is shown for folded code: its first comment or line, and its length.
-func summary(source string) string {
+// Prose renders a Markdown cell.
+func (m *markdown) Prose(c *notebook.Cell) (template.HTML, error) {
+	return m.render(c.Source, c.Attachments)
+}
+
+// Code renders the source of a code cell.
+func (m *markdown) Code(c *notebook.Cell) template.HTML { return highlight(c.Source) }
+
+// Shown says whether a code cell has anything to show.
+func (m *markdown) Shown(c *notebook.Cell) bool {
+	return strings.TrimSpace(c.Source) != "" || len(c.Outputs) > 0
+}
+
+// Failed says whether a code cell ended in an error.
+func (m *markdown) Failed(c *notebook.Cell) bool {
+	return slices.ContainsFunc(c.Outputs, func(o *notebook.Output) bool { return o.Type == notebook.Error })
+}
+
+// Summary is shown for folded code: its first comment or line, and its length; "" for code that is not folded.
+func (m *markdown) Summary(c *notebook.Cell) string {
+	lines := 1 + strings.Count(c.Source, "\n")
+	if lines <= foldAbove {
+		return ""
+	}
 	first := ""
-	for line := range strings.Lines(source) {
+	for line := range strings.Lines(c.Source) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "%") {
 			first = strings.TrimSpace(strings.TrimPrefix(line, "//"))
 			break
 		}
 	}
-	return fmt.Sprintf("%s (%d lines)", first, 1+strings.Count(source, "\n"))
+	return fmt.Sprintf("%s (%d lines)", first, lines)
 }
 
-// output renders one output by its richest representation.
-func (m *markdown) output(o *notebook.Output) (outputView, error) {
+// Output renders one output by its richest representation; one without any has no HTML.
+func (m *markdown) Output(o *notebook.Output) (output, error) {
 	switch o.Type {
 	case notebook.Stream:
 		kind := "text"
 		if o.Name == "stderr" {
 			kind = "stderr"
 		}
-		return outputView{kind, terminal(o.Text)}, nil
+		return output{kind, terminal(o.Text)}, nil
 	case notebook.Error:
 		text := strings.Join(o.Traceback, "\n")
 		if strings.TrimSpace(text) == "" {
 			text = o.EName + ": " + o.EValue
 		}
-		return outputView{"error", terminal(text)}, nil
+		return output{"error", terminal(text)}, nil
 	}
 	if html, ok := o.Data.Text("text/html"); ok {
-		return outputView{"html", template.HTML(html)}, nil
+		return output{"html", template.HTML(html)}, nil
 	}
 	if source, ok := o.Data.Text("text/markdown"); ok {
 		html, err := m.render(source, nil)
-		return outputView{"html", html}, err
+		return output{"html", html}, err
 	}
 	for _, mime := range []string{"image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp"} {
 		if data, ok := o.Data.Text(mime); ok {
-			return outputView{"image", picture(mime, data, "")}, nil
+			return output{"image", picture(mime, data, "")}, nil
 		}
 	}
 	if source, ok := o.Data.Text("text/latex"); ok {
-		return outputView{"html", mathematics(strings.Trim(strings.TrimSpace(source), "$"), true)}, nil
+		return output{"html", mathematics(strings.Trim(strings.TrimSpace(source), "$"), true)}, nil
 	}
 	if text, ok := o.Data.Text("text/plain"); ok {
-		return outputView{"text", terminal(text)}, nil
+		return output{"text", terminal(text)}, nil
 	}
 	if raw, ok := o.Data["application/json"]; ok {
 		var b bytes.Buffer
-		if err := json.Indent(&b, raw, "", "  "); err != nil {
-			return outputView{}, err
-		}
-		return outputView{"text", terminal(b.String())}, nil
+		err := json.Indent(&b, raw, "", "  ")
+		return output{"text", terminal(b.String())}, err
 	}
-	return outputView{}, nil
+	return output{}, nil
 }
