@@ -69,7 +69,7 @@ func (o Outcome) Failure() string {
 // cells did is in their outcomes.
 func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, error) {
 	if l := nb.Language(); l != "" && l != "go" {
-		return nil, fmt.Errorf("the notebook is in %s, and this kernel runs Go", l)
+		return nil, fmt.Errorf("the notebook's language is %s, must be go", l)
 	}
 	outcomes := Outcomes(nb)
 	for _, o := range outcomes {

@@ -69,7 +69,7 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 			case m.err != nil:
 				interrupt(m.err, limitGrace)
 			case m.port == stdinPort:
-				interrupt(errors.New("it asks for input, and nobody is there to give it"), limitGrace)
+				interrupt(errors.New("it asks for input, which a run without a front end cannot give"), limitGrace)
 			case m.answers(id):
 				replied = true
 				if err := json.Unmarshal(m.content, &reply); err != nil {

@@ -1,7 +1,7 @@
 // Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls when it wants Go.
 //
 //	launcher CONNECTION_FILE   starts GoNB, with the directory bin beside this program first on PATH
-//	bin/go …                   (the same program under the name go) stands in for the go command within that kernel
+//	bin/go …                   (the same program under the name go) is the go command within that kernel
 //
 // The stand-in makes a cell part of the project without ceremony: the module of the session takes its requirements
 // from the project's go.mod and the project itself by a replace, so a cell imports lucigo/... and GoMLX at the
@@ -105,7 +105,7 @@ func withoutDir(list, dir string) string {
 func standIn(args []string) (int, error) {
 	realGo := os.Getenv(envGo)
 	if realGo == "" {
-		return 1, fmt.Errorf("%s is not set: this go stands in for the real one within a notebook kernel only", envGo)
+		return 1, fmt.Errorf("%s is not set: this program is the go command within a notebook kernel only", envGo)
 	}
 	switch {
 	case len(args) == 3 && args[0] == "mod" && args[1] == "init":

@@ -136,7 +136,7 @@ func (m *multiline) UnmarshalJSON(b []byte) error {
 	}
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil || s == nil {
-		return errors.New("neither a string nor a list of strings")
+		return errors.New("a text must be a string or a list of strings")
 	}
 	*m = multiline(*s)
 	return nil
@@ -173,7 +173,7 @@ func Parse(b []byte) (*Notebook, error) {
 	case raw.Format == nil:
 		return nil, errors.New("not a notebook: it has no nbformat field")
 	case *raw.Format != 4:
-		return nil, fmt.Errorf("nbformat %d.%d is not supported, 4.0 to 4.5 is: save it again with a current Jupyter", *raw.Format, raw.Minor)
+		return nil, fmt.Errorf("nbformat is %d.%d, must be 4.0 to 4.5: save it again with a current Jupyter", *raw.Format, raw.Minor)
 	case raw.Cells == nil:
 		return nil, errors.New("not a notebook: it has no list of cells")
 	}
@@ -252,9 +252,9 @@ func (c *Cell) UnmarshalJSON(b []byte) error {
 	}
 	switch {
 	case c.Type != Code && c.Type != Markdown && c.Type != Raw:
-		return fmt.Errorf("unknown cell_type %q", c.Type)
+		return fmt.Errorf("cell_type is %q, must be code, markdown or raw", c.Type)
 	case raw.Source == nil:
-		return errors.New("it has no source")
+		return errors.New("source is missing")
 	}
 	c.Source, c.Metadata = string(*raw.Source), c.Metadata.orEmpty()
 	tags, err := c.tags()
@@ -263,7 +263,7 @@ func (c *Cell) UnmarshalJSON(b []byte) error {
 	}
 	for i, t := range tags {
 		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
-			return fmt.Errorf("invalid tag %q: empty, with a comma, or given twice", t)
+			return fmt.Errorf("tag %d is %q, must be neither empty nor given before, and without a comma", i+1, t)
 		}
 	}
 	if c.Type != Code {
@@ -295,11 +295,11 @@ func (o *Output) UnmarshalJSON(b []byte) error {
 	switch o.Type {
 	case Stream:
 		if o.Name == "" {
-			return errors.New("a stream without a name")
+			return errors.New("name is missing")
 		}
 	case DisplayData, ExecuteResult, Error:
 	default:
-		return fmt.Errorf("unknown output_type %q", o.Type)
+		return fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error", o.Type)
 	}
 	return nil
 }
@@ -314,7 +314,7 @@ func (m Metadata) orEmpty() Metadata {
 // tags are the cell's tags.
 func (c *Cell) tags() (tags []string, err error) {
 	if raw, ok := c.Metadata["tags"]; ok && json.Unmarshal(raw, &tags) != nil {
-		return nil, errors.New("its tags are not a list of strings")
+		return nil, errors.New("tags must be a list of strings")
 	}
 	return tags, nil
 }

@@ -76,15 +76,15 @@ func TestInjectReplacesAndOrders(t *testing.T) {
 func TestInjectErrors(t *testing.T) {
 	for _, c := range []struct{ source, name, value, want string }{
 		{declarations, "modle", "x", `no parameter modle; it has: model = "scenes", n = 3, eps = 0.5, on, d = 2 * time.Second`},
-		{declarations, "n", "2.5", `parameter n: "2.5" is no int`},
-		{declarations, "n", "1; os.Exit(0)", "is no int"},
-		{declarations, "big", "256", "is no uint8"},
-		{declarations, "on", "perhaps", "neither true nor false"},
-		{declarations, "eps", "f()", `"f()" is no float64`},
-		{declarations, "eps", "1e999", "is no float64"},
-		{declarations, "eps", "0.5)+float64(1", "is no float64"},
-		{declarations, "d", "5s", "is no Go expression (its default is 2 * time.Second)"},
-		{declarations, "d", "1\nfunc main() {}", "is no Go expression"},
+		{declarations, "n", "2.5", `parameter n: its value is "2.5", must be of type int`},
+		{declarations, "n", "1; os.Exit(0)", "must be of type int"},
+		{declarations, "big", "256", "must be of type uint8"},
+		{declarations, "on", "perhaps", "must be true or false"},
+		{declarations, "eps", "f()", `"f()", must be of type float64`},
+		{declarations, "eps", "1e999", "must be of type float64"},
+		{declarations, "eps", "0.5)+float64(1", "must be of type float64"},
+		{declarations, "d", "5s", "must be a Go expression, as its default 2 * time.Second is"},
+		{declarations, "d", "1\nfunc main() {}", "must be a Go expression"},
 		{"x :=", "x", "1", "not a list of declarations"},
 	} {
 		err := withParameters(c.source).Inject(map[string]string{c.name: c.value})

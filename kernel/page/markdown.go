@@ -51,7 +51,7 @@ func without(list []util.PrioritizedValue, parsers ...any) []util.PrioritizedVal
 	return slices.DeleteFunc(list, func(v util.PrioritizedValue) bool { return slices.Contains(parsers, v.Value) })
 }
 
-// links are addresses in angle brackets, but for those that would run something, which are text.
+// links are addresses in angle brackets; those that would run something stay text.
 type links struct{ parser.InlineParser }
 
 func (l links) Parse(parent ast.Node, block text.Reader, c parser.Context) ast.Node {

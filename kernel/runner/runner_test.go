@@ -121,7 +121,7 @@ func TestSetParameters(t *testing.T) {
 			t.Errorf("%s with %s: %v, want %q", c.names, c.name, err, c.want)
 		}
 	}
-	if _, err := set("a b", map[string]string{"n": "x"}); err == nil || !strings.Contains(err.Error(), "is no int") {
+	if _, err := set("a b", map[string]string{"n": "x"}); err == nil || !strings.Contains(err.Error(), "must be of type int") {
 		t.Errorf("a wrong value: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func Index(ctx context.Context, m *interp.Model, src interp.Source, layers ...st
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("no place for the index: %w; set LUCIGO_CACHE to a directory of your own", err)
+		return nil, fmt.Errorf("kept: there is no place for the index: %w; set LUCIGO_CACHE to a directory of your own", err)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()

@@ -32,7 +32,7 @@ func picture(path string, size int) (interp.Images, error) {
 		return dataset.Whole(path, size)
 	}
 	if size < 2 || size > dataset.MaxPixels/size {
-		return interp.Images{}, fmt.Errorf("no sky is %d pixels wide", size)
+		return interp.Images{}, fmt.Errorf("subject: size is %d pixels, must be at least 2, and a square of it at most %d", size, dataset.MaxPixels)
 	}
 	sky := scenes.Scene{Seed: 5, Background: scenes.Background{
 		Kind: scenes.Clouds, Frequency: 5, Offset: [3]float64{5, 2, 3}, Mottled: true,

@@ -22,7 +22,7 @@ func (n Network) Stages() ([]string, error) {
 	}
 	for _, name := range n.Known.Stages {
 		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("%s: its stages: %w", n, near.Error("layer", name, names))
+			return nil, fmt.Errorf("subject: the stages of %s: %w", n, near.Error("layer", name, names))
 		}
 	}
 	if n.Known.Stages != nil {
@@ -41,7 +41,7 @@ func byDepth(m *interp.Model, layers []interp.Layer) ([]string, error) {
 		layers = layers[1:]
 	}
 	if len(layers) == 0 {
-		return nil, fmt.Errorf("%s has no named layers: name them in its Forward by layer.At", m)
+		return nil, fmt.Errorf("subject: %s has no named layers, must have some: name them in its Forward by layer.At", m)
 	}
 	flat := func(l interp.Layer) bool { return len(l.Shape) != 3 || l.Shape[0]*l.Shape[1] == 1 }
 	all := slices.DeleteFunc(slices.Clone(layers), flat)

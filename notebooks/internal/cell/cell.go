@@ -59,7 +59,7 @@ func Escape(s string) string {
 func send(id string, o Output, patience time.Duration) error {
 	if !InNotebook() {
 		if _, err := fmt.Println(o.Text); err != nil {
-			return fmt.Errorf("display: %w", err)
+			return fmt.Errorf("cell: %w", err)
 		}
 		return nil
 	}
@@ -76,10 +76,10 @@ func send(id string, o Output, patience time.Duration) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("the notebook did not take an output (restart the kernel): %w", err)
+			return fmt.Errorf("cell: the notebook did not take an output (restart the kernel): %w", err)
 		}
 		return nil
 	case <-time.After(patience):
-		return errors.New("the notebook did not take an output in time: restart the kernel")
+		return errors.New("cell: the notebook did not take an output in time: restart the kernel")
 	}
 }
