@@ -10,10 +10,10 @@
 package dream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"strings"
 
@@ -97,38 +97,30 @@ const overlap = 64
 
 // whole is d with its defaults filled in.
 func (d Dream) whole() Dream {
-	given := func(v *int, otherwise int) {
-		if *v == 0 {
-			*v = otherwise
-		}
-	}
-	given(&d.Iterations, 10)
-	given(&d.Octaves, 4)
-	given(&d.Jitter, 32)
-	given(&d.Overlap, overlap)
-	d.Jitter, d.Overlap = max(d.Jitter, 0), max(d.Overlap, 0)
-	if d.Scale == 0 {
-		d.Scale = 1.4
-	}
-	if d.Step == 0 {
-		d.Step = 1.5
-	}
+	d.Iterations, d.Octaves = cmp.Or(d.Iterations, 10), cmp.Or(d.Octaves, 4)
+	d.Scale, d.Step = cmp.Or(d.Scale, 1.4), cmp.Or(d.Step, 1.5)
+	d.Jitter, d.Overlap = max(cmp.Or(d.Jitter, 32), 0), max(cmp.Or(d.Overlap, overlap), 0)
 	return d
 }
 
 func (d Dream) check() error {
 	const most = 1 << 20 // iterations and octaves; also keeps Jitter and Overlap from overflowing
-	switch {
-	case d.Iterations < 1 || d.Iterations > most:
-		return fmt.Errorf("%d iterations an octave", d.Iterations)
-	case d.Octaves < 1 || d.Octaves > most:
-		return fmt.Errorf("%d octaves", d.Octaves)
-	case !(d.Scale > 1) || math.IsInf(d.Scale, 0):
-		return fmt.Errorf("octaves cannot grow by a Scale of %g: it lies above 1", d.Scale)
-	case !(d.Step > 0) || math.IsInf(d.Step, 0):
-		return fmt.Errorf("a Step of %g: it lies above 0", d.Step)
-	case d.Jitter > most || d.Overlap > most:
-		return fmt.Errorf("a Jitter of %d and an Overlap of %d pixels: they are at most %d", d.Jitter, d.Overlap, most)
+	for _, field := range []struct {
+		good  bool
+		name  string
+		value any
+		must  string
+	}{
+		{d.Iterations >= 1 && d.Iterations <= most, "Iterations", d.Iterations, fmt.Sprint("from 1 to ", most)},
+		{d.Octaves >= 1 && d.Octaves <= most, "Octaves", d.Octaves, fmt.Sprint("from 1 to ", most)},
+		{d.Scale > 1 && !interp.NotFinite(d.Scale), "Scale", d.Scale, "above 1 and finite"},
+		{d.Step > 0 && !interp.NotFinite(d.Step), "Step", d.Step, "above 0 and finite"},
+		{d.Jitter <= most, "Jitter", d.Jitter, fmt.Sprint("at most ", most)},
+		{d.Overlap <= most, "Overlap", d.Overlap, fmt.Sprint("at most ", most)},
+	} {
+		if !field.good {
+			return fmt.Errorf("dream: %s is %v, must be %s", field.name, field.value, field.must)
+		}
 	}
 	return nil
 }
@@ -169,7 +161,7 @@ func (d Dream) Frames(ctx context.Context, m *interp.Model, o interp.Objective, 
 			for i := range d.Iterations {
 				y, f.Before, err = d.step(ctx, m, o, y, uint64(k*d.Iterations+i), moved)
 				if err != nil {
-					yield(Frame{}, fmt.Errorf("octave %d of %d, %d×%d pixels: %w", k+1, d.Octaves, y.H, y.W, err))
+					yield(Frame{}, fmt.Errorf("dream: octave %d of %d, %d×%d pixels: %w", k+1, d.Octaves, y.H, y.W, err))
 					return
 				}
 				if i == 0 {
@@ -182,7 +174,7 @@ func (d Dream) Frames(ctx context.Context, m *interp.Model, o interp.Objective, 
 			}
 		}
 		if n := slices.Index(moved, false); n >= 0 {
-			yield(Frame{}, fmt.Errorf("the gradient of %s at image %d is 0 in every iteration, so there is nothing to amplify: "+
+			yield(Frame{}, fmt.Errorf("dream: the gradient of %s at image %d is 0 in every iteration, so there is nothing to amplify: "+
 				"take another layer or channel", o, n))
 		}
 	}
@@ -210,12 +202,12 @@ func (d Dream) step(ctx context.Context, m *interp.Model, o interp.Objective, x 
 			shift[n][axis] = s.Intn(axis, 2*d.Jitter+1) - d.Jitter
 		}
 	}
-	g, score, err := d.gradient(ctx, m, o, x, shift)
+	g, err := d.gradient(ctx, m, o, x, shift)
 	if err != nil {
 		return x, nil, err
 	}
 	for n := range x.N {
-		pix, part := x.Pix[n*x.Size():(n+1)*x.Size()], g[n*x.Size():(n+1)*x.Size()]
+		pix, part := x.Of(n), g.Of(n)
 		mean := floats.Norm(part, 1) / float64(len(part))
 		if mean > 0 {
 			moved[n] = true
@@ -226,6 +218,6 @@ func (d Dream) step(ctx context.Context, m *interp.Model, o interp.Objective, x 
 			part[i] = min(max(pix[i]+d.Step/255*(v/mean), 0), 1)
 		}
 	}
-	x.Pix = g
-	return x, score, nil
+	x.Pix = g.Pix
+	return x, g.Score, nil
 }

@@ -3,6 +3,7 @@ package dream
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -20,12 +21,12 @@ import (
 func Guide(ctx context.Context, m *interp.Model, name string, guide interp.Images) (interp.Objective, error) {
 	a, err := m.Activations(ctx, guide, name)
 	if err != nil {
-		return interp.Objective{}, fmt.Errorf("a guide at layer %q: %w", name, err)
+		return interp.Objective{}, fmt.Errorf("dream: a guide at layer %q: %w", name, err)
 	}
 	channels := a[0].Shape[len(a[0].Shape)-1]
 	features := len(a[0].Data) / channels
-	if guide.N > 0 && !anything(a[0].Data) {
-		return interp.Objective{}, fmt.Errorf("a guide at layer %q: all its features are 0 there, so it does not guide", name)
+	if !slices.ContainsFunc(a[0].Data, func(v float64) bool { return v != 0 }) {
+		return interp.Objective{}, fmt.Errorf("dream: a guide at layer %q: all its features are 0 there, so it does not guide", name)
 	}
 	return interp.Objective{
 		Name: fmt.Sprintf("guided by %d features at %s", features, name),
@@ -41,24 +42,15 @@ func (f match) Score(p *layer.Pass, args []*Node) *Node {
 	h, guide := p.Layer(f.layer), args[0]
 	features, channels := guide.Shape().Dim(0), guide.Shape().Dim(1)
 	if h.Shape().Dim(-1) != channels {
-		panic(fmt.Errorf("the guide's features have %d channels, and layer %q has %d", channels, f.layer, h.Shape().Dim(-1)))
+		panic(fmt.Errorf("dream: the guide's features have %d channels, and layer %q has %d", channels, f.layer, h.Shape().Dim(-1)))
 	}
 	n := h.Shape().Dim(0)
 	h = Reshape(h, -1, channels)
 	if pairs := h.Shape().Dim(0) * features; pairs > 1<<28 {
-		panic(fmt.Errorf("%d positions of layer %q and %d of the guide are too many pairs: take a smaller guide or a deeper layer",
+		panic(fmt.Errorf("dream: %d positions of layer %q and %d of the guide are too many pairs: take a smaller guide or a deeper layer",
 			h.Shape().Dim(0), f.layer, features))
 	}
 	best := ArgMax(MatMul(StopGradient(h), Transpose(guide, 0, 1)), 1)
 	matched := StopGradient(Gather(guide, Reshape(best, -1, 1)))
 	return ReduceSum(Reshape(Mul(h, matched), n, -1), 1)
-}
-
-func anything(values []float64) bool {
-	for _, v := range values {
-		if v != 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -12,10 +12,10 @@ import (
 const align = 32
 
 // gradient returns the gradient of o at images shifted by the given rows and columns, around their
-// borders, brought back to where the pixels come from, and the score of each image. Images are looked at
+// borders, brought back to where the pixels come from, with the score of each image. Images are looked at
 // tile by tile where the whole would take more than a quarter of the model's budget; the rest is for the
 // images themselves, and for compiling a program for every octave.
-func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, shift [][2]int) (g, score []float64, err error) {
+func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, shift [][2]int) (interp.Maps, error) {
 	h, w := tileSize(x.H, x.W, m.Room(x.C)/4)
 	tile := x
 	var rows, columns []strip
@@ -23,30 +23,30 @@ func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective
 	tile.W, columns = strips(x.W, w, d.Overlap)
 	tile.Pix = make([]float64, x.N*tile.Size())
 
-	g, score = make([]float64, len(x.Pix)), make([]float64, x.N)
+	g := x.Like()
 	for _, r := range rows {
 		for _, c := range columns {
 			for n := range x.N {
 				left := wrap(c.from-shift[n][1], x.W) * x.C
 				for i := range tile.H {
-					turn(row(tile, tile.Pix, n, i), row(x, x.Pix, n, wrap(r.from+i-shift[n][0], x.H)), left)
+					turn(row(tile, n, i), row(x, n, wrap(r.from+i-shift[n][0], x.H)), left)
 				}
 			}
 			maps, err := m.Gradient(ctx, o, nil, tile)
 			if err != nil {
-				return nil, nil, err
+				return g, err
 			}
 			for n := range x.N {
-				score[n] += maps.Score[n]
+				g.Score[n] += maps.Score[n]
 				left := wrap(c.first-shift[n][1], x.W) * x.C
 				for i := r.first; i < r.end; i++ {
-					part := row(tile, maps.Pix, n, i-r.from)[(c.first-c.from)*x.C : (c.end-c.from)*x.C]
-					turnBack(row(x, g, n, wrap(i-shift[n][0], x.H)), part, left)
+					part := row(maps.Images, n, i-r.from)[(c.first-c.from)*x.C : (c.end-c.from)*x.C]
+					turnBack(row(g.Images, n, wrap(i-shift[n][0], x.H)), part, left)
 				}
 			}
 		}
 	}
-	return g, score, nil
+	return g, nil
 }
 
 // tileSize returns the height and width of tiles of at most about so many pixels, each at most the
@@ -93,11 +93,8 @@ func strips(length, tile, overlap int) (size int, all []strip) {
 	return size, all
 }
 
-// row is row i of image n of pix, which is laid out as x.
-func row(x interp.Images, pix []float64, n, i int) []float64 {
-	width := x.W * x.C
-	return pix[(n*x.H+i)*width:][:width]
-}
+// row is row i of image n.
+func row(x interp.Images, n, i int) []float64 { return x.Of(n)[i*x.W*x.C:][:x.W*x.C] }
 
 // turn fills to with what a circular row has from a place on, and turnBack puts it back there.
 func turn(to, row []float64, from int) { copy(to[copy(to, row[from:]):], row) }

@@ -1,6 +1,7 @@
 package dream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -24,12 +25,7 @@ func (z Zoom) String() string {
 }
 
 func (z Zoom) whole() Zoom {
-	if z.N == 0 {
-		z.N = 100
-	}
-	if z.Rate == 0 {
-		z.Rate = .05
-	}
+	z.N, z.Rate = cmp.Or(z.N, 100), cmp.Or(z.Rate, .05)
 	return z
 }
 
@@ -38,8 +34,12 @@ func (z Zoom) whole() Zoom {
 func (z Zoom) Frames(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		z := z.whole()
-		if z.N < 1 || !(z.Rate > 0 && z.Rate < 1) {
-			yield(Frame{}, fmt.Errorf("no %d dreams, each cut by %g: Rate lies above 0 and below 1", z.N, z.Rate))
+		if z.N < 1 {
+			yield(Frame{}, fmt.Errorf("dream: N is %d, must be at least 1", z.N))
+			return
+		}
+		if !(z.Rate > 0 && z.Rate < 1) {
+			yield(Frame{}, fmt.Errorf("dream: Rate is %g, must be above 0 and below 1", z.Rate))
 			return
 		}
 		x, err := begin(ctx, z.Dream.whole(), m, o, x)
@@ -53,7 +53,7 @@ func (z Zoom) Frames(ctx context.Context, m *interp.Model, o interp.Objective, x
 			var last interp.Images
 			for f, err := range d.Frames(ctx, m, o, x) {
 				if err != nil {
-					yield(Frame{}, fmt.Errorf("dream %d of %d: %w", i+1, z.N, err))
+					yield(Frame{}, fmt.Errorf("%w, in zoom %d of %d", err, i+1, z.N))
 					return
 				}
 				f.Zoom, f.Zooms, last = i+1, z.N, f.Images

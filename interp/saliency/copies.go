@@ -50,7 +50,7 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 			return err
 		}
 		if len(maps.Pix) != len(y.Pix) {
-			return fmt.Errorf("%s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
+			return fmt.Errorf("saliency: %s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
 		}
 		for b := range y.N {
 			add((first+b)/n, (first+b)%n, maps.Of(b), maps.Score[b])

@@ -1,6 +1,7 @@
 package saliency
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -24,7 +25,7 @@ type IntegratedGradients struct {
 
 // String names the method, its steps and its baseline.
 func (g IntegratedGradients) String() string {
-	s := fmt.Sprintf("IG(steps=%d, baseline ", g.steps())
+	s := fmt.Sprintf("IG(steps=%d, baseline ", cmp.Or(g.Steps, 50))
 	switch n := len(g.Baseline); {
 	case n == 0:
 		s += "black)"
@@ -39,18 +40,11 @@ func (g IntegratedGradients) String() string {
 	return s
 }
 
-func (g IntegratedGradients) steps() int {
-	if g.Steps == 0 {
-		return 50
-	}
-	return g.Steps
-}
-
 // Maps implements Method. The score is that of the image, not of the points on the line.
 func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
-	n := g.steps()
+	n := cmp.Or(g.Steps, 50)
 	if n < 0 {
-		return interp.Maps{}, fmt.Errorf("%s: steps cannot be negative", g)
+		return interp.Maps{}, fmt.Errorf("saliency: Steps is %d, must be at least 1, or 0 for 50", n)
 	}
 	base, err := g.baseline(x)
 	if err != nil {
@@ -60,18 +54,18 @@ func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp
 		return interp.Maps{}, err
 	}
 	x = x.Keyed()
-	size := x.Size()
 	perturb := func(dst []float64, i, k int) {
 		t := (float64(k) + .5) / float64(n)
-		for p := range dst {
-			b := base.Pix[i*size+p]
-			dst[p] = b + t*(x.Pix[i*size+p]-b)
+		pix := x.Of(i)
+		for p, b := range base.Of(i) {
+			dst[p] = b + t*(pix[p]-b)
 		}
 	}
 	out := x.Like()
 	add := func(i, _ int, pix []float64, _ float64) {
+		sum := out.Of(i)
 		for p, v := range pix {
-			out.Pix[i*size+p] += v / float64(n)
+			sum[p] += v / float64(n)
 		}
 	}
 	if err := copies(ctx, m, o, x, of(g.Of), n, perturb, add); err != nil {
@@ -99,7 +93,7 @@ func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.
 	gap := make([]float64, x.N)
 	for i := range gap {
 		var sum float64
-		for _, v := range maps.Pix[i*x.Size() : (i+1)*x.Size()] {
+		for _, v := range maps.Of(i) {
 			sum += v
 		}
 		rise := maps.Score[i] - low[i]
@@ -113,7 +107,7 @@ func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.
 // baseline returns the baseline as a batch like x.
 func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 	if err := x.Check(); err != nil {
-		return x, err
+		return x, fmt.Errorf("saliency: %w", err)
 	}
 	b, n := x, len(g.Baseline)
 	b.Pix, b.Key = make([]float64, len(x.Pix)), nil
@@ -121,7 +115,8 @@ func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 		return b, nil
 	}
 	if n != x.C && n != x.Size() && n != len(x.Pix) {
-		return b, fmt.Errorf("a baseline of %d numbers for %d images of %d×%d×%d: give one a channel, one image, or one for each", n, x.N, x.H, x.W, x.C)
+		return b, fmt.Errorf("saliency: Baseline has %d numbers, must have one a channel, an image, or an image for each of %d images of %d×%d×%d",
+			n, x.N, x.H, x.W, x.C)
 	}
 	for p := range b.Pix {
 		b.Pix[p] = g.Baseline[p%n]

@@ -316,7 +316,7 @@ func TestSeedsAndKeys(t *testing.T) {
 		{saliency.VarGrad{Sigma: -1}, "Sigma is -1"},
 		{saliency.SmoothGrad{Sigma: nan}, "Sigma is NaN"},
 		{saliency.SquareGrad{Sigma: inf}, "Sigma is +Inf"},
-		{saliency.IntegratedGradients{Steps: -1}, "steps"},
+		{saliency.IntegratedGradients{Steps: -1}, "Steps is -1, must"},
 		{saliency.IntegratedGradients{Baseline: []float64{0, nan, 0}}, "Baseline[1] is NaN"},
 		{saliency.IntegratedGradients{Baseline: []float64{0, 0, -inf}}, "Baseline[2] is -Inf"},
 	} {

@@ -1,6 +1,7 @@
 package saliency
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -75,12 +76,7 @@ func (s VarGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, 
 }
 
 func (n Noise) defaults() Noise {
-	if n.N == 0 {
-		n.N = 50
-	}
-	if n.Sigma == 0 {
-		n.Sigma = .15
-	}
+	n.N, n.Sigma = cmp.Or(n.N, 50), cmp.Or(n.Sigma, .15)
 	return n
 }
 
@@ -98,23 +94,21 @@ func (n Noise) moments(ctx context.Context, m *interp.Model, o interp.Objective,
 		return mean, nil, err
 	}
 	x = x.Keyed()
-	size := x.Size()
 	sigma := make([]float64, x.N)
 	for i := range sigma {
-		pix := x.Pix[i*size : (i+1)*size]
-		sigma[i] = n.Sigma * (slices.Max(pix) - slices.Min(pix))
+		sigma[i] = n.Sigma * (slices.Max(x.Of(i)) - slices.Min(x.Of(i)))
 	}
 	perturb := func(dst []float64, i, k int) {
 		random.New(n.Seed, x.Key[i], uint64(k)).Normals(dst)
-		for p, v := range x.Pix[i*size : (i+1)*size] {
+		for p, v := range x.Of(i) {
 			dst[p] = v + sigma[i]*dst[p]
 		}
 	}
 	mean = x.Like()
-	variance = make([]float64, len(mean.Pix))
+	squares := x.Like()
 	add := func(i, k int, pix []float64, score float64) { // Welford 1962
 		mean.Score[i] += (score - mean.Score[i]) / float64(k+1)
-		mu, vv := mean.Pix[i*size:(i+1)*size], variance[i*size:(i+1)*size]
+		mu, vv := mean.Of(i), squares.Of(i)
 		for p, v := range pix {
 			d := v - mu[p]
 			mu[p] += d / float64(k+1)
@@ -124,8 +118,8 @@ func (n Noise) moments(ctx context.Context, m *interp.Model, o interp.Objective,
 	if err := copies(ctx, m, o, x, of(n.Of), n.N, perturb, add); err != nil {
 		return interp.Maps{}, nil, err
 	}
-	for p := range variance {
-		variance[p] /= float64(n.N)
+	for p := range squares.Pix {
+		squares.Pix[p] /= float64(n.N)
 	}
-	return mean, variance, nil
+	return mean, squares.Pix, nil
 }
