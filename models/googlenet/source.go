@@ -58,9 +58,6 @@ func join(parts []byte) ([]byte, error) {
 		}
 		tensors = append(tensors, safetensors.Tensor{Name: p.name(), Info: safetensors.Info{Type: "F32", Shape: p.dims}, Data: data})
 	}
-	if len(parts) > 0 {
-		return nil, fmt.Errorf("googlenet: %d bytes follow the last tensor, must be 0", len(parts))
-	}
 	return safetensors.Encode([][2]string{
 		{"source", "chaosmail/caffejs@dedfd566 bvlc_googlenet per-layer .bin, transposed O,H,W,I -> O,I,H,W"},
 		{"input", "BGR 0-255 minus [104,117,123], 1x3x224x224"},

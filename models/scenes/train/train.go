@@ -95,23 +95,20 @@ func (c Training) Run(ctx context.Context) error {
 	if !ok {
 		return near.Error("net", c.Net, slices.Sorted(maps.Keys(all)))
 	}
-	if c.Steps > 0 {
-		r.steps = c.Steps
-	}
-	if c.Rate > 0 {
-		r.peak = c.Rate
-	}
-	if c.Epsilon > 0 {
-		r.epsilon = c.Epsilon
-	}
-	if c.Images < 1 || c.Images%evaluated != 0 {
-		return fmt.Errorf("train: images is %d, must be a multiple of %d", c.Images, evaluated)
-	}
-	if c.Attacked < 1 || c.Attacked%evaluated != 0 {
-		return fmt.Errorf("train: attacked is %d, must be a multiple of %d", c.Attacked, evaluated)
-	}
-	if c.Window < 1 {
-		return fmt.Errorf("train: window is %d, must be at least 1", c.Window)
+	r.steps, r.peak, r.epsilon = cmp.Or(c.Steps, r.steps), cmp.Or(c.Rate, r.peak), cmp.Or(c.Epsilon, r.epsilon)
+	switch {
+	case r.steps < 1:
+		return fmt.Errorf("train: Steps is %d, must be at least 1", r.steps)
+	case !(r.peak > 0):
+		return fmt.Errorf("train: Rate is %g, must be more than 0", r.peak)
+	case !(r.epsilon >= 0):
+		return fmt.Errorf("train: Epsilon is %g, must be at least 0", r.epsilon)
+	case c.Images < 1 || c.Images%evaluated != 0:
+		return fmt.Errorf("train: Images is %d, must be a multiple of %d", c.Images, evaluated)
+	case c.Attacked < 1 || c.Attacked%evaluated != 0:
+		return fmt.Errorf("train: Attacked is %d, must be a multiple of %d", c.Attacked, evaluated)
+	case c.Window < 1:
+		return fmt.Errorf("train: Window is %d, must be at least 1", c.Window)
 	}
 	checkpoint := filepath.Join(c.Dir, c.Net+".checkpoint")
 	store, done, err := start(checkpoint, c.From)
@@ -159,7 +156,6 @@ func (c Training) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n", text)
 	return atomicfile.WriteFile(filepath.Join(c.Dir, c.Net+".json"), append(text, '\n'), 0o644)
 }
 

@@ -400,9 +400,12 @@ func TestRunRefuses(t *testing.T) {
 	for want, c := range map[string]Training{
 		"near it: robust": {Net: "robustt"},
 		"delete it":       {Net: "dense", Dir: "testdata"},
-		"images is 150, must be a multiple of 100":   {Net: "dense", Images: 150},
-		"attacked is 150, must be a multiple of 100": {Net: "dense", Attacked: 150},
-		"window is -1": {Net: "dense", Window: -1},
+		"Images is 150, must be a multiple of 100":   {Net: "dense", Images: 150},
+		"Attacked is 150, must be a multiple of 100": {Net: "dense", Attacked: 150},
+		"Window is -1":  {Net: "dense", Window: -1},
+		"Steps is -5":   {Net: "dense", Steps: -5},
+		"Rate is -0.1":  {Net: "dense", Rate: -0.1},
+		"Epsilon is -4": {Net: "robust", Epsilon: -4},
 	} {
 		if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", c, err, want)

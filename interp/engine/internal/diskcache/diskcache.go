@@ -117,11 +117,7 @@ func (d *Dir) Refused(key Key) {
 
 // Bytes returns the size of all entries together.
 func (d *Dir) Bytes() (int64, error) {
-	list, err := d.list()
-	var sum int64
-	for _, e := range list {
-		sum += e.size
-	}
+	_, sum, err := d.list()
 	return sum, err
 }
 
@@ -131,55 +127,40 @@ func (d *Dir) drop(path string, why error) error {
 	return fmt.Errorf("%s: %w", path, why)
 }
 
-type entry struct {
-	path string
-	size int64
-	used time.Time
-}
-
-// list returns the entries and removes what dead writers left.
-func (d *Dir) list() ([]entry, error) {
+// list returns the entries and their size together, and removes what dead writers left.
+func (d *Dir) list() (entries []fs.FileInfo, sum int64, err error) {
 	atomicfile.Sweep(filepath.Join(d.path, "*"+suffix), tmpLifetime)
 	files, err := os.ReadDir(d.path)
-	if err != nil {
-		return nil, err
-	}
-	var list []entry
 	for _, f := range files {
 		info, err := f.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			continue // another process has just removed it, or it is not ours
-		}
-		if strings.HasSuffix(f.Name(), suffix) {
-			list = append(list, entry{filepath.Join(d.path, f.Name()), info.Size(), info.ModTime()})
+		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(f.Name(), suffix) { // ours, and not just removed by another process
+			entries = append(entries, info)
+			sum += info.Size()
 		}
 	}
-	return list, nil
+	return entries, sum, err
 }
 
 // evict removes least used entries until the rest fit. The one just stored stays: a file system's clock may be too
 // coarse to tell that it is the newest.
 func (d *Dir) evict(stored string) error {
-	list, err := d.list()
+	entries, sum, err := d.list()
 	if err != nil {
 		return err
 	}
-	var sum int64
-	for _, e := range list {
-		sum += e.size
-	}
-	slices.SortFunc(list, func(a, b entry) int { return a.used.Compare(b.used) })
-	for _, e := range list {
+	slices.SortFunc(entries, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, e := range entries {
+		path := filepath.Join(d.path, e.Name())
 		if sum <= d.max {
 			break
 		}
-		if e.path == stored {
+		if path == stored {
 			continue
 		}
-		if err := os.Remove(e.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		sum -= e.size
+		sum -= e.Size()
 	}
 	return nil
 }
