@@ -68,7 +68,7 @@ func Model(ctx context.Context) (*interp.Model, error) {
 // has no name there, as the last ones have none, is "class 1001", and one that bears the name of an earlier
 // class has its number after it.
 func Open(path string) (*interp.Model, error) {
-	open, name := beside(path), filepath.Base(path)
+	files, name := beside(path), filepath.Base(path)
 	if strings.EqualFold(filepath.Ext(path), ".zip") {
 		archive, err := zip.OpenReader(path)
 		switch {
@@ -78,26 +78,26 @@ func Open(path string) (*interp.Model, error) {
 			return nil, fmt.Errorf("inception5h: %w", err) // names the file already
 		}
 		defer archive.Close()
-		open, name = within(archive), graphFile
+		files, name = within(archive), graphFile
 	}
-	b, err := read(open, name, maxGraph)
+	b, err := files.read(name, maxGraph)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m, err := tensorflow.Parse(path, b, options)
 	if err != nil {
-		return nil, fmt.Errorf("%w; inception5h's graph is wanted: this one is damaged, or another network's, which tensorflow.Open reads", err)
+		return nil, fmt.Errorf("%w; it must be inception5h's graph: this one is damaged, or another network's, which tensorflow.Open reads", err)
 	}
-	labels, err := read(open, labelsFile, maxLabels)
+	labels, err := files.read(labelsFile, maxLabels)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
+	o := options
+	if err == nil {
+		o.Classes, err = names(string(labels), len(m.Classes()))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	o := options
-	if o.Classes, err = names(string(labels), len(m.Classes())); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", path, labelsFile, err)
 	}
 	return tensorflow.Parse(path, b, o)
 }
@@ -136,18 +136,18 @@ func within(archive *zip.ReadCloser) opener {
 }
 
 // read returns the content of a file of at most a number of bytes.
-func read(open opener, name string, most int64) ([]byte, error) {
+func (open opener) read(name string, most int64) ([]byte, error) {
 	f, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("it has more than %d bytes: this is another file", most)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(b)) > most {
-		return nil, fmt.Errorf("%s has more than %d bytes: this is another file", name, most)
 	}
 	return b, nil
 }
@@ -165,7 +165,7 @@ func names(text string, n int) ([]string, error) {
 		all = append(all, name)
 	}
 	if len(all) > n {
-		return nil, fmt.Errorf("%d names, and the network has %d classes", len(all), n)
+		return nil, fmt.Errorf("%s: %d names, and the network has %d classes", labelsFile, len(all), n)
 	}
 	for len(all) < n {
 		all = append(all, fmt.Sprint("class ", len(all)))

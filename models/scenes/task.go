@@ -1,6 +1,8 @@
 package scenes
 
 import (
+	"slices"
+
 	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
@@ -36,22 +38,12 @@ func (t Task) parts() ([]Shape, []Surface) {
 
 // Classes returns the names of the classes in order: "striped cube", "dotted cube" … "scales cylinder"; of shapes or surfaces alone
 // when labelled by those.
-func (t Task) Classes() []string {
+func (t Task) Classes() (names []string) {
 	shapes, surfaces := t.parts()
-	var names []string
-	switch t.Label {
-	case ByShape:
-		for _, s := range shapes {
-			names = append(names, s.String())
-		}
-	case BySurface:
-		for _, u := range surfaces {
-			names = append(names, u.String())
-		}
-	default:
-		for _, s := range shapes {
-			for _, u := range surfaces {
-				names = append(names, u.String()+" "+s.String())
+	for _, shape := range shapes {
+		for _, surface := range surfaces {
+			if name := t.Label.of(shape, surface); !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 	}
@@ -60,22 +52,21 @@ func (t Task) Classes() []string {
 
 // Class returns the class of a scene, −1 when its shape or surface is not part of the task.
 func (t Task) Class(s Scene) int {
-	shapes, surfaces := t.parts()
-	for i, shape := range shapes {
-		for j, surface := range surfaces {
-			if shape != s.Shape || surface != s.Surface {
-				continue
-			}
-			switch t.Label {
-			case ByShape:
-				return i
-			case BySurface:
-				return j
-			}
-			return i*len(surfaces) + j
-		}
+	if shapes, surfaces := t.parts(); !slices.Contains(shapes, s.Shape) || !slices.Contains(surfaces, s.Surface) {
+		return -1
 	}
-	return -1
+	return slices.Index(t.Classes(), t.Label.of(s.Shape, s.Surface))
+}
+
+// of is the name of the class of a scene with a shape and a surface.
+func (l Label) of(shape Shape, surface Surface) string {
+	switch l {
+	case ByShape:
+		return shape.String()
+	case BySurface:
+		return surface.String()
+	}
+	return surface.String() + " " + shape.String()
 }
 
 // Sample returns scene number i ≥ 0 of the task's endless, balanced stream of that seed: each run of as many scenes as there are
