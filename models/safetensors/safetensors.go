@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -99,12 +98,6 @@ func (f *File) Info(name string) (Info, bool) {
 	t.Shape = slices.Clone(t.Shape)
 	return t.Info, ok
 }
-
-// Float32 returns the numbers of a floating-point tensor. Those of F64 are rounded, all others exact.
-func (f *File) Float32(name string) ([]float32, error) { return read[float32](f, name) }
-
-// Float64 returns the numbers of a floating-point tensor, exactly.
-func (f *File) Float64(name string) ([]float64, error) { return read[float64](f, name) }
 
 // Weights returns all tensors, which must be of floating-point numbers, in float32: that of a name is the value of the
 // variable /NAME.
@@ -214,22 +207,13 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 		return t, fmt.Errorf("data_offsets are %d numbers, must be two, where it begins and ends", len(e.Offsets))
 	}
 	t.Type = e.Type
-	length := width
+	length := float64(width) // exact as far as there are files
 	for _, n := range e.Shape {
 		if n > math.MaxInt32 {
 			return t, fmt.Errorf("an axis of length %d", n)
 		}
 		t.Shape = append(t.Shape, int(n))
-	}
-	if slices.Contains(t.Shape, 0) {
-		length = 0
-	}
-	for _, n := range e.Shape {
-		over, product := bits.Mul64(length, n)
-		if over != 0 || product > math.MaxInt64 {
-			return t, fmt.Errorf("shape %v has too many numbers", t.Shape)
-		}
-		length = product
+		length *= float64(n)
 	}
 	begin, end := e.Offsets[0], e.Offsets[1]
 	switch {
@@ -237,10 +221,10 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 		return t, fmt.Errorf("it ends at %d, before it begins at %d", end, begin)
 	case end > uint64(size-data):
 		return t, fmt.Errorf("it ends at byte %d of %d: the file is truncated or damaged", end, size-data)
-	case end-begin != length:
-		return t, fmt.Errorf("it has %d bytes, must have %d for %s %v", end-begin, length, e.Type, t.Shape)
+	case float64(end-begin) != length:
+		return t, fmt.Errorf("it has %d bytes, must have %.0f for %s %v", end-begin, length, e.Type, t.Shape)
 	}
-	t.at, t.size = data+int64(begin), int64(length)
+	t.at, t.size = data+int64(begin), int64(end-begin)
 	return t, nil
 }
 
@@ -267,9 +251,9 @@ func (f *File) order(data, size int64) error {
 	return nil
 }
 
-// read reads a tensor piece by piece: mapping the file into memory would save a copy, and crash the
-// process if the file were cut meanwhile.
-func read[T float32 | float64](f *File, name string) ([]T, error) {
+// Float32 returns the numbers of a floating-point tensor. Those of F64 are rounded, all others exact. It reads piece by
+// piece: mapping the file into memory would save a copy, and crash the process if the file were cut meanwhile.
+func (f *File) Float32(name string) ([]float32, error) {
 	t, ok := f.tensors[name]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", f.name, near.Error("tensor", name, f.names))
@@ -279,7 +263,7 @@ func read[T float32 | float64](f *File, name string) ([]T, error) {
 		return nil, fmt.Errorf("%s: tensor %q holds %s, must be F64, F32, F16 or BF16", f.name, name, t.Type)
 	}
 	width := int64(widths[t.Type])
-	out := make([]T, 0, t.size/width)
+	out := make([]float32, 0, t.size/width)
 	buffer := make([]byte, min(t.size, 64<<10)) // a multiple of every width, as t.size is of its own
 	for done := int64(0); done < t.size; {
 		piece := buffer[:min(int64(len(buffer)), t.size-done)]
@@ -288,20 +272,18 @@ func read[T float32 | float64](f *File, name string) ([]T, error) {
 		}
 		done += int64(len(piece))
 		for ; len(piece) > 0; piece = piece[width:] {
-			out = append(out, T(number(piece)))
+			out = append(out, number(piece))
 		}
 	}
 	return out, nil
 }
 
 // numbers are the floating-point types: each turns the first bytes into a number.
-var numbers = map[string]func(b []byte) float64{
-	"F64": func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) },
-	"F32": func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) },
-	"F16": func(b []byte) float64 { return float64(float16.Frombits(binary.LittleEndian.Uint16(b)).Float32()) },
-	"BF16": func(b []byte) float64 {
-		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
-	},
+var numbers = map[string]func(b []byte) float32{
+	"F64":  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
+	"F32":  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
+	"F16":  func(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() },
+	"BF16": func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) },
 }
 
 // readAt fills p from offset off.

@@ -50,10 +50,6 @@ func TestReadsEveryFloatingType(t *testing.T) {
 	for name, want := range map[string][]float64{
 		"a": {1.0 / 3, -2}, "b": {float64(float32(0.1))}, "c": {0.333251953125}, "d": {-3}, "e": {},
 	} {
-		got, err := f.Float64(name)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
-		}
 		single, err := f.Float32(name)
 		if err != nil || len(single) != len(want) {
 			t.Fatalf("%s: %v, %v", name, single, err)
@@ -100,12 +96,12 @@ func TestReadsLongTensors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := f.Float64("x")
+		x, err := f.Float32("x")
 		if err != nil || len(x) != n {
 			t.Fatal(c.kind, len(x), err)
 		}
 		for i := range x {
-			if x[i] != float64(i%251) {
+			if x[i] != float32(i%251) {
 				t.Fatalf("number %d of %s is %v", i, c.kind, x[i])
 			}
 		}
@@ -122,11 +118,12 @@ func TestLawHalf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := f.Float64("x")
+	x, err := f.Float32("x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for h, got := range x {
+	for h, single := range x {
+		got := float64(single)
 		e, f := h>>10&31, float64(h&1023)/1024
 		want := math.Ldexp(1+f, e-15)
 		switch {
@@ -169,8 +166,8 @@ var bad = []struct {
 	{"negative axis", file(`{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}`, []byte{1}), `tensor "a"`},
 	{"negative offset", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[-1,0]}}`, []byte{1}), `tensor "a"`},
 	{"long axis", file(`{"a":{"dtype":"U8","shape":[4294967296,0],"data_offsets":[0,0]}}`, nil), "4294967296"},
-	{"overflow", file(`{"a":{"dtype":"U8","shape":[2147483647,2147483647,2147483647],"data_offsets":[0,1]}}`, []byte{1}), "too many"},
-	{"overflow to fit", file(`{"a":{"dtype":"F64","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`, nil), "too many"},
+	{"overflow", file(`{"a":{"dtype":"U8","shape":[2147483647,2147483647,2147483647],"data_offsets":[0,1]}}`, []byte{1}), "must have"},
+	{"overflow to fit", file(`{"a":{"dtype":"F64","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`, nil), "must have"},
 	{"backwards", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}`, []byte{1}), "before it begins"},
 	{"beyond the end", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, make([]byte, 7)), "truncated"},
 	{"another length", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}`, make([]byte, 7)), "must have 8 for F32 [2]"},
