@@ -26,6 +26,9 @@ type Parameter struct {
 	typ     string // declared, or that of a literal default; "" for another expression
 }
 
+// String is the parameter with its default: "n = 3", or "n" where it has none.
+func (p Parameter) String() string { return strings.TrimSuffix(p.Name+" = "+p.Default, " = ") }
+
 // Parameters lists the notebook's parameters, in the order of their declaration.
 func (nb *Notebook) Parameters() ([]Parameter, error) {
 	i := nb.parametersCell()
@@ -99,24 +102,19 @@ func literalType(e ast.Expr) string {
 
 // Inject gives parameters values of this run: it puts a cell tagged injected-parameters after the cell tagged
 // parameters, in place of one that is already there. A value for a parameter whose type is a string, a bool or a
-// number is taken as that (a string without quotes); for any other, it is a Go expression.
+// number is taken as that (a string without quotes); for any other, it is a Go expression. Names that are no parameters
+// of this notebook are passed by.
 func (nb *Notebook) Inject(values map[string]string) error {
-	if len(values) == 0 {
-		return nil
-	}
 	list, err := nb.Parameters()
 	if err != nil {
 		return err
 	}
-	var source strings.Builder
-	source.WriteString("// Parameters of this run\n")
-	left := len(values)
+	source := "// Parameters of this run"
 	for _, p := range list {
 		value, ok := values[p.Name]
 		if !ok {
 			continue
 		}
-		left--
 		literal, err := p.literal(value)
 		if err != nil {
 			return fmt.Errorf("parameter %s: %w", p.Name, err)
@@ -125,34 +123,15 @@ func (nb *Notebook) Inject(values map[string]string) error {
 		if p.typ != "" && p.keyword == "var" { // 1 for a float64 must not become an int; a constant stays untyped.
 			typ = " " + p.typ
 		}
-		fmt.Fprintf(&source, "%s %s%s = %s\n", p.keyword, p.Name, typ, literal)
+		source += fmt.Sprintf("\n%s %s%s = %s", p.keyword, p.Name, typ, literal)
 	}
-	if left > 0 {
-		return unknown(values, list)
+	if !strings.Contains(source, "\n") {
+		return nil
 	}
-	cell := NewCode(strings.TrimSuffix(source.String(), "\n"), injectedTag)
 	nb.Cells = slices.DeleteFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(injectedTag) })
-	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, cell)
+	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, NewCode(source, injectedTag))
 	nb.identify()
 	return nil
-}
-
-// unknown is the error for values that name no parameter.
-func unknown(values map[string]string, list []Parameter) error {
-	if len(list) == 0 {
-		return fmt.Errorf("the notebook has no parameters: none of its code cells is tagged %s", parametersTag)
-	}
-	var names, have []string
-	for name := range values {
-		if !slices.ContainsFunc(list, func(p Parameter) bool { return p.Name == name }) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, p := range list {
-		have = append(have, strings.TrimSuffix(p.Name+" = "+p.Default, " = "))
-	}
-	return fmt.Errorf("the notebook has no parameter %s; it has: %s", strings.Join(names, ", "), strings.Join(have, ", "))
 }
 
 // literal is value as Go source of the parameter's type.

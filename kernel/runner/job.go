@@ -68,35 +68,34 @@ func Find(paths ...string) ([]Job, error) {
 // SetParameters gives the notebooks values of their parameters: to each those that it has, if there are several. A
 // name that no notebook has is an error, as is a value that is not of the parameter's type.
 func SetParameters(jobs []Job, values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
 	unused := maps.Clone(values)
-	var unknown error // the first notebook's that lacks some
+	var have []string // which parameters, a text for each notebook
 	for _, j := range jobs {
-		if j.Notebook == nil || len(values) == 0 {
+		if j.Notebook == nil {
 			continue
 		}
 		list, err := j.Notebook.Parameters()
-		its := map[string]string{}
-		for _, p := range list {
-			if v, ok := values[p.Name]; ok {
-				its[p.Name] = v
-				delete(unused, p.Name)
-			}
-		}
-		if err == nil && unknown == nil && len(its) < len(values) {
-			unknown = fmt.Errorf("%s: %w", j.File, j.Notebook.Inject(values))
-		}
 		if err == nil {
-			err = j.Notebook.Inject(its)
+			err = j.Notebook.Inject(values)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", j.File, err)
 		}
+		has := j.File + " has"
+		for _, p := range list {
+			delete(unused, p.Name)
+			has += fmt.Sprint(" ", p, ",")
+		}
+		if len(list) == 0 {
+			has += " none: none of its code cells is tagged parameters"
+		}
+		have = append(have, strings.TrimSuffix(has, ","))
 	}
-	switch {
-	case len(unused) == 0 || unknown == nil:
+	if len(unused) == 0 || have == nil {
 		return nil
-	case len(jobs) > 1:
-		return fmt.Errorf("no notebook has the parameter %s; %w", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), unknown)
 	}
-	return unknown
+	return fmt.Errorf("no notebook has the parameter %s: %s", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), strings.Join(have, "; "))
 }

@@ -20,14 +20,14 @@ import (
 	"lucigo/kernel/report"
 )
 
-// Runner says how notebooks are run. Only Kernel is needed.
+// Runner says how notebooks are run. Kernel and Watch are needed.
 type Runner struct {
 	Kernel    func(dir string) jupyter.Command // starts a kernel in a directory: each notebook's own
 	Limit     time.Duration                    // for each cell; 0: none
 	KeepGoing bool                             // run the cells after one that fails
 	Out       string                           // directory of executed notebooks and pages; "": none are written
 	JUnit     string                           // file of the report; "": none is written
-	Watch     Watcher                          // hears how it goes; nil: nobody does
+	Watch     Watcher                          // hears how it goes
 }
 
 // Watcher hears, one call at a time, what a Runner does.
@@ -95,9 +95,6 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 		if r.Out != "" && same(r.file(j, ".ipynb"), j.File) {
 			return nil, fmt.Errorf("%s would be overwritten by its own result: choose another directory with --out", j.File)
 		}
-	}
-	if r.Watch == nil {
-		r.Watch = silent{}
 	}
 	if err := r.report(jobs, nil); err != nil { // It takes the place of an earlier run's.
 		return nil, err
@@ -208,10 +205,3 @@ func suite(r Result) report.Suite {
 	}
 	return s
 }
-
-type silent struct{}
-
-func (silent) Begin(Job)                {}
-func (silent) BeginCell(headless.Cell)  {}
-func (silent) EndCell(headless.Outcome) {}
-func (silent) End(Result)               {}

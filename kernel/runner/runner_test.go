@@ -112,10 +112,10 @@ func TestSetParameters(t *testing.T) {
 	for _, c := range []struct {
 		names, name, want string
 	}{
-		{"a", "k", "a.ipynb: the notebook has no parameter k; it has: n = 1, m = 2"},
-		{"a b", "k", "no notebook has the parameter k; " + dir},
-		{"c", "k", "has no parameters"},
-		{"d c", "k", "has no parameters"},
+		{"a", "k", "no notebook has the parameter k: " + dir + "/a.ipynb has n = 1, m = 2"},
+		{"a b", "k", "a.ipynb has n = 1, m = 2; " + dir + "/b.ipynb has n = 1"},
+		{"c", "k", "c.ipynb has none: none of its code cells is tagged parameters"},
+		{"d c", "k", "c.ipynb has none"},
 	} {
 		if _, err := set(c.names, map[string]string{c.name: "1"}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %s: %v, want %q", c.names, c.name, err, c.want)
@@ -173,9 +173,12 @@ func TestFailuresAndTally(t *testing.T) {
 
 // ended calls a function when a notebook ends.
 type ended struct {
-	silent
 	f func(Result)
 }
+
+func (ended) Begin(Job)                {}
+func (ended) BeginCell(headless.Cell)  {}
+func (ended) EndCell(headless.Outcome) {}
 
 func (e ended) End(r Result) { e.f(r) }
 
@@ -220,7 +223,7 @@ func TestWritesAsEachEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
 	want := []string{"1 of 7 [{2} {2} {2} {0}]", "2 of 8 [{2} {2} {2} {0}]"} // No kernel starts: of each notebook one failure, and cells that were not reached.
-	r.Watch = ended{f: func(result Result) {
+	r.Watch = ended{func(result Result) {
 		if got := counts(); got != want[n] {
 			t.Errorf("after notebook %d the report says %s, want %s", n, got, want[n])
 		}
@@ -239,7 +242,7 @@ func TestWritesAsEachEnds(t *testing.T) {
 		t.Errorf("stopped after two, the report says %s", counts())
 	}
 
-	r.Watch, cancel = nil, nil
+	r.Watch = ended{func(Result) {}}
 	if results, err = r.Run(t.Context(), jobs); err != nil || len(results) != 4 || len(results[3].Failures()) != 1 || results[3].Page != "" || exists("worse.html") {
 		t.Errorf("all four: %v, %+v", err, results)
 	}
