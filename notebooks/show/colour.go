@@ -5,8 +5,7 @@ import (
 	"math"
 )
 
-// levels is how many colours a palette has: one fewer than a byte counts, so that zero has its own in the
-// middle.
+// levels is how many colours a palette has: one fewer than a byte counts, so that zero has its own in the middle.
 const levels = 255
 
 // A ramp gives a colour for every t: in [0, 1] for magnitudes, in [-1, 1] for signed values.

@@ -15,9 +15,8 @@ import (
 	"lucigo/notebooks/internal/number"
 )
 
-// Patches is the figure of Zeiler and Fergus, arXiv:1311.2901: for each unit the parts of the images to
-// which it responds most, beside projections of those single responses back to the pixels, as
-// exemplar.Patches has both.
+// Patches is the figure of Zeiler and Fergus, arXiv:1311.2901: for each unit the parts of the images to which it
+// responds most, beside projections of those single responses back to the pixels, as exemplar.Patches has both.
 type Patches struct {
 	Title  string
 	Units  []Unit
@@ -41,9 +40,8 @@ type Unit struct {
 // Show displays the patches.
 func (p Patches) Show() error { return show(p.Figure()) }
 
-// Figure returns the patches as a figure: for each unit a square of patches, row by row, and one of their
-// projections, or a strip of both. Projections are drawn in colour around middle grey, each on a scale of
-// its own.
+// Figure returns the patches as a figure: for each unit a square of patches, row by row, and one of their projections,
+// or a strip of both. Projections are drawn in colour around middle grey, each on a scale of its own.
 func (p Patches) Figure() (Figure, error) {
 	switch {
 	case len(p.Units) == 0:

@@ -9,9 +9,8 @@ import (
 	"lucigo/notebooks/internal/number"
 )
 
-// Spectrum is a figure of what units respond to, from least to most: a row for every unit, and in it an
-// image optimised to lower the unit, examples from a data set in rising order, and an image optimised to
-// raise it.
+// Spectrum is a figure of what units respond to, from least to most: a row for every unit, and in it an image optimised
+// to lower the unit, examples from a data set in rising order, and an image optimised to raise it.
 type Spectrum struct {
 	Title string
 	Units []Responses

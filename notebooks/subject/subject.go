@@ -1,5 +1,4 @@
-// Package subject opens what a notebook looks at: a network and images for it, chosen by the notebook's
-// parameters.
+// Package subject opens what a notebook looks at: a network and images for it, chosen by the notebook's parameters.
 package subject
 
 import (

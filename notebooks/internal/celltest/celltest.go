@@ -1,7 +1,6 @@
 //go:build unix
 
-// Package celltest runs a test binary as the program of a notebook's cell, with the test in the part of
-// the kernel.
+// Package celltest runs a test binary as the program of a notebook's cell, with the test in the part of the kernel.
 package celltest
 
 import (
