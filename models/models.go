@@ -107,7 +107,7 @@ func embedded(open func() (*interp.Model, error)) func(context.Context) (*interp
 func All() []Network { return slices.Clone(networks) }
 
 // Find returns the network of a name, or of a file of weights: the one network that takes files of its ending, or
-// the one whose name stands before it, as in googlenet:FILE.
+// the one whose name is before it, as in googlenet:FILE.
 func Find(name string) (Network, error) { return find(networks, name) }
 
 func find(all []Network, name string) (Network, error) {
@@ -135,10 +135,10 @@ func find(all []Network, name string) (Network, error) {
 	case len(takers) == 1:
 		return found, nil
 	case len(takers) > 1:
-		return Network{}, fmt.Errorf("%s may be of %s: write which before it, as in %s:%s", name, strings.Join(takers, " or "), takers[0], name)
+		return Network{}, fmt.Errorf("models: %s may be of %s: write which before it, as in %s:%s", name, strings.Join(takers, " or "), takers[0], name)
 	case ending != "":
 		slices.Sort(endings)
-		return Network{}, fmt.Errorf("%w; files of weights end in %s", near.Error("network", name, names), strings.Join(slices.Compact(endings), ", "))
+		return Network{}, fmt.Errorf("models: %w; files of weights end in %s", near.Error("network", name, names), strings.Join(slices.Compact(endings), ", "))
 	}
-	return Network{}, near.Error("network", name, names)
+	return Network{}, fmt.Errorf("models: %w", near.Error("network", name, names))
 }

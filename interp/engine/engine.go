@@ -1,5 +1,5 @@
 // Package engine chooses and opens the backend that runs every graph: XLA on a GPU, XLA on the processor, or GoMLX's
-// pure Go backend where XLA cannot be had.
+// pure Go backend where there is no XLA.
 //
 // XLA is a plugin, a shared library that is found or installed once (package install) and loaded while the program
 // runs. What it compiles is kept in a directory, so that the next process loads a network in a fraction of a second
@@ -170,8 +170,16 @@ const (
 )
 
 // Open opens an engine. Without a choice it tries XLA on a GPU, XLA on the processor and the Go backend, in this
-// order, and Log gets the engine's Notice. A backend that was asked for and is not to be had is an error.
+// order, and Log gets the engine's Notice. A backend that was asked for and cannot be opened is an error.
 func Open(cfg Config) (*Engine, error) {
+	e, err := open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return e, nil
+}
+
+func open(cfg Config) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = func(line string) { fmt.Println(line) }
 	}
@@ -289,7 +297,7 @@ func openFirst(cfg Config, paths []string, kind Kind) (*Engine, []error) {
 	return nil, problems
 }
 
-// openPlugin opens a plugin file, with the compile cache if there is one to be had.
+// openPlugin opens a plugin file, with the compile cache if there can be one.
 func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
 	if !plugin.Supported {
 		return nil, errors.New(plugin.Unsupported())

@@ -60,11 +60,11 @@ const (
 func Weights(path string) (Blobs, error) {
 	b, err := wire.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("weights of Caffe: %w", err)
+		return nil, fmt.Errorf("caffe: %w", err)
 	}
 	w, err := Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("caffe: %s: %w", path, err)
 	}
 	return w, nil
 }

@@ -30,7 +30,7 @@ func openCIFAR(classes int, paths ...string) (*table, error) {
 			err = fmt.Errorf("it has %d bytes, and images have %d each: it is damaged, or no binary file of CIFAR-%d", size, record, classes)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("dataset: %s: %w", path, err)
 		}
 		x.n += int(size / record)
 		ends = append(ends, x.n)

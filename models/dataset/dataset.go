@@ -47,7 +47,7 @@ func readPhotograph(path, name string) (image.Image, []uint64, error) {
 		err = e.Err
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("dataset: %s: %w", name, err)
 	}
 	m, err := decode(name, b)
 	sum := sha256.Sum256(b)
@@ -58,17 +58,17 @@ func readPhotograph(path, name string) (image.Image, []uint64, error) {
 func decode(name string, b []byte) (image.Image, error) {
 	c, _, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
-		return nil, fmt.Errorf("%s: not a photograph, or a damaged one: %w", name, err)
+		return nil, fmt.Errorf("dataset: %s: not a photograph, or a damaged one: %w", name, err)
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > MaxPixels/c.Height {
-		return nil, fmt.Errorf("%s: %d×%d pixels, and at most %d are read: make it smaller", name, c.Width, c.Height, MaxPixels)
+		return nil, fmt.Errorf("dataset: %s: it has %d×%d pixels, must have at most %d: make it smaller", name, c.Width, c.Height, MaxPixels)
 	}
 	m, format, err := image.Decode(bytes.NewReader(b))
 	if err != nil {
-		return nil, fmt.Errorf("%s: damaged: %w", name, err)
+		return nil, fmt.Errorf("dataset: %s: it is damaged: %w", name, err)
 	}
 	if m.Bounds().Empty() {
-		return nil, fmt.Errorf("%s: no pixels", name)
+		return nil, fmt.Errorf("dataset: %s: it has no pixels", name)
 	}
 	if format == "jpeg" {
 		m = upright(m, orientation(b))

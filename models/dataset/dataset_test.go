@@ -294,7 +294,7 @@ func TestBadPhotographs(t *testing.T) {
 	if _, err := in.Folder(path); err == nil || !strings.Contains(err.Error(), "is a file") {
 		t.Errorf("a file as a folder: %v", err)
 	}
-	if _, err := (Input{}).Folder(dir); err == nil || !strings.Contains(err.Error(), "0×0 pixels") {
+	if _, err := (Input{}).Folder(dir); err == nil || !strings.Contains(err.Error(), "Height and Width are 0 and 0") {
 		t.Errorf("a folder of no size: %v", err)
 	}
 	for _, size := range [][3]int{{0, 8, 0}, {8, -1, 0}, {1 << 20, 1 << 20, 0}, {8, 8, -1}} {

@@ -74,7 +74,7 @@ func ExampleInput_Folder() {
 	}
 	// Output:
 	// 1 <nil>
-	// 0 b.jpg: not a photograph, or a damaged one: image: unknown format
+	// 0 dataset: b.jpg: not a photograph, or a damaged one: image: unknown format
 }
 
 // Digits of 28×28 in grey, for a network that takes 64×64 in colour and has a class for each digit. The labels

@@ -37,11 +37,11 @@ func (in Input) Folder(dir string) (*Folder, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no folder of photographs: %w", err)
+		return nil, fmt.Errorf("dataset: there is no folder of photographs: %w", err)
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s is a file: name the folder that it is in", dir)
+		return nil, fmt.Errorf("dataset: %s is a file: name the folder that it is in", dir)
 	}
 	f := &Folder{in: in, dir: dir}
 	err = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error { // with the separator, a link is followed
@@ -54,7 +54,7 @@ func (in Input) Folder(dir string) (*Folder, error) {
 		return nil, err
 	}
 	if len(f.files) == 0 {
-		return nil, fmt.Errorf("%s has no photographs: no file below it ends in %s", dir, strings.Join(extensions, ", "))
+		return nil, fmt.Errorf("dataset: %s has no photographs: no file below it ends in %s", dir, strings.Join(extensions, ", "))
 	}
 	h := sha256.New()
 	for i, file := range f.files {
@@ -89,7 +89,7 @@ func (f *Folder) Name(i int) string {
 // Image reads photograph i. Like its name, errors do not depend on where the folder is.
 func (f *Folder) Image(ctx context.Context, i int) (interp.Images, error) {
 	if i < 0 || i >= len(f.files) {
-		return interp.Images{}, fmt.Errorf("there are photographs 0 to %d, and no photograph %d", len(f.files)-1, i)
+		return interp.Images{}, fmt.Errorf("dataset: the photograph is number %d, must be from 0 to %d", i, len(f.files)-1)
 	}
 	if err := ctx.Err(); err != nil {
 		return interp.Images{}, err

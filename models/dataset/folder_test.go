@@ -55,7 +55,7 @@ func TestFolderAsSource(t *testing.T) {
 		t.Errorf("a broken photograph: %v", err)
 	}
 	for _, i := range []int{-1, 3} {
-		if _, err := n.Image(t.Context(), i); err == nil || !strings.Contains(err.Error(), "photographs 0 to 2") {
+		if _, err := n.Image(t.Context(), i); err == nil || !strings.Contains(err.Error(), "must be from 0 to 2") {
 			t.Errorf("photograph %d: %v", i, err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestFolderLinks(t *testing.T) {
 		if n.Len() != 2 || n.Name(0) != "a.png" || n.Name(1) != "b.png" {
 			t.Fatalf("%s: %s and others", d, n.Name(0))
 		}
-		if _, err := n.Image(t.Context(), 0); err == nil || err.Error() != "a.png: no such file or directory" || !errors.Is(err, os.ErrNotExist) {
+		if _, err := n.Image(t.Context(), 0); err == nil || err.Error() != "dataset: a.png: no such file or directory" || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", d, err)
 		}
 		if _, err := n.Image(t.Context(), 1); err != nil {
@@ -188,8 +188,8 @@ func TestIDXRefuses(t *testing.T) {
 		"images are [n":        {idx([]int{4}, counting(4)), nil},
 		"1 or 3]":              {idx([]int{1, 2, 2, 2}, counting(8)), nil},
 		"would have 34":        {good[:33], nil},
-		"not the 18 bytes":     {zipped(t, good[:30]), nil},
-		"not the 18":           {zipped(t, append(good, 0)), nil},
+		"than the 18 bytes":    {zipped(t, good[:30]), nil},
+		"than the 18":          {zipped(t, append(good, 0)), nil},
 		"unexpected EOF":       {zipped(t, good)[:20], nil},
 		"begins with 00000d03": {wrong, nil},
 		"begins with two":      {idx([]int{2}, nil)[:1], nil},

@@ -24,13 +24,13 @@ func openIDX(images, labels string) (*table, error) {
 		dims = append(dims, 1)
 	}
 	if len(dims) != 4 || dims[3] != 1 && dims[3] != 3 {
-		return nil, fmt.Errorf("%s: it is shaped %v, and images are [n, height, width] or [n, height, width, 1 or 3]", images, dims)
+		return nil, fmt.Errorf("dataset: %s: it is shaped %v, and images are [n, height, width] or [n, height, width, 1 or 3]", images, dims)
 	}
 	var classes []byte
 	if labels != "" {
 		of, data, err := readIDXFile(labels)
 		if err == nil && (len(of) != 1 || of[0] != dims[0]) {
-			err = fmt.Errorf("%s: it is shaped %v, and %d images need labels shaped [%[3]d]", labels, of, dims[0])
+			err = fmt.Errorf("dataset: %s: it is shaped %v, and %d images need labels shaped [%[3]d]", labels, of, dims[0])
 		}
 		if err == nil {
 			classes = make([]byte, dims[0])
@@ -56,7 +56,7 @@ func readIDXFile(path string) (dims []int, data io.ReaderAt, err error) {
 		dims, data, err = readIDX(onDisk(path), size)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("dataset: %s: %w", path, err)
 	}
 	return dims, data, nil
 }
@@ -94,7 +94,7 @@ func inflateIDX(r io.Reader) (dims []int, data io.ReaderAt, err error) {
 	var b bytes.Buffer // grows with what is there, whatever the head says
 	n, err := io.Copy(&b, io.LimitReader(r, size+1))
 	if err == nil && n != size {
-		err = fmt.Errorf("it has not the %d bytes that its shape, %v, says: it is damaged", size, dims)
+		err = fmt.Errorf("it has another length than the %d bytes that its shape, %v, says: it is damaged", size, dims)
 	}
 	return dims, bytes.NewReader(b.Bytes()), err
 }

@@ -44,7 +44,7 @@ func (in Input) Open(path string) (interp.Source, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("there are no pictures: %w", err)
+		return nil, fmt.Errorf("dataset: there are no pictures: %w", err)
 	}
 	bin, err := fs.Glob(os.DirFS(path), "*.bin")
 	if err != nil {
@@ -69,7 +69,7 @@ func (in Input) Open(path string) (interp.Source, error) {
 	case strings.Contains(name, "idx"):
 		t, err = openIDX(path, labels(path))
 	default:
-		return nil, fmt.Errorf("%s is a file, and none of MNIST's (…idx3-ubyte, or that with .gz) or CIFAR's (….bin): name the folder that it is in", path)
+		return nil, fmt.Errorf("dataset: %s is a file, and none of MNIST's (…idx3-ubyte, or that with .gz) or CIFAR's (….bin): name the folder that it is in", path)
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func labels(images string) string {
 func (in Input) check() error {
 	switch {
 	case in.Height < 1 || in.Width < 1 || in.Height > MaxPixels/in.Width:
-		return fmt.Errorf("dataset: no images are of %d×%d pixels: Height and Width must be at least 1, and their product at most %d", in.Height, in.Width, MaxPixels)
+		return fmt.Errorf("dataset: Height and Width are %d and %d, must be at least 1 and their product at most %d", in.Height, in.Width, MaxPixels)
 	case in.Short < 0 || in.Short > MaxPixels:
 		return fmt.Errorf("dataset: Short is %d, must be from 0 to %d", in.Short, MaxPixels)
 	case in.Channels != 0 && in.Channels != 1 && in.Channels != 3:
@@ -165,7 +165,7 @@ func (f Fitted) Image(ctx context.Context, i int) (interp.Images, error) {
 // have classes where all of them do.
 func Read(ctx context.Context, src interp.Source, i, j int) (interp.Images, error) {
 	if i < 0 || j <= i || j > src.Len() {
-		return interp.Images{}, fmt.Errorf("%s: it has images 0 to %d, and none %d to %d", src, src.Len()-1, i, j-1)
+		return interp.Images{}, fmt.Errorf("dataset: %s: images %d to %d, must be of images 0 to %d", src, i, j-1, src.Len()-1)
 	}
 	images := make([]interp.Images, j-i)
 	err := parallel.Each(ctx, len(images), func(k int) (err error) {

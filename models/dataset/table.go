@@ -37,11 +37,11 @@ func (t *table) Image(ctx context.Context, i int) (interp.Images, error) {
 		return x, err
 	}
 	if i < 0 || i >= t.n {
-		return x, fmt.Errorf("%s has images 0 to %d, and none %d", t.file, t.n-1, i)
+		return x, fmt.Errorf("dataset: %s: the image is number %d, must be from 0 to %d", t.file, i, t.n-1)
 	}
 	pix, class, err := t.record(i)
 	if err != nil {
-		return x, fmt.Errorf("%s: image %d: %w", t.file, i, err)
+		return x, fmt.Errorf("dataset: %s: image %d: %w", t.file, i, err)
 	}
 	x.Pix = make([]float64, 0, len(pix))
 	for p := range pix {

@@ -8,7 +8,7 @@
 // from 0 to 255, minus (104, 117, 123).
 //
 // Layers have the names of Caffe's blobs, which a ReLU overwrites: conv1/7x7_s2 is what the ReLU after
-// that convolution gives. The output of each inception block bears a second name, as the literature on
+// that convolution gives. The output of each inception block has a second name, as the literature on
 // feature visualisation has it: mixed3a is inception_3a/output, and so on to mixed5b.
 package googlenet
 

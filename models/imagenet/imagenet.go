@@ -66,7 +66,7 @@ func index(id string) (int, bool) {
 
 var identifier = regexp.MustCompile(`n\d{8}`)
 
-// ClassOf returns the class of an image file that bears a WordNet identifier: in its own name
+// ClassOf returns the class of an image file that is named after a WordNet identifier: in its own name
 // (n02391049_zebra.JPEG), as ImageNet's training images do, or in that of its folder (n02391049/12.jpg).
 func ClassOf(file string) (int, error) {
 	for _, part := range []string{filepath.Base(file), filepath.Base(filepath.Dir(file))} {
@@ -76,5 +76,5 @@ func ClassOf(file string) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("%s: neither the file nor its folder is named after one of the %d ImageNet classes, as n02391049_zebra.jpg is", file, Classes)
+	return 0, fmt.Errorf("imagenet: %s: neither the file nor its folder is named after one of the %d ImageNet classes, as n02391049_zebra.jpg is", file, Classes)
 }

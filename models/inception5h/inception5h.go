@@ -65,7 +65,7 @@ func Model(ctx context.Context) (*interp.Model, error) {
 
 // Open returns the network of inception5h.zip, or of the tensorflow_inception_graph.pb that was in it. The
 // names of the classes are taken from imagenet_comp_graph_label_strings.txt beside the graph; a class that
-// has no name there, as the last ones have none, is "class 1001", and one that bears the name of an earlier
+// has no name there, as the last ones have none, is "class 1001", and one that has the name of an earlier
 // class has its number after it.
 func Open(path string) (*interp.Model, error) {
 	files, name := beside(path), filepath.Base(path)

@@ -90,15 +90,23 @@ func (r Reader) Open(path string, spec interp.Spec) (*interp.Model, error) {
 		return nil, err
 	}
 	defer f.Close()
-	m, err := r.Read(floats{f}, spec)
+	m, err := r.read(floats{f}, spec)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("named: %s: %w", path, err)
 	}
 	return m, nil
 }
 
 // Read is Open for another source.
 func (r Reader) Read(src Source, spec interp.Spec) (*interp.Model, error) {
+	m, err := r.read(src, spec)
+	if err != nil {
+		return nil, fmt.Errorf("named: %w", err)
+	}
+	return m, nil
+}
+
+func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
 	m, err := interp.New(spec)
 	if err != nil {
 		return nil, err
@@ -159,7 +167,7 @@ func (r Reader) tensor(v interp.Variable) (tensor, error) {
 	t := tensor{Variable: v, name: name(v.Path), dims: v.Dims, turn: func(data []float32) []float32 { return data }}
 	flat, ok := r.Flat[v.Path]
 	if ok && (len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
-		return t, fmt.Errorf("named: Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
+		return t, fmt.Errorf("Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
 	}
 	if n := len(v.Dims); n == 2 || n == 4 {
 		in, out := v.Dims[n-2], v.Dims[n-1]

@@ -37,7 +37,7 @@ func Encode(metadata [][2]string, tensors []Tensor) ([]byte, error) {
 	}
 	file := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+header.Len()+data.Len()), uint64(header.Len()))
 	file = append(append(file, header.Bytes()...), data.Bytes()...)
-	_, err := Read("the file", bytes.NewReader(file), int64(len(file)))
+	_, err := Read("the encoded file", bytes.NewReader(file), int64(len(file)))
 	return file, err
 }
 

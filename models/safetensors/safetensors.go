@@ -64,7 +64,7 @@ var widths = map[string]uint64{
 func Open(path string) (*File, error) {
 	f, size, err := regular.Open(path)
 	if err != nil {
-		return nil, err // names the file already
+		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	s, err := Read(path, f, size)
 	if err != nil {
@@ -76,9 +76,9 @@ func Open(path string) (*File, error) {
 
 // Read reads the header of the size bytes at r. Errors call the file name; r must outlive the File.
 func Read(name string, r io.ReaderAt, size int64) (*File, error) {
-	f := &File{name: name, r: r, close: func() error { return nil }}
+	f := &File{name: "safetensors: " + name, r: r, close: func() error { return nil }}
 	if err := f.readHeader(size); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
 	return f, nil
 }
@@ -148,7 +148,7 @@ type entry struct {
 }
 
 // parse reads the header token by token: decoding into a map would let the last of two tensors of one
-// name win in silence.
+// name win without an error.
 func (f *File) parse(header []byte, data, size int64) error {
 	f.tensors = map[string]tensor{}
 	d := json.NewDecoder(bytes.NewReader(header))

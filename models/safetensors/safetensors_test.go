@@ -3,8 +3,10 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -184,7 +186,7 @@ var bad = []struct {
 func TestRejectsBadFiles(t *testing.T) {
 	for _, c := range bad {
 		_, err := parse(c.file)
-		if err == nil || !strings.Contains(err.Error(), c.reason) || !strings.HasPrefix(err.Error(), "test.safetensors: ") {
+		if err == nil || !strings.Contains(err.Error(), c.reason) || !strings.HasPrefix(err.Error(), "safetensors: test.safetensors: ") {
 			t.Errorf("%s: error %v, want one with the file's name and %q", c.name, err, c.reason)
 		}
 	}
@@ -193,7 +195,7 @@ func TestRejectsBadFiles(t *testing.T) {
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.safetensors")
-	if _, err := Open(path); !os.IsNotExist(err) {
+	if _, err := Open(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), dir) {

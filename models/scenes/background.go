@@ -2,7 +2,7 @@ package scenes
 
 import "math"
 
-// BackgroundKind is what lies behind the solid.
+// BackgroundKind says what surrounds the solid in the picture.
 type BackgroundKind int
 
 // The backgrounds.
@@ -14,7 +14,7 @@ const (
 	Wallpaper                       // a flat pattern
 )
 
-// Background is what lies behind the solid. Places are in image widths from the top left corner.
+// Background is what surrounds the solid in the picture. Places are in image widths from the top left corner.
 type Background struct {
 	Kind      BackgroundKind
 	Colours   [3]RGB // the first two are mixed; the third is the sky of Floor

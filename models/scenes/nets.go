@@ -11,7 +11,7 @@ import (
 )
 
 // Unit is one convolution of a net with everything up to the next: [ConvReLU] in the trained nets; while training, a batch norm
-// stands between convolution and ReLU. Its variables live in the scope s; out is the number of output channels.
+// is between convolution and ReLU. Its variables live in the scope s; out is the number of output channels.
 type Unit func(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node
 
 // ConvReLU is the unit of the trained nets, batch norm folded into weights and biases.

@@ -56,7 +56,7 @@ func (f *Finish) mix(s Surface, p vec, c chart) float64 {
 	case Scales:
 		return scales(c.u, c.v)
 	}
-	return 0.12 * fractal(x*2+o[0], y*2+o[1], z*2+o[2], 2) // Plain: one colour with a breath of unevenness
+	return 0.12 * fractal(x*2+o[0], y*2+o[1], z*2+o[2], 2) // Plain: one colour, a little uneven
 }
 
 // scales lays rows of rounded scales, staggered, each row over the next: dark at the rim, light in the middle.

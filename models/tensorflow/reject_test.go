@@ -240,7 +240,7 @@ func TestRejectsGraphs(t *testing.T) {
 		}()...), "more than 131072 nodes"},
 	} {
 		m, err := Parse("test.pb", c.b, Options{})
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "test.pb: ") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "tensorflow: test.pb: ") {
 			t.Errorf("%s: %v, error %v, want one with %q", what, m, err, c.want)
 		}
 	}

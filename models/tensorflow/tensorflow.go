@@ -51,7 +51,7 @@ type Options struct {
 func Open(path string, o Options) (*interp.Model, error) {
 	b, err := wire.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("a frozen graph: %w", err)
+		return nil, fmt.Errorf("tensorflow: %w", err)
 	}
 	return Parse(path, b, o)
 }
@@ -62,11 +62,11 @@ func Parse(name string, b []byte, o Options) (*interp.Model, error) {
 	o.Input, o.Output = strings.TrimSuffix(o.Input, ":0"), strings.TrimSuffix(o.Output, ":0")
 	nodes, err := parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("tensorflow: %s: %w", name, err)
 	}
 	m, err := plan.Open(format, nodes, plan.Options(o))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("tensorflow: %s: %w", name, err)
 	}
 	return m, nil
 }

@@ -32,7 +32,7 @@ import (
 // envModels lists directories with weight files.
 const envModels = "LUCIGO_MODELS"
 
-// File is a file of weights that can be had from somewhere.
+// File is a file of weights that is published somewhere.
 type File struct {
 	// Model is the name by which package models knows the network.
 	Model string
@@ -173,7 +173,7 @@ func (f File) verify(ctx context.Context, path string) error {
 	if sum != f.SHA256 {
 		return wrongError{fmt.Errorf("%s has SHA-256 %s, must have %s: it is damaged or another file; remove it", path, sum, f.SHA256)}
 	}
-	// Where the note cannot be written the file is checked again the next time, and half a note is none.
+	// Where the note cannot be written the file is checked again the next time, and half a note does not count.
 	if os.MkdirAll(filepath.Dir(note), 0o700) == nil {
 		_ = os.WriteFile(note, []byte(text), 0o600)
 	}

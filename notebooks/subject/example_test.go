@@ -36,7 +36,7 @@ func ExampleOpen() {
 func ExampleOpen_mistyped() {
 	_, err := subject.Open(context.Background(), "scenes-robst")
 	fmt.Println(err)
-	// Output: no network "scenes-robst"; near it: scenes, scenes-robust, scenes-dense
+	// Output: models: no network "scenes-robst"; near it: scenes, scenes-robust, scenes-dense
 }
 
 // A network that is open already, and what a notebook should know of it: photographs are brought to a shorter side

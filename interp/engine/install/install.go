@@ -80,7 +80,7 @@ func (rel release) address() (string, error) {
 	return found.URL, nil
 }
 
-// install puts the plugin at path, where address tells where the archive is to be had.
+// install puts the plugin at path. Where address tells, the archive is published.
 func (rel release) install(ctx context.Context, path string, log func(string), address func() (string, error)) (string, error) {
 	if rel.installed(path) { // which needs no right to write there
 		return path, nil
