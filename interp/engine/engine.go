@@ -307,6 +307,8 @@ func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
 	}
 	if kind == XLACUDA {
 		prepareCUDA(path)
+	} else {
+		prepareCPU()
 	}
 	e := &Engine{path: path}
 	e.store, e.cacheOff = openCache(cfg)

@@ -90,6 +90,23 @@ func TestPrepareCUDA(t *testing.T) {
 	}
 }
 
+func TestPrepareCPU(t *testing.T) {
+	const ours = "--xla_backend_extra_options=-unroll-threshold=150"
+	for before, after := range map[string]string{
+		"":                                  ours,
+		ours:                                ours,
+		"--xla_mine=1":                      ours + " --xla_mine=1",
+		"--xla_backend_extra_options=-mine": "--xla_backend_extra_options=-mine",
+		"/a/file/of/flags":                  "/a/file/of/flags",
+	} {
+		t.Setenv("XLA_FLAGS", before)
+		prepareCPU()
+		if got := os.Getenv("XLA_FLAGS"); got != after {
+			t.Errorf("XLA_FLAGS %q became %q, want %q", before, got, after)
+		}
+	}
+}
+
 func TestKindOfPath(t *testing.T) {
 	for path, want := range map[string]Kind{
 		"/x/xla_cuda_plugin.so": XLACUDA, "/cuda/xla_cpu_pjrt.so": XLACPU, "/x/pjrt_c_api_cuda_plugin.so": XLACUDA, "/x/y.so": XLACPU,

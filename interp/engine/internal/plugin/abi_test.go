@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // checkABI compares abi.h with the interface's own header, which go-xla carries.
@@ -127,5 +131,25 @@ func TestABI(t *testing.T) {
 	args := append(cc[1:], "-std=c11", "-fsyntax-only", "-I.", "-I"+filepath.Join(dir, "pjrt"), source)
 	if out, err := exec.Command(cc[0], args...).CombinedOutput(); err != nil {
 		t.Errorf("abi.h differs from the header of go-xla: %v\n%s", err, out)
+	}
+}
+
+// TestOff reads what is added to the options of a program as their own definition does.
+func TestOff(t *testing.T) {
+	kind, err := protoregistry.GlobalTypes.FindMessageByName("xla.CompileOptionsProto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := kind.New().Interface()
+	if err := proto.Unmarshal(append([]byte{4 << 3, 1}, off("some_option")...), options); err != nil { // field 4 is compile_portable_executable
+		t.Fatal(err)
+	}
+	got, err := protojson.Marshal(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"compilePortableExecutable":true,"envOptionOverrides":{"some_option":{"boolField":false}}}`
+	if text := strings.ReplaceAll(string(got), " ", ""); text != want {
+		t.Errorf("%s, want %s", text, want)
 	}
 }

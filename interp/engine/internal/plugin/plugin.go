@@ -20,7 +20,7 @@ import (
 )
 
 // format is part of every key; a change of what is stored, or how, needs a new one.
-const format = "lucigo pjrt 1"
+const format = "lucigo pjrt 2"
 
 // Stats counts what the cache did for one client.
 type Stats struct {
