@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -181,15 +182,13 @@ type Layer struct {
 // nothing. Weights that the network does not have, or does not read, are an error.
 func (m *Model) Layers() ([]Layer, error) {
 	s, err := m.structure()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
-	}
 	for _, v := range s.variables {
-		if err := m.fits(v.Path, v.shape); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
-		}
+		err = cmp.Or(err, m.fits(v.Path, v.shape))
 	}
-	if err := m.unread(s.paths()); err != nil {
+	if err == nil {
+		err = m.unread(s.paths())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
 	}
 	return slices.Clone(s.layers), nil

@@ -113,12 +113,12 @@ func WeightsOf(store *model.Store) (Weights, error) {
 		if err != nil {
 			return nil, fmt.Errorf("variable %s: %w", v.Path(), err)
 		}
-		var w *Weight
+		w := &Weight{dims: slices.Clone(v.Shape().Dimensions)}
 		switch v.DType() {
 		case dtypes.Float32:
-			w, err = newFrom[float32](t)
+			w.f32, err = tensors.CopyFlatData[float32](t)
 		case dtypes.Float64:
-			w, err = newFrom[float64](t)
+			w.f64, err = tensors.CopyFlatData[float64](t)
 		default:
 			continue
 		}
@@ -128,14 +128,6 @@ func WeightsOf(store *model.Store) (Weights, error) {
 		weights[v.Path()] = w
 	}
 	return weights, nil
-}
-
-func newFrom[T float32 | float64](t *tensors.Tensor) (*Weight, error) {
-	data, err := tensors.CopyFlatData[T](t)
-	if err != nil {
-		return nil, err
-	}
-	return NewWeight(data, t.Shape().Dimensions...)
 }
 
 // With returns w with some tensors replaced. A path that w does not have, or another shape, is an error.

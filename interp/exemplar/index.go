@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -291,7 +290,7 @@ func (h head) same(other head) error {
 		{"weights or layers of the model", h.Fingerprint, other.Fingerprint},
 		{"data set", h.Data, other.Data},
 		{"number of images", h.Images, other.Images},
-		{"layers", layersOf(h), layersOf(other)},
+		{"layers", fmt.Sprint(h.Layers), fmt.Sprint(other.Layers)},
 		{"K", h.K, other.K},
 		{"Sample", h.Sample, other.Sample},
 		{"Seed", h.Seed, other.Seed},
@@ -302,14 +301,6 @@ func (h head) same(other head) error {
 		}
 	}
 	return nil
-}
-
-func layersOf(h head) string {
-	var names []string
-	for _, l := range h.Layers {
-		names = append(names, fmt.Sprintf("%s (%d×%d×%d)", l.Name, l.Rows, l.Columns, l.Units))
-	}
-	return strings.Join(names, ", ")
 }
 
 // Merge joins indexes of different parts of one data set, as of shards, in any order. They must agree in

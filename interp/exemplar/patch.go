@@ -97,12 +97,8 @@ func (p Patches) window(field image.Rectangle) image.Rectangle {
 // Images returns the patches: the receptive fields, or, along an axis where those are larger than the
 // image, the image. Pixels outside the image or outside the field are middle grey, 0.5.
 func (p Patches) Images() interp.Images {
-	x := interp.Images{N: p.Whole.N, C: p.Whole.C, Key: p.Whole.Key}
-	if x.N == 0 {
-		return x
-	}
-	x.H, x.W = p.windows[0].Dy(), p.windows[0].Dx()
-	x.Pix = p.cut(p.Whole.Pix, p.Whole.C, .5)
+	x := p.cut(p.Whole, .5)
+	x.Class = nil
 	return x
 }
 
@@ -112,24 +108,24 @@ func (p Patches) seen(n int) image.Rectangle {
 	return p.Field.Rect(e.Row, e.Column).Intersect(image.Rect(0, 0, p.Whole.W, p.Whole.H))
 }
 
-// cut cuts the windows out of as many images, or maps of images; grey is what is outside.
-func (p Patches) cut(pix []float64, channels int, grey float64) []float64 {
-	var out []float64
+// cut returns the windows of as many images, or maps; value is what is outside.
+func (p Patches) cut(x interp.Images, value float64) interp.Images {
+	y, outside := x, slices.Repeat([]float64{value}, x.C)
+	y.Pix = nil
 	for n, window := range p.windows {
 		seen := p.seen(n)
-		for y := window.Min.Y; y < window.Max.Y; y++ {
-			for x := window.Min.X; x < window.Max.X; x++ {
-				for c := range channels {
-					v := grey
-					if (image.Point{X: x, Y: y}).In(seen) {
-						v = pix[((n*p.Whole.H+y)*p.Whole.W+x)*channels+c]
-					}
-					out = append(out, v)
+		y.H, y.W = window.Dy(), window.Dx()
+		for row := window.Min.Y; row < window.Max.Y; row++ {
+			for column := window.Min.X; column < window.Max.X; column++ {
+				pixel := outside
+				if image.Pt(column, row).In(seen) {
+					pixel = x.Pixel(n, row, column)
 				}
+				y.Pix = append(y.Pix, pixel...)
 			}
 		}
 	}
-	return out
+	return y
 }
 
 // Crop returns maps of the whole images cut as the patches are, with 0 outside.
@@ -138,8 +134,7 @@ func (p Patches) Crop(m interp.Maps) (interp.Maps, error) {
 		return m, fmt.Errorf("exemplar: %d maps of %d×%d×%d with %d numbers are not maps of %d images of %d×%d",
 			m.N, m.H, m.W, m.C, len(m.Pix), p.Whole.N, p.Whole.H, p.Whole.W)
 	}
-	m.Pix = p.cut(m.Pix, m.C, 0)
-	m.H, m.W = p.windows[0].Dy(), p.windows[0].Dx()
+	m.Images = p.cut(m.Images, 0)
 	return m, nil
 }
 
@@ -158,11 +153,8 @@ func (p Patches) Cover(masks [][]float64) (interp.Images, error) {
 		}
 		for i, v := range mask {
 			at := window.Min.Add(image.Pt(i%window.Dx(), i/window.Dx()))
-			if v <= .5 || !at.In(seen) {
-				continue
-			}
-			for c := range x.C {
-				x.Pix[((n*x.H+at.Y)*x.W+at.X)*x.C+c] = .5
+			if v > .5 && at.In(seen) {
+				copy(x.Pixel(n, at.Y, at.X), slices.Repeat([]float64{.5}, x.C))
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp/random"
@@ -92,24 +94,7 @@ func mirror(h int) Array {
 // hermitian mirrors the phases, [N, C, h, ⌊w/2⌋+1], of the columns that hold the mirror images of their
 // own frequencies: the first, and of an even number w the last.
 func hermitian(phase, mirror *Node, w int) *Node {
-	half := phase.Shape().Dim(3)
-	columns := []*Node{}
-	put := func(from, to int, mirrored bool) {
-		if from >= to {
-			return
-		}
-		c := SliceAxis(phase, 3, AxisRange(from, to))
-		if mirrored {
-			c = Einsum("hk,nckw->nchw", mirror, c)
-		}
-		columns = append(columns, c)
-	}
-	last := half
-	if w%2 == 0 {
-		last--
-	}
-	put(0, 1, true)
-	put(1, last, false)
-	put(max(last, 1), half, true)
-	return Concatenate(columns, 3)
+	column := Iota(phase.Graph(), shapes.Make(dtypes.Int32, phase.Shape().Dimensions...), 3)
+	own := Or(Equal(column, ZerosLike(column)), Equal(MulScalar(column, 2), MulScalar(OnesLike(column), w)))
+	return Where(own, Einsum("hk,nckw->nchw", mirror, phase), phase)
 }

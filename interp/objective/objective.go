@@ -18,50 +18,50 @@ import (
 // The scores of the class each image is asked about (interp.Images.Class).
 var (
 	// Logit is the logit of the class. Its gradient says what speaks for the class alone.
-	Logit = ofImageClass("logit", logitForm{})
+	Logit = ofImageClass("logit")
 
 	// LogProb is log p(class), p the softmax of all logits. Its gradient also says what speaks against
 	// the other classes: softmax couples them.
-	LogProb = ofImageClass("log p", logProbForm{})
+	LogProb = ofImageClass("log p")
 
 	// Prob is p(class), p the softmax of all logits.
-	Prob = ofImageClass("p", probForm{})
+	Prob = ofImageClass("p")
 
 	// Loss is the cross-entropy, −log p(class).
-	Loss = ofImageClass("loss", lossForm{})
+	Loss = ofImageClass("loss")
 )
 
-func ofImageClass(name string, form interp.Form) interp.Objective {
-	return interp.Objective{Name: name, Form: form, Args: []interp.Arg{interp.ImageClass}}
+func ofImageClass(name string) interp.Objective {
+	return interp.Objective{Name: name, Form: classForm{name}, Args: []interp.Arg{interp.ImageClass}}
 }
 
 // LogitOf is the logit of one class for all images.
-func LogitOf(class int) interp.Objective { return ofClass("logit", logitForm{}, class) }
+func LogitOf(class int) interp.Objective { return ofClass("logit", class) }
 
 // LogProbOf is log p of one class for all images.
-func LogProbOf(class int) interp.Objective { return ofClass("log p", logProbForm{}, class) }
+func LogProbOf(class int) interp.Objective { return ofClass("log p", class) }
 
-func ofClass(name string, form interp.Form, class int) interp.Objective {
+func ofClass(name string, class int) interp.Objective {
 	return interp.Objective{
-		Name: fmt.Sprintf("%s %d", name, class), Form: form,
+		Name: fmt.Sprintf("%s %d", name, class), Form: classForm{name},
 		Args: []interp.Arg{interp.Int(class)}, Units: []interp.Unit{{Channel: class}},
 	}
 }
 
-type (
-	logitForm   struct{}
-	logProbForm struct{}
-	probForm    struct{}
-	lossForm    struct{}
-)
+// classForm is one of the scores of a class, by its name.
+type classForm struct{ name string }
 
-func (logitForm) Score(p *layer.Pass, a []*Node) *Node { return pick(p.Logits(), a[0]) }
-
-func (logProbForm) Score(p *layer.Pass, a []*Node) *Node { return logProb(p, a[0]) }
-
-func (probForm) Score(p *layer.Pass, a []*Node) *Node { return Exp(logProb(p, a[0])) }
-
-func (lossForm) Score(p *layer.Pass, a []*Node) *Node { return Neg(logProb(p, a[0])) }
+func (f classForm) Score(p *layer.Pass, a []*Node) *Node {
+	switch f.name {
+	case "logit":
+		return pick(p.Logits(), a[0])
+	case "p":
+		return Exp(logProb(p, a[0]))
+	case "loss":
+		return Neg(logProb(p, a[0]))
+	}
+	return logProb(p, a[0])
+}
 
 // logProb is −log(1 + e^z), z = log Σ e^(the other logits) − the class's own. Written as a softmax, log p
 // near 0 would be a small difference of large numbers, and its gradient in float32 worth few digits.
@@ -165,7 +165,7 @@ func (f directionForm) Score(p *layer.Pass, a []*Node) *Node {
 func spatial(p *layer.Pass, name string) *Node {
 	h := p.Layer(name)
 	if h.Rank() != 4 {
-		panic(fmt.Errorf("layer %q has no positions: it is shaped %v", name, h.Shape().Dimensions[1:]))
+		panic(fmt.Errorf("objective: layer %q has no positions: it is shaped %v", name, h.Shape().Dimensions[1:]))
 	}
 	return h
 }
@@ -177,13 +177,5 @@ func pick(x, i *Node) *Node { return ReduceSum(Where(chosen(x, i), x, ZerosLike(
 func chosen(x, i *Node) *Node {
 	n, units := x.Shape().Dim(0), x.Shape().Dim(1)
 	columns := Iota(x.Graph(), shapes.Make(dtypes.Int32, n, units), 1)
-	return Equal(columns, BroadcastToDims(Reshape(each(i, n), n, 1), n, units))
-}
-
-// each is i for each of n images.
-func each(i *Node, n int) *Node {
-	if i.Rank() == 0 {
-		i = BroadcastToDims(Reshape(i, 1), n)
-	}
-	return i
+	return Equal(columns, BroadcastToDims(Reshape(i, -1, 1), n, units)) // of one row or n
 }
