@@ -37,7 +37,7 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 	id, err := k.send(k.shell, "execute_request", map[string]any{"code": r.Code, "silent": false, "store_history": true,
 		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true})
 	if err != nil {
-		return Reply{}, k.diagnose(fmt.Errorf("%w: %w", ErrDied, err))
+		return Reply{}, k.gone()
 	}
 	var limit <-chan time.Time
 	if r.Limit > 0 {
@@ -63,9 +63,6 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 		select {
 		case m := <-k.received:
 			switch {
-			case errors.Is(m.err, ErrDied):
-				k.drain(id, r)
-				return reply, k.diagnose(m.err)
 			case m.err != nil:
 				interrupt(m.err, limitGrace)
 			case m.port == stdinPort:
@@ -87,7 +84,7 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 			interrupt(context.Cause(ctx), stopGrace)
 		case <-urge:
 			if _, err := k.send(k.control, "interrupt_request", struct{}{}); err != nil {
-				return reply, k.diagnose(fmt.Errorf("%w: %w", ErrDied, err))
+				return reply, k.gone()
 			}
 			urge = time.After(200 * time.Millisecond)
 		case <-lost:
@@ -99,6 +96,12 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 		}
 	}
 	return reply, cause
+}
+
+// gone is the error of a kernel to which nothing can be sent any more.
+func (k *Kernel) gone() error {
+	k.kill()
+	return k.died()
 }
 
 // deliver delivers a published message, if it is of request id or updates an earlier display.

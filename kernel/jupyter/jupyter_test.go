@@ -264,7 +264,7 @@ func TestStopOnError(t *testing.T) {
 		select {
 		case m := <-k.received:
 			if m.err != nil {
-				t.Fatal(k.diagnose(m.err))
+				t.Fatal(m.err)
 			}
 			if m.port != shellPort {
 				continue

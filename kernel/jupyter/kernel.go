@@ -51,7 +51,7 @@ type Kernel struct {
 	end            sync.Once
 }
 
-// received is what came on the socket of a port: a message, or why there is none.
+// received is what came on the socket of a port: a message, or why it is none.
 type received struct {
 	port int
 	message
@@ -168,19 +168,20 @@ func (k *Kernel) dial(ctx context.Context, s zmq4.Socket, port int) error {
 // pump passes on what a socket receives, until life ends.
 func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 	for {
-		r := received{port: port}
 		z, err := s.Recv()
-		if err == nil {
-			r.message, r.err = k.wire.decode(z.Frames)
-		} else {
-			r.err = fmt.Errorf("%w: %w", ErrDied, err)
-		}
-		select {
-		case k.received <- r:
-		case <-life.Done():
+		if err != nil { // The kernel has closed it: its process ends too, or is ended.
+			select {
+			case <-k.exited:
+			case <-life.Done():
+			case <-time.After(time.Second):
+				killGroup(k.cmd.Process)
+			}
 			return
 		}
-		if err != nil {
+		m, err := k.wire.decode(z.Frames)
+		select {
+		case k.received <- received{port, m, err}:
+		case <-life.Done():
 			return
 		}
 	}
@@ -200,7 +201,7 @@ func (k *Kernel) handshake(ctx context.Context) (err error) {
 			replied, idle, ask = false, false, time.After(300*time.Millisecond)
 		case m := <-k.received:
 			if m.err != nil {
-				return k.diagnose(m.err)
+				return m.err
 			}
 			replied = replied || m.answers(id)
 			idle = idle || m.idle(id)
@@ -230,19 +231,6 @@ func (m received) idle(id string) bool {
 		State string `json:"execution_state"`
 	}
 	return m.port == iopubPort && m.parent.ID == id && m.header.Type == "status" && json.Unmarshal(m.content, &c) == nil && c.State == "idle"
-}
-
-// diagnose waits a moment for the process's end, which explains why a socket was closed.
-func (k *Kernel) diagnose(err error) error {
-	if !errors.Is(err, ErrDied) {
-		return err
-	}
-	select {
-	case <-k.exited:
-		return k.died()
-	case <-time.After(time.Second):
-		return err
-	}
 }
 
 // died is the error of a dead kernel, with the last it said.

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -101,19 +100,16 @@ type Output struct {
 
 // Read reads the notebook in file; its errors begin with the file's name.
 func Read(file string) (*Notebook, error) {
-	f, err := os.Open(file)
-	if err != nil {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > MaxSize {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a file", file)
+	case info.Size() > MaxSize:
 		return nil, fmt.Errorf("%s: larger than %d MiB: clear its outputs, or split it", file, MaxSize>>20)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, MaxSize))
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

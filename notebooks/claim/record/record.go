@@ -30,7 +30,16 @@ const (
 	Equal   Relation = "=="
 )
 
-var words = map[Relation]string{AtMost: "at most", AtLeast: "at least", Less: "less than", Greater: "more than", Equal: "exactly"}
+var relations = map[Relation]struct {
+	words string
+	holds func(measured, bound float64) bool
+}{
+	AtMost:  {"at most", func(m, b float64) bool { return m <= b }},
+	AtLeast: {"at least", func(m, b float64) bool { return m >= b }},
+	Less:    {"less than", func(m, b float64) bool { return m < b }},
+	Greater: {"more than", func(m, b float64) bool { return m > b }},
+	Equal:   {"exactly", func(m, b float64) bool { return m == b }},
+}
 
 // Claim is a sentence about a measured number, which is true if the number is in the Relation to Bound.
 type Claim struct {
@@ -75,7 +84,7 @@ func (c Claim) Check() error {
 		return fmt.Errorf("claim: Sentence is %q, must have one %s, where the number belongs", c.Sentence, Place)
 	case strings.TrimSpace(strings.Replace(c.Sentence, Place, "", 1)) == "":
 		return fmt.Errorf("claim: Sentence is %q, must have words", c.Sentence)
-	case words[c.Relation] == "":
+	case relations[c.Relation].holds == nil:
 		return fmt.Errorf("claim: Relation of %q is %q, must be <=, >=, <, > or ==", c.Sentence, c.Relation)
 	case math.IsNaN(c.Bound) || math.IsInf(c.Bound, 0):
 		return fmt.Errorf("claim: Bound of %q is %g, must be finite", c.Sentence, c.Bound)
@@ -85,19 +94,8 @@ func (c Claim) Check() error {
 
 // Holds says whether the claim is true.
 func (c Claim) Holds() bool {
-	switch measured := float64(c.Measured); c.Relation {
-	case AtMost:
-		return measured <= c.Bound
-	case AtLeast:
-		return measured >= c.Bound
-	case Less:
-		return measured < c.Bound
-	case Greater:
-		return measured > c.Bound
-	case Equal:
-		return measured == c.Bound
-	}
-	return false
+	r, ok := relations[c.Relation]
+	return ok && r.holds(float64(c.Measured), c.Bound)
 }
 
 // Parts are the sentence on one line, before and after its number, the number as people read it, and what is required
@@ -105,7 +103,7 @@ func (c Claim) Holds() bool {
 func (c Claim) Parts() (before, measured, after, required string) {
 	before, after, _ = strings.Cut(strings.Join(strings.Fields(c.Sentence), " "), Place)
 	measured, bound := number.Apart(float64(c.Measured), c.Bound)
-	return before, measured, after, words[c.Relation] + " " + bound
+	return before, measured, after, relations[c.Relation].words + " " + bound
 }
 
 // String is the sentence with its number and what is required of it: "The energy rises by a factor of 2.42 (required:

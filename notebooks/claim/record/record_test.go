@@ -74,7 +74,7 @@ func TestString(t *testing.T) {
 // What is written reads back as the same claim.
 func TestLawReadsBack(t *testing.T) {
 	for _, v := range []float64{0, -1.5, 1e-300, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.NaN()} {
-		for relation := range words {
+		for relation := range relations {
 			want := Claim{"It is %v, \"so\" <b>", Number(v), relation, -2.5}
 			b, err := json.Marshal(want)
 			if err != nil {
