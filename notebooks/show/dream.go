@@ -14,6 +14,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/dream"
+	"lucigo/notebooks/internal/cell"
 	"lucigo/notebooks/internal/number"
 )
 
@@ -70,8 +71,8 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 		if err = line.Set(done, frameName(frame)); err != nil {
 			break
 		}
-		if at.due() {
-			if err = at.show(f.live); err != nil {
+		if cell.InNotebook() && at.due() {
+			if err = at.draw(f.live); err != nil {
 				break
 			}
 		}
@@ -83,7 +84,7 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 		}
 		return nil, err
 	}
-	return ends, errors.Join(err, at.show(f.end))
+	return ends, errors.Join(err, at.draw(f.end))
 }
 
 func frameName(f dream.Frame) string {

@@ -19,13 +19,13 @@ type Progress struct {
 	Title string
 	Total int // steps in all; 0 where that is not known
 
-	mu          sync.Mutex
-	id          string // of the output, "" before the first
-	start, next time.Time
-	done        int
-	note        string
-	stale       bool // done and note are newer than what is shown
-	problem     error
+	mu      sync.Mutex
+	at      place
+	start   time.Time
+	done    int
+	note    string
+	stale   bool // done and note are newer than what is shown
+	problem error
 }
 
 // Set says that so many steps are done, with a word on how it goes, which may be "". Its error says that
@@ -37,12 +37,17 @@ func (p *Progress) Set(done int, note string) error {
 }
 
 func (p *Progress) set(done int, note string) error {
-	p.begin()
-	p.done, p.note, p.stale = done, note, true
-	if now := time.Now(); now.Before(p.next) && (done != p.Total || p.Total == 0) {
-		return nil
+	if p.start.IsZero() {
+		p.start = time.Now()
+		if !cell.InNotebook() { // A notebook shows the line at once.
+			p.at.next = p.start.Add(pause())
+		}
 	}
-	return p.show()
+	p.done, p.note, p.stale = done, note, true
+	if done == p.Total && p.Total != 0 || p.at.due() {
+		return p.show()
+	}
+	return nil
 }
 
 // Part returns what counts the steps of part i of n parts of equal length, 0 for the first, with a word on
@@ -66,18 +71,6 @@ func (p *Progress) Close() error {
 	return cmp.Or(p.problem, p.show())
 }
 
-// begin starts the clock. A notebook shows the line at once.
-func (p *Progress) begin() {
-	if !p.start.IsZero() {
-		return
-	}
-	p.start = time.Now()
-	p.id, p.next = cell.ID(), p.start
-	if !cell.InNotebook() {
-		p.next = p.start.Add(pause())
-	}
-}
-
 func pause() time.Duration {
 	if cell.InNotebook() {
 		return 100 * time.Millisecond
@@ -92,9 +85,7 @@ func (p *Progress) show() error {
 		bar = fmt.Sprintf(`<progress value="%d" max="%d"></progress> `, min(max(p.done, 0), p.Total), p.Total)
 	}
 	p.stale = false
-	err := cell.Update(p.id, cell.Output{HTML: "<div>" + bar + text(line) + "</div>", Text: line})
-	p.next = time.Now().Add(pause())
-	return err
+	return p.at.show(cell.Output{HTML: "<div>" + bar + text(line) + "</div>", Text: line}, pause())
 }
 
 // line is the state after the time given, as in "training: 50 of 200 · loss 0.3 · 3.0 s".
@@ -119,24 +110,26 @@ func (p *Progress) line(took time.Duration) string {
 // place is an output that shows one state after the other, in the same place. Its zero value has not shown any.
 type place struct {
 	id   string
-	next time.Time
+	next time.Time // when another state may be shown
 }
 
-// due says whether the notebook should be shown a new state: not more often than can be looked at, and not so often that
-// drawing takes the machine from the work.
-func (p *place) due() bool { return cell.InNotebook() && !time.Now().Before(p.next) }
+func (p *place) due() bool { return !time.Now().Before(p.next) }
 
-// show shows a state. Outside a notebook it is text.
-func (p *place) show(draw func() (page, text string, err error)) error {
+// show shows a state, after which there is a pause.
+func (p *place) show(o cell.Output, pause time.Duration) error {
+	p.id = cmp.Or(p.id, cell.ID())
+	err := cell.Update(p.id, o)
+	p.next = time.Now().Add(pause)
+	return err
+}
+
+// draw shows a state that takes time to draw, not more often than it can be looked at, and not so often that drawing
+// takes the machine from the work.
+func (p *place) draw(state func() (page, text string, err error)) error {
 	start := time.Now()
-	page, text, err := draw()
+	page, text, err := state()
 	if err != nil {
 		return err
 	}
-	if p.id == "" {
-		p.id = cell.ID()
-	}
-	err = cell.Update(p.id, cell.Output{HTML: page, Text: text})
-	p.next = time.Now().Add(max(500*time.Millisecond, 4*time.Since(start)))
-	return err
+	return p.show(cell.Output{HTML: page, Text: text}, max(500*time.Millisecond, 4*time.Since(start)))
 }

@@ -44,7 +44,7 @@ func (p Progression) Show() (frames []featvis.Frame, err error) {
 	stale := false // frames has more than the page shows
 	display := func() error {
 		stale = false
-		return at.show(func() (page, text string, err error) {
+		return at.draw(func() (page, text string, err error) {
 			f, err := p.figure(frames)
 			if err != nil {
 				return "", "", err
@@ -60,10 +60,10 @@ func (p Progression) Show() (frames []featvis.Frame, err error) {
 		}
 		frames, stale = append(frames, frame), true
 		switch {
-		case !cell.InNotebook() && len(frames) == 1: // what is wrong with it should not wait for the last
-			_, err = p.figure(frames)
-		case at.due() || cell.InNotebook() && p.keeps(frame.Step):
+		case cell.InNotebook() && (at.due() || p.keeps(frame.Step)):
 			err = display()
+		case len(frames) == 1: // what is wrong with it should not wait for the last
+			_, err = p.figure(frames)
 		}
 		if err != nil {
 			return frames, err
