@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -68,12 +67,7 @@ func inTerminal(ctx context.Context, program string, args ...string) *exec.Cmd {
 }
 
 // program is a program of a Python environment.
-func program(env, name string) string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(env, "Scripts", name+".exe")
-	}
-	return filepath.Join(env, "bin", name)
-}
+func program(env, name string) string { return filepath.Join(env, "bin", name) }
 
 // python finds Python 3.
 func python() (string, error) {

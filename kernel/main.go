@@ -5,6 +5,8 @@
 //	go run ./kernel install                 makes the kernel known to Jupyter and to editors
 //	go run ./kernel models                  lists networks, fetches their weights, trains those of drawn scenes
 //	go run ./kernel doctor                  says what is there, what is missing, and what fixes it
+//
+// It runs on Unix: a kernel is a group of processes, and its sockets are files.
 package main
 
 import (

@@ -37,12 +37,7 @@ func (k Kernel) Launcher() string { return k.program("launcher") }
 // Completion is gopls, which GoNB asks for completions and hover texts; it need not be there.
 func (k Kernel) Completion() string { return k.program("bin/gopls") }
 
-func (k Kernel) program(name string) string {
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(k.Dir, filepath.FromSlash(name))
-}
+func (k Kernel) program(name string) string { return filepath.Join(k.Dir, name) }
 
 // Built says whether all programs that a notebook needs are there.
 func (k Kernel) Built() bool {
@@ -210,9 +205,7 @@ type Engine struct {
 }
 
 // beside is a program that Program builds.
-func (k Kernel) beside(name string) string {
-	return Kernel{Dir: filepath.Dir(k.Dir)}.program(filepath.Base(k.Dir) + "-" + name)
-}
+func (k Kernel) beside(name string) string { return k.Dir + "-" + name }
 
 // Program builds the command kernel/NAME, one of those that are programs of their own, and returns its file. It is kept
 // beside the kernel, and linked again only when it has changed.

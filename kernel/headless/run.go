@@ -23,9 +23,8 @@ type Options struct {
 	End       func(Outcome) // and after
 }
 
-// Cell says which code cell of which notebook.
+// Cell says which code cell of a notebook.
 type Cell struct {
-	Notebook   string // the notebook's file; "" where it was not read from one
 	Index      int    // among all of the notebook's cells, from 0
 	Number, Of int    // among its code cells, from 1
 	Line       int    // of the file, where the cell's source begins; 0 where it is in no file
@@ -141,7 +140,7 @@ func Outcomes(nb *notebook.Notebook) []Outcome {
 			heading = h
 		}
 		if c.Type == notebook.Code {
-			list = append(list, Outcome{Cell: Cell{Notebook: nb.File, Index: i, Number: len(list) + 1, Line: c.Line, Label: label(heading, c.Source)}})
+			list = append(list, Outcome{Cell: Cell{Index: i, Number: len(list) + 1, Line: c.Line, Label: label(heading, c.Source)}})
 		}
 	}
 	for i := range list {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
@@ -174,7 +175,7 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 			case <-k.exited:
 			case <-life.Done():
 			case <-time.After(time.Second):
-				killGroup(k.cmd.Process)
+				k.killGroup()
 			}
 			return
 		}
@@ -258,14 +259,23 @@ func (k *Kernel) Stop() {
 
 func (k *Kernel) kill() {
 	k.end.Do(func() {
-		if k.cmd != nil && k.cmd.Process != nil {
-			killGroup(k.cmd.Process)
-		}
+		k.killGroup()
 		<-k.exited
 		k.cancel()
 		os.RemoveAll(k.dir)
 	})
 }
+
+// killGroup ends the process, if there is one, and those that it started.
+func (k *Kernel) killGroup() {
+	if k.cmd != nil && k.cmd.Process != nil {
+		syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
+
+// OwnGroup puts a command's process in a group of its own: what the terminal sends to its foreground processes, as at
+// Ctrl-C, does not reach it, and the processes that it starts can be ended with it.
+func OwnGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // tail keeps the last of what is written to it.
 type tail struct {

@@ -33,8 +33,6 @@ func DataDir() (string, error) {
 	switch {
 	case runtime.GOOS == "darwin" && err == nil:
 		return filepath.Join(home, "Library", "Jupyter"), nil
-	case runtime.GOOS == "windows" && os.Getenv("APPDATA") != "":
-		return filepath.Join(os.Getenv("APPDATA"), "jupyter"), nil
 	case os.Getenv("XDG_DATA_HOME") != "":
 		return filepath.Join(os.Getenv("XDG_DATA_HOME"), "jupyter"), nil
 	case err == nil:

@@ -31,7 +31,7 @@ func main() {
 	var err error
 	code := 1
 	switch {
-	case strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "go":
+	case filepath.Base(os.Args[0]) == "go":
 		code, err = standIn(os.Args[1:])
 	case len(os.Args) == 2:
 		err = start(os.Args[1])

@@ -129,9 +129,8 @@ func (s *series) add(one *shot) {
 
 // shot is a frame in the size of the film.
 type shot struct {
-	name     string
-	pictures []image.Image // of each image
-	captions []string
+	name  string
+	cells []Cell // of each image
 }
 
 func newFilm(d Dream) (f *film, err error) {
@@ -155,11 +154,10 @@ func (f *film) shot(name string, x interp.Images) (*shot, error) {
 		scale := math.Sqrt(filmPixels / float64(x.N*x.H*x.W))
 		f.size = image.Pt(max(1, int(float64(x.W)*scale)), max(1, int(float64(x.H)*scale)))
 	}
-	s := &shot{name: name, captions: make([]string, x.N)}
-	for _, c := range all {
-		s.pictures = append(s.pictures, fitted(c.Picture, f.size))
+	for i := range all {
+		all[i].Picture = fitted(all[i].Picture, f.size)
 	}
-	return s, nil
+	return &shot{name, all}, nil
 }
 
 // fitted is m in another size, smooth.
@@ -174,8 +172,8 @@ func (f *film) add(frame dream.Frame) error {
 	if err != nil {
 		return err
 	}
-	for n := range s.captions {
-		s.captions[n] = "score " + number.Text(frame.Start[n], 3) + " → " + number.Text(frame.Before[n], 3)
+	for n := range s.cells {
+		s.cells[n].Caption = "score " + number.Text(frame.Start[n], 3) + " → " + number.Text(frame.Before[n], 3)
 	}
 	f.now = s
 	if frame.Zooms > 1 {
@@ -194,7 +192,7 @@ func (f *film) add(frame dream.Frame) error {
 
 // live is the page while the dream runs, and the title as text.
 func (f *film) live() (page, text string, err error) {
-	page, err = Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.pictures, "the dream so far")}.HTML()
+	page, err = Figure{Title: f.Title, Size: f.size.X, Cells: across(f.now.cells, "the dream so far")}.HTML()
 	if err == nil && f.ended != nil {
 		var row string
 		row, err = f.row().HTML()
@@ -205,15 +203,15 @@ func (f *film) live() (page, text string, err error) {
 
 // end is the page that stays, and the same as text.
 func (f *film) end() (page, text string, err error) {
-	var moving []image.Image
-	for n, last := range f.now.pictures {
-		a := animation{Image: last, each: 100 * time.Millisecond, first: 2 * time.Second}
+	var moving []Cell
+	for n, last := range f.now.cells {
+		a := animation{Image: last.Picture, each: 100 * time.Millisecond, first: 2 * time.Second}
 		for _, s := range slices.Concat([]*shot{f.photographs}, f.shots.shots) {
 			if s != nil && s != f.now {
-				a.rest = append(a.rest, s.pictures[n])
+				a.rest = append(a.rest, s.cells[n].Picture)
 			}
 		}
-		moving = append(moving, a)
+		moving = append(moving, Cell{Picture: a})
 	}
 	film := Figure{Size: f.size.X, Cells: across(moving, "the dream, and how it came about, animated")}
 	row := f.row()
@@ -224,12 +222,12 @@ func (f *film) end() (page, text string, err error) {
 }
 
 // across puts a picture of each image beside the other, as many as fit the page.
-func across(pictures []image.Image, note string) [][]Cell {
+func across(cells []Cell, note string) [][]Cell {
 	var all []Cell
-	for _, m := range pictures {
-		all = append(all, Cell{Picture: m, Note: note})
+	for _, c := range cells {
+		all = append(all, Cell{Picture: c.Picture, Note: note})
 	}
-	return rows(all, min(len(all), max(1, pageWidth/(pictures[0].Bounds().Dx()+2*padding))))
+	return rows(all, min(len(all), max(1, pageWidth/(all[0].Picture.Bounds().Dx()+2*padding))))
 }
 
 // row has a column for the photographs, and for some of what is done, the last among it.
@@ -246,14 +244,11 @@ func (f *film) row() Figure {
 	for i := range n {
 		columns = append(columns, ends[(i+1)*len(ends)/n-1])
 	}
-	row := Figure{Rows: f.Rows, Cells: make([][]Cell, len(f.now.pictures))}
-	for i := range row.Cells {
-		row.Cells[i] = make([]Cell, len(columns))
-	}
-	for j, s := range columns {
+	row := Figure{Rows: f.Rows, Cells: make([][]Cell, len(f.now.cells))}
+	for _, s := range columns {
 		row.Columns = append(row.Columns, s.name)
-		for i, m := range s.pictures {
-			row.Cells[i][j] = Cell{Picture: m, Caption: s.captions[i]}
+		for i, c := range s.cells {
+			row.Cells[i] = append(row.Cells[i], c)
 		}
 	}
 	row.reduce()

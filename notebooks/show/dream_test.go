@@ -133,7 +133,7 @@ func TestDreamMeanwhile(t *testing.T) {
 		if len(got.pictures) != 2+2*octaves || strings.Contains(got.text, "octave 1") != (octaves > 0) || !strings.Contains(got.text, "a dream") {
 			t.Errorf("after %d iterations: %d pictures, %q", until, len(got.pictures), got.text)
 		}
-		if d := difference(got.pictures[0], f.now.pictures[0]); d != 0 {
+		if d := difference(got.pictures[0], f.now.cells[0].Picture); d != 0 {
 			t.Errorf("after %d iterations the dream so far differs by %d", until, d)
 		}
 	}
