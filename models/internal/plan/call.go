@@ -69,27 +69,26 @@ func (c *Call) value(i int) (channels int) {
 func (c *Call) name(i int) string { return c.p.nodes[c.sources[i]].Name }
 
 // constant returns the constant that input i is.
-func (c *Call) constant(i int) *Constant {
-	k, ok := c.p.constantOf[c.sources[i]]
-	if !ok {
+func (c *Call) constant(i int) *constant {
+	k := c.p.constantOf[c.sources[i]]
+	if k == nil {
 		c.Fail("its input %q is not a constant, which the operator needs: the file must hold the weights", c.name(i))
-		return &Constant{}
+		return &constant{value: &Constant{}}
 	}
-	if c.p.values[k] == nil {
-		n := c.p.nodes[k]
-		v, err := n.Value()
+	if k.value == nil {
+		v, err := k.Value()
 		if err != nil {
-			c.Fail("constant %q: %w", n.Name, err)
-			return &Constant{}
+			c.Fail("constant %q: %w", k.Name, err)
+			v = &Constant{}
 		}
-		c.p.values[k] = v
+		k.value = v
 	}
-	return c.p.values[k]
+	return k
 }
 
 // Integers returns the constant integers that input i is.
 func (c *Call) Integers(i int) []int64 {
-	t := c.constant(i)
+	t := c.constant(i).value
 	if c.err == nil && t.Ints == nil && !slices.Equal(t.Dims, []int{0}) {
 		c.Fail("its input %q is not of integers", c.name(i))
 	}
@@ -100,7 +99,8 @@ func (c *Call) Integers(i int) []int64 {
 // axes it becomes a variable; without, a number of the graph. If outFirst, it is [out, in, h, w] or [out, in] in the
 // file, and becomes [h, w, in, out] or [in, out].
 func (c *Call) weight(i, rank int, outFirst bool) []int {
-	t := c.constant(i)
+	k := c.constant(i)
+	t := k.value
 	switch {
 	case c.err != nil:
 		return make([]int, max(rank, 0))
@@ -119,20 +119,18 @@ func (c *Call) weight(i, rank int, outFirst bool) []int {
 	if outFirst {
 		dims = append(slices.Clone(t.Dims[2:]), t.Dims[1], t.Dims[0])
 	}
-	name := c.p.nodes[c.p.constantOf[c.sources[i]]].Name
-	c.operands[i].weight, c.operands[i].dims = name, dims
-	path := "/" + name
-	switch old := c.p.weights[path]; {
-	case slices.Contains(strings.Split(name, "/"), ""):
-		c.Fail("its input %q cannot be the name of a weight", name)
-	case old == nil:
-		w, err := t.weight(dims, outFirst)
-		if err != nil {
-			c.Fail("its input %q: %w", name, err)
+	c.operands[i].weight, c.operands[i].dims = k.Name, dims
+	switch {
+	case slices.Contains(strings.Split(k.Name, "/"), ""):
+		c.Fail("its input %q cannot be the name of a weight", k.Name)
+	case k.weight == nil:
+		var err error
+		if k.weight, err = t.weight(dims, outFirst); err != nil {
+			c.Fail("its input %q: %w", k.Name, err)
 		}
-		c.p.weights[path], c.p.turned[name] = w, outFirst
-	case c.p.turned[name] != outFirst:
-		c.Fail("its input %q is the weight of another operator, which has another layout: this is not supported", name)
+		c.p.weights["/"+k.Name], k.turned = k.weight, outFirst
+	case k.turned != outFirst:
+		c.Fail("its input %q is the weight of another operator, which has another layout: this is not supported", k.Name)
 	}
 	return dims
 }

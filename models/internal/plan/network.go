@@ -134,8 +134,7 @@ func (g *source) plan(input, output, channels int) (*network, error) {
 		return nil, fmt.Errorf("%d nodes lead to %q, of which at most %d are supported", len(order), g.nodes[output].Name, maxSteps)
 	}
 	p := &planner{
-		source: g, network: &network{weights: interp.Weights{}}, values: map[int]*Constant{},
-		constantOf: map[int]int{}, stepOf: map[int]int{}, turned: map[string]bool{},
+		source: g, network: &network{weights: interp.Weights{}}, constantOf: map[int]*constant{}, stepOf: map[int]int{},
 	}
 	for _, i := range order {
 		n := &g.nodes[i]
@@ -160,11 +159,17 @@ func (g *source) plan(input, output, channels int) (*network, error) {
 type planner struct {
 	*source
 	*network
-	values     map[int]*Constant // of constants, as far as they are read
 	taps       int
-	constantOf map[int]int     // the constant that a node is, or hands on
-	stepOf     map[int]int     // the step of a node
-	turned     map[string]bool // whether a weight has another layout than the file's
+	constantOf map[int]*constant // the constant that a node is, or hands on
+	stepOf     map[int]int       // the step of a node
+}
+
+// constant is a node, with its value once it is read, and its weight, if it is one.
+type constant struct {
+	*Node
+	value  *Constant
+	weight *interp.Weight
+	turned bool // whether the weight has another layout than the file's
 }
 
 func (p *planner) add(node int, s step) {
@@ -176,7 +181,7 @@ func (p *planner) add(node int, s step) {
 func (p *planner) node(i int) error {
 	n := &p.nodes[i]
 	if n.Op == p.Constant {
-		p.constantOf[i] = i
+		p.constantOf[i] = &constant{Node: n}
 		return nil
 	}
 	sources, err := p.sources(i)
