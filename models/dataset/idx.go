@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 )
 
 // maxIDX is the most that is decompressed of an IDX file, in bytes.
@@ -105,22 +106,20 @@ func headIDX(r io.Reader) (dims []int, head, size int64, err error) {
 	if _, err := io.ReadFull(r, magic[:]); err != nil {
 		return nil, 0, 0, fmt.Errorf("its head: %w", err)
 	}
-	const unsigned, most = 0x08, 4
-	if magic[0] != 0 || magic[1] != 0 || magic[2] != unsigned || magic[3] < 1 || magic[3] > most {
+	if magic[0] != 0 || magic[1] != 0 || magic[2] != 8 || magic[3] < 1 || magic[3] > 4 {
 		return nil, 0, 0, fmt.Errorf("it begins with %x, and an IDX file of bytes with 000008 and 01 to 04", magic)
 	}
+	axes := make([]uint32, magic[3])
+	if err := binary.Read(r, binary.BigEndian, axes); err != nil {
+		return nil, 0, 0, fmt.Errorf("its head: %w", err)
+	}
 	size = 1
-	for range magic[3] {
-		var b [4]byte
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return nil, 0, 0, fmt.Errorf("its head: %w", err)
-		}
-		d := int64(binary.BigEndian.Uint32(b[:]))
-		if d < 1 || d > 1<<31-1 || size > 1<<50/d {
+	for _, d := range axes {
+		if d < 1 || d > math.MaxInt32 || size > 1<<50/int64(d) {
 			return nil, 0, 0, fmt.Errorf("no data: an axis of length %d after %v", d, dims)
 		}
 		dims = append(dims, int(d))
-		size *= d
+		size *= int64(d)
 	}
 	if image := size / int64(dims[0]); len(dims) > 1 && image > MaxPixels {
 		return nil, 0, 0, fmt.Errorf("shaped %v, an image has more than %d pixels, the most that is read", dims, MaxPixels)

@@ -78,13 +78,13 @@ func TestOracleGoogLeNetFromCaffe(t *testing.T) {
 		for i := 0; i < len(all); i += 2 {
 			var blobs [2][]byte
 			for j := range 2 {
-				data, err := f.Float32(all[i+j].name())
+				data, err := f.Float32(all[i+j].name)
 				if err != nil {
 					t.Fatal(err)
 				}
 				blobs[j] = c.blob(data, all[i+j].dims...)
 			}
-			c.layer(all[i].layer, blobs[:]...)
+			c.layer(strings.TrimSuffix(all[i].name, ".weight"), blobs[:]...)
 		}
 		got, err := OpenCaffe(c.write(t))
 		if err != nil {
@@ -122,8 +122,8 @@ func TestOpenCaffeRejectsOtherNetworks(t *testing.T) {
 	weights := slices.Repeat([]float32{1}, 64*3*7*7)
 	var other, short, unbiased caffeModel
 	other.layer("conv1", other.blob(weights, conv1.dims...))
-	short.layer(conv1.layer, short.blob(weights[:64*3], 64, 3, 1, 1), short.blob(weights[:64], 64))
-	unbiased.layer(conv1.layer, unbiased.blob(weights, conv1.dims...))
+	short.layer(strings.TrimSuffix(conv1.name, ".weight"), short.blob(weights[:64*3], 64, 3, 1, 1), short.blob(weights[:64], 64))
+	unbiased.layer(strings.TrimSuffix(conv1.name, ".weight"), unbiased.blob(weights, conv1.dims...))
 	for _, c := range []struct {
 		net  caffeModel
 		want string
@@ -147,7 +147,7 @@ func TestOpenCaffeRejectsOtherNetworks(t *testing.T) {
 		for _, d := range p.dims {
 			n *= d
 		}
-		all.layer(p.layer, all.blob(make([]float32, n), p.dims...), all.blob(make([]float32, p.dims[0]), p.dims[0]))
+		all.layer(strings.TrimSuffix(p.name, ".weight"), all.blob(make([]float32, n), p.dims...), all.blob(make([]float32, p.dims[0]), p.dims[0]))
 	}
 	if _, err := OpenCaffe(all.write(t)); err != nil {
 		t.Errorf("a file of the right shapes: %v", err)

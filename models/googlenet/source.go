@@ -2,6 +2,7 @@ package googlenet
 
 import (
 	"fmt"
+	"strings"
 
 	"lucigo/models/safetensors"
 	"lucigo/models/weights"
@@ -24,12 +25,9 @@ func File() weights.File {
 		PartsSHA256: "eff931e366c61e656ae802f87759883a0164cd4a758379419772ec057da07ac0",
 		Join:        join,
 	}
+	published := strings.NewReplacer(".weight", "_filter.bin", ".bias", "_bias.bin")
 	for _, p := range parameters() {
-		kind := "_filter.bin"
-		if p.bias {
-			kind = "_bias.bin"
-		}
-		f.Parts = append(f.Parts, weights.Part{URL: caffejs + p.layer + kind, Size: int64(p.bytes())})
+		f.Parts = append(f.Parts, weights.Part{URL: caffejs + published.Replace(p.name), Size: int64(p.bytes())})
 	}
 	return f
 }
@@ -49,14 +47,14 @@ func join(parts []byte) ([]byte, error) {
 	var tensors []safetensors.Tensor
 	for _, p := range parameters() {
 		if len(parts) < p.bytes() {
-			return nil, fmt.Errorf("googlenet: %s has %d bytes, must be %d", p.name(), len(parts), p.bytes())
+			return nil, fmt.Errorf("googlenet: %s has %d bytes, must be %d", p.name, len(parts), p.bytes())
 		}
 		data := parts[:p.bytes()]
 		parts = parts[p.bytes():]
 		if len(p.dims) == 4 {
 			data = p.transposed(data)
 		}
-		tensors = append(tensors, safetensors.Tensor{Name: p.name(), Info: safetensors.Info{Type: "F32", Shape: p.dims}, Data: data})
+		tensors = append(tensors, safetensors.Tensor{Name: p.name, Info: safetensors.Info{Type: "F32", Shape: p.dims}, Data: data})
 	}
 	return safetensors.Encode([][2]string{
 		{"source", "chaosmail/caffejs@dedfd566 bvlc_googlenet per-layer .bin, transposed O,H,W,I -> O,I,H,W"},

@@ -36,23 +36,14 @@ func spec() interp.Spec {
 
 // parameter is a tensor of the weight file: a convolution's or the classifier's.
 type parameter struct {
-	layer string // Caffe's name
-	bias  bool
-	dims  []int // [out, in, h, w], [out, in] or [out]
-}
-
-// name is the tensor's name in the file.
-func (p parameter) name() string {
-	if p.bias {
-		return p.layer + ".bias"
-	}
-	return p.layer + ".weight"
+	name string // Caffe's name of the layer, and .weight or .bias
+	dims []int  // [out, in, h, w], [out, in] or [out]
 }
 
 // parameters are all tensors, in the order of the network.
 func parameters() (all []parameter) {
 	add := func(name string, dims ...int) {
-		all = append(all, parameter{name, false, dims}, parameter{name, true, dims[:1]})
+		all = append(all, parameter{name + ".weight", dims}, parameter{name + ".bias", dims[:1]})
 	}
 	add("conv1/7x7_s2", 64, 3, 7, 7)
 	add("conv2/3x3_reduce", 64, 64, 1, 1)

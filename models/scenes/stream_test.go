@@ -2,6 +2,7 @@ package scenes
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"lucigo/interp"
@@ -27,5 +28,18 @@ func TestStream(t *testing.T) {
 	}
 	if other := (Stream{Seed: 5, N: 20, Size: 32}); other.String() == s.String() {
 		t.Errorf("another seed, the same %s", s)
+	}
+	for _, c := range []struct {
+		s    Stream
+		i    int
+		says string
+	}{
+		{s, -1, "scenes: the image is number -1, must be from 0 to 19"},
+		{s, 20, "number 20"},
+		{Stream{N: 1, Size: -1}, 0, "Size is -1"},
+	} {
+		if _, err := c.s.Image(t.Context(), c.i); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("image %d of %v: %v", c.i, c.s, err)
+		}
 	}
 }

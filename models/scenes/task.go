@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -133,8 +134,13 @@ func (s Stream) Name(i int) string {
 
 // Image draws scene i, asked about its class.
 func (s Stream) Image(ctx context.Context, i int) (interp.Images, error) {
-	if err := ctx.Err(); err != nil {
-		return interp.Images{}, err
+	switch {
+	case ctx.Err() != nil:
+		return interp.Images{}, ctx.Err()
+	case i < 0 || i >= s.N:
+		return interp.Images{}, fmt.Errorf("scenes: the image is number %d, must be from 0 to %d", i, s.N-1)
+	case s.Size < 0:
+		return interp.Images{}, fmt.Errorf("scenes: Size is %d, must be at least 0", s.Size)
 	}
 	return s.Task.Batch([]*Picture{s.Task.Sample(s.Seed, i).Draw(s.size())}), nil
 }
@@ -149,9 +155,4 @@ func (s Stream) Mask(i int) []float64 {
 	return mask
 }
 
-func (s Stream) size() int {
-	if s.Size == 0 {
-		return 64
-	}
-	return s.Size
-}
+func (s Stream) size() int { return cmp.Or(s.Size, 64) }

@@ -87,7 +87,12 @@ func Find(ctx context.Context, f File) (string, error) {
 // content is wrong is removed.
 func (f File) Here(ctx context.Context) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv(envModels)) {
-		for _, path := range f.places(dir) {
+		if dir == "" {
+			continue
+		}
+		below, _ := fs.Glob(os.DirFS(dir), "*/"+f.Name) // whatever is wrong with the directory will be met
+		for _, name := range append([]string{f.Name}, below...) {
+			path := filepath.Join(dir, filepath.FromSlash(name))
 			switch err := f.verify(ctx, path); {
 			case err == nil:
 				return path, nil
@@ -110,25 +115,6 @@ func (f File) Here(ctx context.Context) (string, error) {
 		return "", os.Remove(cached)
 	}
 	return "", err
-}
-
-// places are where a file may be in a directory of LUCIGO_MODELS.
-func (f File) places(dir string) []string {
-	if dir == "" {
-		return nil
-	}
-	all := []string{filepath.Join(dir, f.Name)}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return all // whose absence or trouble will be met
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name(), f.Name)
-		if _, err := os.Stat(path); err == nil {
-			all = append(all, path)
-		}
-	}
-	return all
 }
 
 // Cached returns where the cache keeps the file, whether it is there or not.

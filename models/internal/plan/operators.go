@@ -155,6 +155,10 @@ func (c *Call) Reshape(dims []int64) Build {
 	if c.err == nil && (len(dims) == 0 || len(dims) > maxRank || dims[0] != 1 && dims[0] != -1) {
 		c.Fail("the shape %v is not supported, only [-1, …] and [1, …], images along the first axis", dims)
 	}
+	first := c.p.ChannelsFirst
+	if first && len(dims) != 2 && len(dims) != 4 { // of others, it is not known where the channels are
+		c.Fail("the shape %v is not supported, only rows of numbers and images, with 2 and 4 axes", dims)
+	}
 	if c.err != nil {
 		return nil
 	}
@@ -171,7 +175,6 @@ func (c *Call) Reshape(dims []int64) Build {
 			size *= d
 		}
 	}
-	first := c.p.ChannelsFirst
 	channels := dims[len(dims)-1]
 	if first && len(dims) == 4 {
 		channels = dims[1]

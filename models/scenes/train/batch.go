@@ -12,13 +12,12 @@ const side = 64 // pixels along each axis of a training image
 // feed makes training batches out of a task's stream of scenes. Batch number t depends on the fields and t alone, not on the batches
 // asked for before, so that a resumed training sees what an uninterrupted one does.
 type feed struct {
-	task    scenes.Task
-	seed    uint64
-	batch   int  // images a batch
-	window  int  // scenes held at a time; every batch draws from the window at random …
-	fresh   int  // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
-	plain   bool // no augmentation
-	ordered bool // each batch is the window itself, in order, not a draw from it
+	task   scenes.Task
+	seed   uint64
+	batch  int  // images a batch
+	window int  // scenes held at a time; every batch draws from the window at random …
+	fresh  int  // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
+	test   bool // each batch is the window itself, in order and without augmentation, not a draw from it
 
 	held []sample // ring: scene i at i mod window
 }
@@ -59,13 +58,13 @@ func (f *feed) at(t int) batch {
 	parallel.For(f.batch, func(k int) {
 		r := rand.New(rand.NewPCG(f.seed, uint64(t*f.batch+k)))
 		i := k
-		if !f.ordered {
+		if !f.test {
 			i = r.IntN(f.window)
 		}
 		s := f.held[(first+i)%f.window]
 		b.labels[k] = int32(s.class)
 		image := b.images[k*n : (k+1)*n]
-		if f.plain {
+		if f.test {
 			for i, v := range s.rgb {
 				image[i] = float32(v) / 255
 			}

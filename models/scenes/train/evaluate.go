@@ -34,7 +34,7 @@ func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, wei
 		return nil, err
 	}
 	defer exec.Finalize()
-	f.batch, f.window, f.fresh, f.plain, f.ordered = evaluated, evaluated, evaluated, true, true
+	f.batch, f.window, f.fresh, f.test = evaluated, evaluated, evaluated, true
 	right := make([]float64, len(radii))
 	for t := range n / evaluated {
 		x, start, labels := f.at(t).tensors()

@@ -347,7 +347,7 @@ func TestFeed(t *testing.T) {
 			t.Fatalf("value %d is %g", i, v)
 		}
 	}
-	p := feed{seed: 3, batch: 6, window: 6, fresh: 6, plain: true, ordered: true}
+	p := feed{seed: 3, batch: 6, window: 6, fresh: 6, test: true}
 	x := p.at(2)
 	for k := range 6 {
 		s := scenes.Task{}.Sample(3, 12+k)
