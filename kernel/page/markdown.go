@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -180,51 +181,25 @@ type mathInline struct{}
 
 func (mathInline) Trigger() []byte { return []byte{'$'} }
 
+// Formulas: what is between the marks, and a digit after a single $. A mark after a backslash is none.
+var (
+	displayed = regexp.MustCompile(`^\$\$((?:\\[\s\S]|[^\\])*?)\$\$`)
+	inline    = regexp.MustCompile(`^\$((?:\\[\s\S]|[^\\$])+)\$([0-9]?)`)
+)
+
 // Parse follows Jupyter's and Pandoc's rule: no space inside next to a single $, and no digit after it, so that
 // "between $5 and $6" stays prose.
 func (mathInline) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
-	line, _ := block.PeekLine()
-	mark := "$"
-	if bytes.HasPrefix(line, []byte("$$")) {
-		mark = "$$"
-	}
 	row, at := block.Position()
-	block.Advance(len(mark))
-	var formula []byte
-	for {
-		line, _ := block.PeekLine()
-		if line == nil {
-			break
-		}
-		i := closing(line, mark)
-		if i < 0 {
-			formula = append(formula, line...)
-			block.AdvanceLine()
-			continue
-		}
-		formula = append(formula, line[:i]...)
-		tight := len(bytes.TrimSpace(formula)) == len(formula)
-		digit := i+1 < len(line) && '0' <= line[i+1] && line[i+1] <= '9'
-		if len(bytes.TrimSpace(formula)) == 0 || mark == "$" && (!tight || digit) {
-			break
-		}
-		block.Advance(i + len(mark))
-		return &mathNode{formula: string(formula), display: mark == "$$"}
+	if m := block.FindSubMatch(displayed); m != nil && len(bytes.TrimSpace(m[1])) > 0 {
+		return &mathNode{formula: string(m[1]), display: true}
+	}
+	block.SetPosition(row, at)
+	if m := block.FindSubMatch(inline); m != nil && len(bytes.TrimSpace(m[1])) == len(m[1]) && len(m[2]) == 0 {
+		return &mathNode{formula: string(m[1])}
 	}
 	block.SetPosition(row, at)
 	return nil
-}
-
-// closing is the index of the mark in line that no backslash escapes, or -1.
-func closing(line []byte, mark string) int {
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-		} else if bytes.HasPrefix(line[i:], []byte(mark)) {
-			return i
-		}
-	}
-	return -1
 }
 
 // mathBlockNode is a formula on lines of its own, from $$ to $$.
@@ -245,7 +220,7 @@ func (mathBlock) Open(_ ast.Node, reader text.Reader, _ parser.Context) (ast.Nod
 	if !bytes.HasPrefix(body, []byte("$$")) {
 		return nil, parser.NoChildren
 	}
-	if i := closing(body[2:], "$$"); i >= 0 && i != len(body)-4 {
+	if m := displayed.Find(body); m != nil && len(m) < len(body) {
 		return nil, parser.NoChildren // A paragraph that begins with a formula.
 	}
 	n := &mathBlockNode{}
