@@ -2,6 +2,7 @@
 package headless
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -140,7 +141,7 @@ func Outcomes(nb *notebook.Notebook) []Outcome {
 			heading = h
 		}
 		if c.Type == notebook.Code {
-			list = append(list, Outcome{Cell: Cell{Index: i, Number: len(list) + 1, Line: c.Line, Label: label(heading, c.Source)}})
+			list = append(list, Outcome{Cell: Cell{Index: i, Number: len(list) + 1, Line: c.Line, Label: label(heading, c)}})
 		}
 	}
 	for i := range list {
@@ -150,18 +151,10 @@ func Outcomes(nb *notebook.Notebook) []Outcome {
 }
 
 // label is a short name for a cell: the comment it begins with, else the heading above it, else its first line.
-func label(heading, source string) string {
-	s := heading
-	for line := range strings.Lines(source) {
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "%%") {
-			continue
-		}
-		if comment, ok := strings.CutPrefix(line, "//"); ok {
-			s = strings.TrimSpace(comment)
-		} else if s == "" {
-			s = line
-		}
-		break
+func label(heading string, c *notebook.Cell) string {
+	s, comment := c.First()
+	if !comment {
+		s = cmp.Or(heading, s)
 	}
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:59]) + "…"

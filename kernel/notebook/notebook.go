@@ -359,6 +359,18 @@ func (nb *Notebook) Title() string {
 	return title
 }
 
+// First is the first line of the source that is not GoNB's, trimmed and without a comment's slashes, and whether it is a
+// comment.
+func (c *Cell) First() (line string, comment bool) {
+	for line := range strings.Lines(c.Source) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "%") {
+			line, comment = strings.CutPrefix(line, "//")
+			return strings.TrimSpace(line), comment
+		}
+	}
+	return "", false
+}
+
 // Heading is the text of the first heading (#, ##, …) in a Markdown cell, or "".
 func (c *Cell) Heading() string {
 	if c.Type != Markdown {

@@ -221,6 +221,17 @@ func TestLawCellsKnowTheirLines(t *testing.T) {
 	}
 }
 
+func TestFirst(t *testing.T) {
+	for source, want := range map[string]string{
+		"": " false", "%%\n\n": " false", "%%\n  // What it does. \nx()": "What it does. true", "%env A=1\n\tx := 1 // one\ny": "x := 1 // one false", "//": " true",
+	} {
+		line, comment := NewCode(source).First()
+		if got := fmt.Sprint(line, " ", comment); got != want {
+			t.Errorf("%q begins with %q, want %q", source, got, want)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "not JSON"},

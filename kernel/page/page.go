@@ -83,13 +83,7 @@ func (m *markdown) Summary(c *notebook.Cell) string {
 	if lines <= foldAbove {
 		return ""
 	}
-	first := ""
-	for line := range strings.Lines(c.Source) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "%") {
-			first = strings.TrimSpace(strings.TrimPrefix(line, "//"))
-			break
-		}
-	}
+	first, _ := c.First()
 	return fmt.Sprintf("%s (%d lines)", first, lines)
 }
 
