@@ -1,6 +1,6 @@
 // Package build makes the programs of the notebook kernel from the project's pinned modules: GoNB (patched), goimports,
-// and the launcher. They live in a directory named by a digest of what they are made of, so an outdated kernel is one
-// that is not there, several versions live side by side, and building twice is finding it.
+// and the launcher. They are in a directory named by a digest of what they are made of, so one of another version is
+// never taken for them, and what is built already is found.
 package build
 
 import (

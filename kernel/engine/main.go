@@ -1,6 +1,6 @@
 // Command engine opens the engine that cells of a notebook will get, after installing XLA's plugin if it is missing
 // and may be installed, and says in JSON on its standard output what it is. It is a program of its own so that the
-// kernel command links no plugin, and outlives a damaged one.
+// kernel command links no plugin, and goes on where one is damaged.
 package main
 
 import (

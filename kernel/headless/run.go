@@ -20,7 +20,7 @@ type Options struct {
 	Kernel    jupyter.Command
 	Limit     time.Duration // for each cell; 0: none
 	KeepGoing bool          // run the cells after one that fails
-	Begin     func(Cell)    // called before a cell runs; nil: nobody is told
+	Begin     func(Cell)    // called before a cell runs; nil: it is not called
 	End       func(Outcome) // and after
 }
 

@@ -134,7 +134,7 @@ func (k *Kernel) launch(c Command) error {
 	k.cmd.Dir, k.cmd.Env = c.Dir, c.Env
 	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
-	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not keep it from being seen dead.
+	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not hide its end.
 	OwnGroup(k.cmd)
 	if err := k.cmd.Start(); err != nil {
 		return err

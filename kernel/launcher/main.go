@@ -1,9 +1,9 @@
-// Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls when it wants Go.
+// Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls in place of the go command.
 //
 //	launcher CONNECTION_FILE   starts GoNB, with the directory bin beside this program first on PATH
 //	bin/go …                   (the same program under the name go) is the go command within that kernel
 //
-// The stand-in makes a cell part of the project without ceremony: the module of the session takes its requirements
+// The stand-in makes a cell part of the project: the module of the session takes its requirements
 // from the project's go.mod and the project itself by a replace, so a cell imports lucigo/... and GoMLX at the
 // project's versions, offline, with no go.mod and no import lines of its own.
 package main

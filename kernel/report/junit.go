@@ -1,4 +1,4 @@
-// Package report writes what became of a run for machines that watch over it: JUnit's XML, as build servers read it.
+// Package report writes what became of a run for build servers, as JUnit's XML.
 package report
 
 import (

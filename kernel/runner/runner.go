@@ -27,10 +27,10 @@ type Runner struct {
 	KeepGoing bool                             // run the cells after one that fails
 	Out       string                           // directory of executed notebooks and pages; "": none are written
 	JUnit     string                           // file of the report; "": none is written
-	Watch     Watcher                          // hears how it goes
+	Watch     Watcher                          // is told how it goes
 }
 
-// Watcher hears, one call at a time, what a Runner does.
+// Watcher is told, one call at a time, what a Runner does.
 type Watcher interface {
 	Begin(Job)
 	BeginCell(headless.Cell)

@@ -1,5 +1,5 @@
-// Package show draws figures in a notebook: tables of pictures and numbers, as HTML that needs no style
-// sheet, script or trust, and stays readable where those are taken away.
+// Package show draws figures in a notebook: tables of pictures and numbers, as HTML that needs no style sheet and no
+// script, so that notebooks that are not trusted show it too.
 //
 //	must.M(show.Grid{Images: x, Rows: names, Columns: []show.Column{
 //		{Name: method, Maps: must.M1(method.Maps(ctx, m, x))},
@@ -33,7 +33,7 @@ const (
 	padding     = 4    // around each
 	largestSize = 224  // pixels of a picture's width, where there is room
 	least       = 48   // the same, however many columns there are
-	maxPictures = 2000 // of one figure, so that a slip does not choke the browser
+	maxPictures = 2000 // of one figure, so that a mistake does not stop the browser
 )
 
 // Figure is a table of pictures and texts. A line break in a text breaks the line.
@@ -46,8 +46,8 @@ type Figure struct {
 	Legends []Legend // the last row; nil for none
 
 	// Size is the width in pixels at which pictures are shown; 0 chooses what lets the figure fit a
-	// laptop's notebook, at most 224. Pictures of less than half of it are enlarged by a whole factor,
-	// with hard pixels, those of more are reduced by the browser.
+	// laptop's notebook, at most 224. Pictures of at most half of it are enlarged by a whole factor,
+	// pixel by pixel, larger ones are reduced by the browser.
 	Size int
 }
 

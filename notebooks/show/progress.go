@@ -28,8 +28,7 @@ type Progress struct {
 	problem error
 }
 
-// Set says that so many steps are done, with a word on how it goes, which may be "". Its error says that
-// the line could not be displayed.
+// Set says that so many steps are done, with a note, which may be "". Its error says that the line could not be displayed.
 func (p *Progress) Set(done int, note string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,8 +49,8 @@ func (p *Progress) set(done int, note string) error {
 	return nil
 }
 
-// Part returns what counts the steps of part i of n parts of equal length, 0 for the first, with a word on
-// it, as featvis.Render.Progress does. Errors are Close's.
+// Part returns what counts the steps of part i of n parts of equal length, 0 for the first, with a note,
+// as featvis.Render.Progress does. Errors are Close's.
 func (p *Progress) Part(i, n int, note string) func(done, of int) {
 	return func(done, of int) {
 		p.mu.Lock()
