@@ -57,31 +57,12 @@ type Pictures struct {
 	Labels bool
 }
 
-// drawn are scenes of a seed that training does not draw.
-var drawn = Pictures{Name: "drawn scenes", Draw: func(n int) interp.Source { return scenes.Stream{Seed: 2016, N: n} }}
-
 var networks = []Network{
+	drawn("scenes", scenes.Standard, "conv1", "conv2", "mixed3b", "mixed4b", "mixed5a"),
+	drawn("scenes-robust", scenes.Robust, "conv1", "conv2", "mixed3b", "mixed4b", "mixed5a"),
+	drawn("scenes-allconv", scenes.AllConv, "conv1", "conv2", "conv4", "conv6", "conv7"),
+	drawn("scenes-dense", scenes.Dense, "hidden"),
 	{
-		Name:     "scenes",
-		Open:     embedded(scenes.Standard),
-		Pictures: drawn,
-		Stages:   []string{"conv1", "conv2", "mixed3b", "mixed4b", "mixed5a"},
-	}, {
-		Name:     "scenes-robust",
-		Open:     embedded(scenes.Robust),
-		Pictures: drawn,
-		Stages:   []string{"conv1", "conv2", "mixed3b", "mixed4b", "mixed5a"},
-	}, {
-		Name:     "scenes-allconv",
-		Open:     embedded(scenes.AllConv),
-		Pictures: drawn,
-		Stages:   []string{"conv1", "conv2", "conv4", "conv6", "conv7"},
-	}, {
-		Name:     "scenes-dense",
-		Open:     embedded(scenes.Dense),
-		Pictures: drawn,
-		Stages:   []string{"hidden"},
-	}, {
 		Name:     "googlenet",
 		Open:     googlenet.Model,
 		Files:    map[string]func(string) (*interp.Model, error){".safetensors": googlenet.Open, ".caffemodel": googlenet.OpenCaffe},
@@ -98,9 +79,15 @@ var networks = []Network{
 	},
 }
 
-// embedded is Open of weights that are part of the project.
-func embedded(open func() (*interp.Model, error)) func(context.Context) (*interp.Model, error) {
-	return func(context.Context) (*interp.Model, error) { return open() }
+// drawn is the row of a network whose weights are part of the project. Its pictures are scenes of a seed that training
+// does not draw.
+func drawn(name string, open func() (*interp.Model, error), stages ...string) Network {
+	return Network{
+		Name:     name,
+		Open:     func(context.Context) (*interp.Model, error) { return open() },
+		Pictures: Pictures{Name: "drawn scenes", Draw: func(n int) interp.Source { return scenes.Stream{Seed: 2016, N: n} }},
+		Stages:   stages,
+	}
 }
 
 // All returns the networks, in the order of their rows.

@@ -183,17 +183,12 @@ func (r Reader) tensor(v interp.Variable) (tensor, error) {
 
 // check compares a file's tensors with those that a network needs.
 func check(src Source, tensors []tensor) error {
-	var wrong []error
 	needed := map[string]bool{}
 	for _, t := range tensors {
 		needed[t.name] = true
 	}
-	var spare []string
-	for _, name := range src.Names() {
-		if !needed[name] {
-			spare = append(spare, name)
-		}
-	}
+	spare := slices.DeleteFunc(slices.Clone(src.Names()), func(name string) bool { return needed[name] })
+	var wrong []error
 	for _, t := range tensors {
 		switch dims, ok := src.Shape(t.name); {
 		case !ok:

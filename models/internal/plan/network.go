@@ -39,33 +39,30 @@ func Open(f Format, nodes []Node, o Options) (*interp.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	var guesses []string
-	guess := func(format string, args ...any) { guesses = append(guesses, fmt.Sprintf(format, args...)) }
-
 	output, err := g.output(o.Output)
 	if err != nil {
 		return nil, err
-	}
-	if o.Output == "" {
-		guess("Output %q", nodes[output].Name)
 	}
 	input, err := g.input(o.Input, output)
 	if err != nil {
 		return nil, err
 	}
-	if o.Input == "" {
-		guess("Input %q", nodes[input].Name)
-	}
 	size, err := g.size(input, o.Size)
 	if err != nil {
 		return nil, err
 	}
-	if size != o.Size {
-		guess("Size %v", size)
+	var guesses []string
+	guess := func(guessed bool, format string, args ...any) {
+		if guessed {
+			guesses = append(guesses, fmt.Sprintf(format, args...))
+		}
 	}
+	guess(o.Output == "", "Output %q", nodes[output].Name)
+	guess(o.Input == "", "Input %q", nodes[input].Name)
+	guess(o.Size != size, "Size %v", size)
 	if o.Range == [2]float64{} {
 		o.Range = [2]float64{0, 1}
-		guess("Range %v", o.Range)
+		guess(true, "Range %v", o.Range)
 	}
 	if low, high := o.Range[0], o.Range[1]; !(math.Abs(low) < math.MaxFloat32) || !(math.Abs(high) < math.MaxFloat32) || low == high {
 		return nil, fmt.Errorf("Options.Range is %v, must be two finite numbers that differ", o.Range)
