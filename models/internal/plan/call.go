@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"lucigo/interp"
 	"lucigo/models/layout"
 )
@@ -61,7 +63,7 @@ func (c *Call) value(i int) (channels int) {
 		c.Fail("its input %q is a constant, must depend on the images", c.name(i))
 		return 0
 	}
-	c.operands[i].step = k
+	c.operands[i] = func(b *building) *graph.Node { return b.values[k] }
 	return c.p.network.steps[k].channels
 }
 
@@ -111,15 +113,14 @@ func (c *Call) weight(i, rank int, outFirst bool) []int {
 		c.Fail("its input %q is shaped %v, must have %d axes", c.name(i), t.Dims, rank)
 		return make([]int, rank)
 	case len(t.Dims) == 0:
-		number := t.first()
-		c.operands[i].number = &number
+		c.operands[i] = func(b *building) *graph.Node { return b.number(t.first()) }
 		return nil
 	}
 	dims := t.Dims
 	if outFirst {
 		dims = append(slices.Clone(t.Dims[2:]), t.Dims[1], t.Dims[0])
 	}
-	c.operands[i].weight, c.operands[i].dims = k.Name, dims
+	c.operands[i] = func(b *building) *graph.Node { return b.variable(k.Name, dims) }
 	switch {
 	case slices.Contains(strings.Split(k.Name, "/"), ""):
 		c.Fail("its input %q cannot be the name of a weight", k.Name)

@@ -108,13 +108,16 @@ type step struct {
 	channels int // of the value; 0 if their number depends on the images' size
 }
 
-// operand is what a step computes with: the value of an earlier step, a variable, a number, or, if step is negative and
-// the others are not set, something that build knows already.
-type operand struct {
-	step   int
-	weight string // path of a variable, without the slash in front
-	dims   []int
-	number *float64
+// operand is what a step computes with; nil is something that its Build knows already.
+type operand func(b *building) *graph.Node
+
+// building is a network whose graph is being built.
+type building struct {
+	*network
+	scope     *model.Scope
+	images    *graph.Node
+	values    []*graph.Node // of the steps, as far as they are built
+	variables map[string]*graph.Node
 }
 
 // Build builds a node's value from its inputs'. Images are [N, H, W, C] whatever the format's layout. It is given nil
@@ -199,18 +202,12 @@ func (p *planner) node(i int) error {
 		return fmt.Errorf("this operator is not supported; supported are: %s", strings.Join(p.Supported(), ", "))
 	}
 	c := &Call{p: p, node: n, sources: sources, operands: make([]operand, len(sources))}
-	for k := range c.operands {
-		c.operands[k].step = -1
-	}
-	b := operator(c)
+	build := operator(c)
 	if c.channels > maxNumbers {
 		c.Fail("%d channels", c.channels)
 	}
-	if c.err != nil {
-		return c.err
-	}
-	p.add(i, step{name: n.Name, op: n.Op, operands: c.operands, build: b, channels: c.channels})
-	return nil
+	p.add(i, step{name: n.Name, op: n.Op, operands: c.operands, build: build, channels: c.channels})
+	return c.err
 }
 
 // Supported returns the names of the operators that a graph may have, sorted.
@@ -220,12 +217,11 @@ func (f Format) Supported() []string {
 
 // forward is the network's Forward. Every step is a layer of its node's name.
 func (n *network) forward(s *model.Scope, images *graph.Node) *graph.Node {
-	values := make([]*graph.Node, len(n.steps))
-	variables := map[string]*graph.Node{}
-	for i, st := range n.steps {
-		values[i] = layer.At(st.name, n.value(s, st, images, values[:i], variables))
+	b := &building{network: n, scope: s, images: images, variables: map[string]*graph.Node{}}
+	for _, st := range n.steps {
+		b.values = append(b.values, layer.At(st.name, b.value(st)))
 	}
-	logits := values[len(values)-1]
+	logits := b.values[len(b.values)-1]
 	if batch := images.Shape().Dim(0); logits.Rank() != 2 || logits.Shape().Dim(0) != batch || logits.Shape().Dim(1) != n.classes {
 		st := n.steps[len(n.steps)-1]
 		panic(fmt.Errorf("node %q (%s) gives %s, must give the logits of %d images and %d classes%s",
@@ -235,36 +231,27 @@ func (n *network) forward(s *model.Scope, images *graph.Node) *graph.Node {
 }
 
 // value builds one step. Its panics name the node.
-func (n *network) value(s *model.Scope, st step, images *graph.Node, values []*graph.Node, variables map[string]*graph.Node) *graph.Node {
+func (b *building) value(st step) *graph.Node {
 	defer func() {
 		if r := recover(); r != nil {
 			err, ok := r.(error)
 			if !ok {
 				panic(r)
 			}
-			panic(fmt.Errorf("node %q (%s): %w%s", st.name, st.op, err, n.guessed))
+			panic(fmt.Errorf("node %q (%s): %w%s", st.name, st.op, err, b.guessed))
 		}
 	}()
-	number := func(v float64) *graph.Node { return graph.Scalar(images.Graph(), images.DType(), v) }
 	if st.build == nil {
-		return graph.Add(scale(images, number(n.high-n.low)), number(n.low))
+		return graph.Add(scale(b.images, b.number(b.high-b.low)), b.number(b.low))
 	}
 	in := make([]*graph.Node, len(st.operands))
 	for i, o := range st.operands {
-		switch {
-		case o.step >= 0:
-			in[i] = values[o.step]
-		case o.number != nil:
-			in[i] = number(*o.number)
-		case o.weight != "":
-			if variables[o.weight] == nil {
-				variables[o.weight] = variable(s, images, o.weight, o.dims)
-			}
-			in[i] = variables[o.weight]
+		if o != nil {
+			in[i] = o(b)
 		}
 	}
 	y := st.build(in)
-	if y.Rank() == 0 || y.Shape().Dim(0) != images.Shape().Dim(0) {
+	if y.Rank() == 0 || y.Shape().Dim(0) != b.images.Shape().Dim(0) {
 		panic(fmt.Errorf("it gives %s, must give images [N, …]", y.Shape()))
 	}
 	numbers := 1.0
@@ -277,11 +264,18 @@ func (n *network) value(s *model.Scope, st step, images *graph.Node, values []*g
 	return y
 }
 
+func (b *building) number(v float64) *graph.Node {
+	return graph.Scalar(b.images.Graph(), b.images.DType(), v)
+}
+
 // variable returns the variable of a constant, whose scopes are the parts of its name.
-func variable(s *model.Scope, images *graph.Node, name string, dims []int) *graph.Node {
-	parts := strings.Split(name, "/")
-	for _, scope := range parts[:len(parts)-1] {
-		s = s.At("%s", scope)
+func (b *building) variable(name string, dims []int) *graph.Node {
+	if b.variables[name] == nil {
+		s, parts := b.scope, strings.Split(name, "/")
+		for _, scope := range parts[:len(parts)-1] {
+			s = s.At("%s", scope)
+		}
+		b.variables[name] = s.VariableWithShape(parts[len(parts)-1], shapes.Make(b.images.DType(), dims...)).NodeValue(b.images)
 	}
-	return s.VariableWithShape(parts[len(parts)-1], shapes.Make(images.DType(), dims...)).NodeValue(images)
+	return b.variables[name]
 }
