@@ -70,8 +70,6 @@ type Engine struct {
 type Config struct {
 	// Backend is a value as LUCIGO_BACKEND takes; "" means that variable's.
 	Backend string
-	// CacheDir is the directory of everything kept between runs; "" means LUCIGO_CACHE's.
-	CacheDir string
 	// CompileCache is "off", or the directory of compiled programs; "" means LUCIGO_COMPILE_CACHE's.
 	CompileCache string
 	// CompileCacheBytes bounds that directory; 0 means 2 GB.
@@ -80,6 +78,8 @@ type Config struct {
 	NoInstall bool
 	// Log receives the lines meant for the user; nil prints them on standard output.
 	Log func(line string)
+
+	cacheDir string // of everything kept between runs; "" if there is none
 }
 
 // CacheStats says what the compile cache did for an engine since it was opened.
@@ -185,14 +185,8 @@ func open(cfg Config) (*Engine, error) {
 	}
 	cfg.Backend = cmp.Or(cfg.Backend, os.Getenv(envBackend))
 	var err error
-	if cfg.CacheDir == "" {
-		cfg.CacheDir, err = project.Cache() // without one, nothing is found there and nothing kept
-	} else {
-		cfg.CacheDir, err = filepath.Abs(cfg.CacheDir)
-	}
-	if os.Getenv(envNoInstall) != "" || err != nil {
-		cfg.NoInstall = true
-	}
+	cfg.cacheDir, err = project.Cache() // without one, nothing is found there and nothing kept
+	cfg.NoInstall = cfg.NoInstall || os.Getenv(envNoInstall) != "" || err != nil
 	path, isXLA := strings.CutPrefix(cfg.Backend, "xla:")
 	switch cfg.Backend {
 	case "":
@@ -218,12 +212,9 @@ func open(cfg Config) (*Engine, error) {
 
 // openBest opens the fastest engine that the machine has and says so where that is not what it could have.
 func openBest(cfg Config) (*Engine, error) {
-	gpuErr := errNoGPU
-	if hasGPU() {
-		var e *Engine
-		if e, gpuErr = openCUDA(cfg); gpuErr == nil {
-			return e, nil
-		}
+	e, gpuErr := openCUDA(cfg)
+	if gpuErr == nil {
+		return e, nil
 	}
 	e, err := openCPU(cfg)
 	switch {
@@ -254,12 +245,12 @@ func openCPU(cfg Config) (*Engine, error) {
 	if !plugin.Supported {
 		return nil, errors.New(plugin.Unsupported())
 	}
-	e, problems := openFirst(cfg, cpuPlugins(cfg.CacheDir), XLACPU)
+	e, problems := openFirst(cfg, cpuPlugins(cfg.cacheDir), XLACPU)
 	if e != nil {
 		return e, nil
 	}
 	if installer != nil && !cfg.NoInstall {
-		path, err := installer(context.Background(), cfg.CacheDir, cfg.Log)
+		path, err := installer(context.Background(), cfg.cacheDir, cfg.Log)
 		if err == nil {
 			return openPlugin(cfg, path, XLACPU)
 		}
@@ -332,10 +323,10 @@ func openCache(cfg Config) (store *diskcache.Dir, off string) {
 		return nil, "turned off"
 	case dir == "" && runtime.GOOS == "darwin":
 		return nil, "off on macOS unless " + envCompileCache + " names a directory"
-	case dir == "" && cfg.CacheDir == "":
+	case dir == "" && cfg.cacheDir == "":
 		return nil, "there is no cache directory; set " + project.EnvCache
 	case dir == "":
-		dir = filepath.Join(cfg.CacheDir, "compile")
+		dir = filepath.Join(cfg.cacheDir, "compile")
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {

@@ -129,8 +129,9 @@ func TestLogGetsTheNotice(t *testing.T) {
 	t.Setenv("HOME", dir)
 	t.Setenv("LUCIGO_BACKEND", "")
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
+	t.Setenv("LUCIGO_CACHE", dir)
 	var lines []string
-	e, err := engine.Open(engine.Config{CacheDir: dir, NoInstall: true, Log: func(line string) { lines = append(lines, line) }})
+	e, err := engine.Open(engine.Config{NoInstall: true, Log: func(line string) { lines = append(lines, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,12 +53,10 @@ func cudaPlugins() []string {
 		if !filepath.IsAbs(root) || slices.Contains(roots[:i], root) {
 			continue
 		}
-		for _, site := range []string{"site-packages", "dist-packages"} {
-			found := glob(root, "lib/python3*/"+site+"/jax_plugins/xla_cuda*/xla_cuda_plugin.so")
-			slices.Sort(found)
-			slices.Reverse(found) // the newest CUDA first
-			list = append(list, found...)
-		}
+		found := glob(root, "lib/python3*/*-packages/jax_plugins/xla_cuda*/xla_cuda_plugin.so")
+		slices.Sort(found)
+		slices.Reverse(found) // the newest CUDA first
+		list = append(list, found...)
 	}
 	return list
 }
@@ -67,8 +65,8 @@ func cudaPlugins() []string {
 // is set, else its own installation directories and LD_LIBRARY_PATH. go-xla's own search loads every candidate, which
 // takes a process down if one is damaged.
 func goXLAPlugins() []string {
-	dirs, set := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")), os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") != ""
-	if !set {
+	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
+	if len(dirs) == 0 {
 		if home, err := os.UserHomeDir(); err == nil {
 			dirs = append(dirs, filepath.Join(home, ".local/lib/go-xla"), filepath.Join(home, ".local/lib/go-xla/nvidia"),
 				filepath.Join(home, "Library/Application Support/go-xla"))
