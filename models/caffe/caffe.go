@@ -73,12 +73,9 @@ func Weights(path string) (Blobs, error) {
 var roles = []string{"weight", "bias"}
 
 // Parse is Weights of a file's content. It keeps nothing of b.
-func Parse(b []byte) (Blobs, error) {
-	all := Blobs{}
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return nil, err
-		}
+func Parse(b []byte) (all Blobs, err error) {
+	all = Blobs{}
+	for f := range wire.Fields(b, &err) {
 		// NetParameter has V1LayerParameter layers = 2 and LayerParameter layer = 100.
 		nameField, blobsField := 4, 6
 		switch f.Number {
@@ -88,13 +85,13 @@ func Parse(b []byte) (Blobs, error) {
 		default:
 			continue
 		}
-		content, err := f.Bytes()
-		if err != nil {
-			return nil, err
+		var content []byte
+		if content, err = f.Bytes(); err != nil {
+			break
 		}
-		name, blobs, err := layer(content, nameField, blobsField, maxBlobs-len(all))
-		if err != nil {
-			return nil, fmt.Errorf("layer %.200q: %w", name, err)
+		name, blobs, e := layer(content, nameField, blobsField, maxBlobs-len(all))
+		if e != nil {
+			return nil, fmt.Errorf("layer %.200q: %w", name, e)
 		}
 		for i, blob := range blobs {
 			full := fmt.Sprintf("%s.blob%d", name, i)
@@ -107,55 +104,49 @@ func Parse(b []byte) (Blobs, error) {
 			all[full] = blob
 		}
 	}
-	if len(all) == 0 {
-		return nil, errors.New("no layer has weights: the file must be a .caffemodel, the binary file of a trained network; " +
+	if err == nil && len(all) == 0 {
+		err = errors.New("no layer has weights: the file must be a .caffemodel, the binary file of a trained network; " +
 			"a .prototxt describes one only, and files of before 2014 are brought up to date by Caffe's upgrade_net_proto_binary")
 	}
-	return all, nil
+	return all, err
 }
 
 // layer reads a layer's name and blobs. Their fields' numbers differ between the versions.
 func layer(b []byte, nameField, blobsField, most int) (name string, blobs []Blob, err error) {
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return name, nil, err
-		}
-		if f.Number != nameField && f.Number != blobsField {
-			continue
-		}
-		content, err := f.Bytes()
-		if err != nil {
-			return name, nil, err
-		}
-		if f.Number == nameField {
+	for f := range wire.Fields(b, &err) {
+		var content []byte
+		switch f.Number {
+		case nameField:
+			content, err = f.Bytes()
 			name = string(content)
-			continue
+		case blobsField:
+			if len(blobs) == most {
+				return name, nil, fmt.Errorf("the file has more than %d blobs", maxBlobs)
+			}
+			var blob Blob
+			if content, err = f.Bytes(); err == nil {
+				blob, err = parseBlob(content)
+			}
+			if err != nil {
+				return name, nil, fmt.Errorf("blob %d: %w", len(blobs), err)
+			}
+			blobs = append(blobs, blob)
 		}
-		if len(blobs) == most {
-			return name, nil, fmt.Errorf("the file has more than %d blobs", maxBlobs)
-		}
-		blob, err := parseBlob(content)
-		if err != nil {
-			return name, nil, fmt.Errorf("blob %d: %w", len(blobs), err)
-		}
-		blobs = append(blobs, blob)
 	}
-	return name, blobs, nil
+	return name, blobs, err
 }
 
 // parseBlob reads a BlobProto.
 func parseBlob(b []byte) (Blob, error) {
 	var (
+		err            error
 		data           []float32
 		dims           []int64
 		legacy         [4]int64 // num, channels, height, width
 		old            bool
 		single, double bool
 	)
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return Blob{}, err
-		}
+	for f := range wire.Fields(b, &err) {
 		switch f.Number {
 		case 1, 2, 3, 4:
 			old = true
@@ -169,9 +160,9 @@ func parseBlob(b []byte) (Blob, error) {
 			double = true
 			data, err = wire.Numbers(data, f, 8, func(b []byte) float32 { return float32(wire.Float64(b)) })
 		}
-		if err != nil {
-			return Blob{}, err
-		}
+	}
+	if err != nil {
+		return Blob{}, err
 	}
 	if old && dims == nil {
 		dims = legacy[:]
@@ -197,17 +188,11 @@ func parseBlob(b []byte) (Blob, error) {
 // shape reads a BlobShape.
 func shape(f wire.Field) (dims []int64, err error) {
 	b, err := f.Bytes()
-	if err != nil {
-		return nil, err
-	}
 	dims = []int64{}
-	for f, err := range wire.Fields(b) {
-		if err == nil && f.Number == 1 {
+	for f := range wire.Fields(b, &err) {
+		if f.Number == 1 {
 			dims, err = f.Ints(dims, maxDims)
 		}
-		if err != nil {
-			return nil, err
-		}
 	}
-	return dims, nil
+	return dims, err
 }

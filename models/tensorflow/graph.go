@@ -27,23 +27,20 @@ var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
 // parse reads a GraphDef: its nodes, in the order of the file.
 func parse(b []byte) (nodes []plan.Node, err error) {
 	inputs, left := 0, maxFill
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return nil, err
-		}
+	for f := range wire.Fields(b, &err) {
 		if f.Number != 1 {
 			continue // versions and the library of functions
 		}
-		raw, err := f.Bytes()
-		if err != nil {
+		raw, e := f.Bytes()
+		if e != nil {
 			return nil, errors.New("this is no GraphDef; it may be a SavedModel: freeze it, which gives one file with graph and weights")
 		}
 		if len(nodes) == maxNodes {
 			return nil, fmt.Errorf("more than %d nodes", maxNodes)
 		}
-		n, err := parseNode(raw, maxInputs-inputs)
-		if err != nil {
-			return nil, fmt.Errorf("node %d: %w", len(nodes), err)
+		n, e := parseNode(raw, maxInputs-inputs)
+		if e != nil {
+			return nil, fmt.Errorf("node %d: %w", len(nodes), e)
 		}
 		inputs += len(n.Inputs)
 		def := nodeDef(raw)
@@ -64,26 +61,20 @@ func parse(b []byte) (nodes []plan.Node, err error) {
 		}
 		nodes = append(nodes, n)
 	}
-	if len(nodes) == 0 {
-		return nil, errors.New("no nodes: this is no GraphDef")
+	if err == nil && len(nodes) == 0 {
+		err = errors.New("no nodes: this is no GraphDef")
 	}
-	return nodes, nil
+	return nodes, err
 }
 
 func parseNode(raw []byte, most int) (n plan.Node, err error) {
-	for f, err := range wire.Fields(raw) {
-		if err != nil {
-			return n, err
-		}
+	for f := range wire.Fields(raw, &err) {
 		if f.Number > 3 {
 			continue
 		}
-		text, err := f.Bytes()
-		if err != nil {
-			return n, err
-		}
-		if len(text) > maxName {
-			return n, fmt.Errorf("a name of %d bytes", len(text))
+		var text []byte
+		if text, err = f.Bytes(); len(text) > maxName {
+			err = fmt.Errorf("a name of %d bytes", len(text))
 		}
 		switch name := string(text); {
 		case f.Number == 1:
@@ -91,15 +82,15 @@ func parseNode(raw []byte, most int) (n plan.Node, err error) {
 		case f.Number == 2:
 			n.Op = name
 		case len(n.Inputs) == most:
-			return n, fmt.Errorf("the nodes have more than %d inputs", maxInputs)
-		case name[:min(1, len(name))] != "^": // which only says what runs first
+			err = fmt.Errorf("the nodes have more than %d inputs", maxInputs)
+		case !strings.HasPrefix(name, "^"): // which only says what runs first
 			n.Inputs = append(n.Inputs, strings.TrimSuffix(name, ":0"))
 		}
 	}
-	if !nodeName.MatchString(n.Name) {
-		return n, fmt.Errorf("a node cannot be named %.100q", n.Name)
+	if err == nil && !nodeName.MatchString(n.Name) {
+		err = fmt.Errorf("a node cannot be named %.100q", n.Name)
 	}
-	return n, nil
+	return n, err
 }
 
 // nodeDef is a NodeDef. Its attributes are read when they are asked for: it is a plan.Attributes.
@@ -107,34 +98,26 @@ type nodeDef []byte
 
 // attr returns an attribute of the node, an AttrValue; nil if it has none of that name.
 func (n nodeDef) attr(name string) (value []byte, err error) {
-	for f, err := range wire.Fields(n) {
-		if err != nil {
-			return nil, err
-		}
+	for f := range wire.Fields(n, &err) {
 		if f.Number != 5 {
 			continue
 		}
-		entry, err := f.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		var key []byte
+		var entry, key []byte
+		entry, err = f.Bytes()
 		v := []byte{}
-		for f, err := range wire.Fields(entry) {
-			if err == nil && f.Number == 1 {
+		for f := range wire.Fields(entry, &err) {
+			switch f.Number {
+			case 1:
 				key, err = f.Bytes()
-			} else if err == nil && f.Number == 2 {
+			case 2:
 				v, err = f.Bytes()
-			}
-			if err != nil {
-				return nil, err
 			}
 		}
 		if string(key) == name {
 			value = v
 		}
 	}
-	return value, nil
+	return value, err
 }
 
 // Attribute reads an attribute into value, a pointer, unless the node has none of that name.
@@ -144,17 +127,15 @@ func (n nodeDef) Attribute(name string, value any) error {
 		return err
 	}
 	found := false
-	for f, err := range wire.Fields(b) {
-		is := false
-		if err == nil {
-			is, err = read(f, value)
-		}
-		if err != nil {
-			return fmt.Errorf("attribute %q: %w", name, err)
-		}
+	for f := range wire.Fields(b, &err) {
+		var is bool
+		is, err = read(f, value)
 		found = found || is
 	}
-	if !found {
+	switch {
+	case err != nil:
+		return fmt.Errorf("attribute %q: %w", name, err)
+	case !found:
 		return fmt.Errorf("attribute %q is of another type than the operator's", name)
 	}
 	return nil
@@ -168,26 +149,24 @@ type (
 
 // read reads a field of an AttrValue if it is that of value's type.
 func read(f wire.Field, value any) (is bool, err error) {
-	if v, integer := value.(*int64); integer && (f.Number == 3 || f.Number == 5) { // or a bool
-		*v, err = f.Int()
-		return true, err
-	}
 	var b []byte
-	if f.Number != 4 {
-		b, err = f.Bytes()
-	}
 	switch v := value.(type) {
+	case *int64:
+		if is = f.Number == 3 || f.Number == 5; is { // or a bool
+			*v, err = f.Int()
+		}
 	case *string:
 		if is = f.Number == 2; is {
+			b, err = f.Bytes()
 			*v = string(b)
 		}
 	case *shapeProto:
 		if is = f.Number == 7; is {
-			*v = b
+			*v, err = f.Bytes()
 		}
 	case *tensorProto:
 		if is = f.Number == 8; is {
-			*v = b
+			*v, err = f.Bytes()
 		}
 	case *float64:
 		if is = f.Number == 4; is {
@@ -201,44 +180,33 @@ func read(f wire.Field, value any) (is bool, err error) {
 	case *[]int64:
 		if is = f.Number == 1; is {
 			*v = nil
-			for f, e := range wire.Fields(b) {
-				if e == nil && f.Number == 3 {
-					*v, e = f.Ints(*v, maxRank)
+			b, err = f.Bytes()
+			for f := range wire.Fields(b, &err) {
+				if f.Number == 3 {
+					*v, err = f.Ints(*v, maxRank)
 				}
-				err = errors.Join(err, e)
 			}
 		}
 	}
-	if !is {
-		return false, nil
-	}
-	return true, err
+	return is, err
 }
 
 // shape reads a TensorShapeProto: the lengths of the axes, −1 for one that is open; nil if even their
 // number is.
-func shape(b []byte) ([]int64, error) {
-	dims := []int64{}
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return nil, err
-		}
+func shape(b []byte) (dims []int64, err error) {
+	dims = []int64{}
+	for f := range wire.Fields(b, &err) {
 		switch f.Number {
 		case 2:
-			dim, err := f.Bytes()
-			if err != nil {
-				return nil, err
-			}
 			if len(dims) == maxRank {
 				return nil, fmt.Errorf("more than %d axes", maxRank)
 			}
+			var dim []byte
 			var size int64
-			for f, err := range wire.Fields(dim) {
-				if err == nil && f.Number == 1 {
+			dim, err = f.Bytes()
+			for f := range wire.Fields(dim, &err) {
+				if f.Number == 1 {
 					size, err = f.Int()
-				}
-				if err != nil {
-					return nil, err
 				}
 			}
 			dims = append(dims, max(size, -1))
@@ -248,7 +216,7 @@ func shape(b []byte) ([]int64, error) {
 			}
 		}
 	}
-	return dims, nil
+	return dims, err
 }
 
 // TensorFlow's numbers for the types of tensors that are read.
@@ -268,22 +236,19 @@ const maxFill fill = 1 << 20
 // parseTensor reads a TensorProto.
 func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 	var (
-		kind    int64
-		dims    []int64
-		content []byte
-		t       plan.Constant
+		err              error
+		kind             int64
+		dims             []int64
+		content, itsAxes []byte
+		t                plan.Constant
 	)
-	for f, err := range wire.Fields(b) {
-		if err != nil {
-			return nil, err
-		}
+	for f := range wire.Fields(b, &err) {
 		switch f.Number {
 		case 1:
 			kind, err = f.Int()
 		case 2:
-			var s []byte
-			if s, err = f.Bytes(); err == nil {
-				dims, err = shape(s)
+			if itsAxes, err = f.Bytes(); err == nil {
+				dims, err = shape(itsAxes)
 			}
 		case 4:
 			content, err = f.Bytes()
@@ -294,9 +259,9 @@ func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 		case 7, 10: // int_val, int64_val
 			t.Ints, err = f.Ints(t.Ints, maxInts)
 		}
-		if err != nil {
-			return nil, err
-		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	size := 1
 	for _, d := range dims {
@@ -306,7 +271,6 @@ func parseTensor(b []byte, left *fill) (*plan.Constant, error) {
 		size *= int(d)
 		t.Dims = append(t.Dims, int(d))
 	}
-	var err error
 	switch kind {
 	case typeFloat:
 		t.F64, t.Ints = nil, nil

@@ -49,10 +49,11 @@ type Field struct {
 	raw  []byte // the content of a length-delimited field, the bytes of a fixed one
 }
 
-// Fields goes through the fields of a message in their order. After an error it ends.
-func Fields(b []byte) iter.Seq2[Field, error] {
-	return func(yield func(Field, error) bool) {
-		for at := 0; at < len(b); {
+// Fields goes through the fields of a message in their order. It ends when *err is not nil: it sets it where the message is
+// damaged, and the loop may set it.
+func Fields(b []byte, err *error) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for at := 0; at < len(b) && *err == nil; {
 			number, kind, n := protowire.ConsumeTag(b[at:])
 			f := Field{Number: int(number), kind: kind}
 			m := 0
@@ -60,11 +61,11 @@ func Fields(b []byte) iter.Seq2[Field, error] {
 				m = f.value(number, b[at+n:])
 			}
 			if n < 0 || m < 0 {
-				yield(Field{}, fmt.Errorf("byte %d of %d: %w: the file is truncated, damaged or of another format",
-					at, len(b), protowire.ParseError(min(n, m))))
+				*err = fmt.Errorf("byte %d of %d: %w: the file is truncated, damaged or of another format",
+					at, len(b), protowire.ParseError(min(n, m)))
 				return
 			}
-			if !yield(f, nil) {
+			if !yield(f) {
 				return
 			}
 			at += n + m

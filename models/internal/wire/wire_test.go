@@ -27,10 +27,8 @@ func TestFields(t *testing.T) {
 	var seen []int
 	var ints []int64
 	var fixed []byte
-	for f, err := range Fields(b) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	var damaged error
+	for f := range Fields(b, &damaged) {
 		seen = append(seen, f.Number)
 		switch f.Number {
 		case 1:
@@ -76,8 +74,8 @@ func TestFields(t *testing.T) {
 			}
 		}
 	}
-	if want := []int{1, 2, 3, 4, 4, 5, 6, 3}; !slices.Equal(seen, want) {
-		t.Errorf("fields %v, want %v", seen, want)
+	if want := []int{1, 2, 3, 4, 4, 5, 6, 3}; !slices.Equal(seen, want) || damaged != nil {
+		t.Errorf("fields %v, want %v; %v", seen, want, damaged)
 	}
 	if want := []int64{5, 300, 9}; !slices.Equal(ints, want) {
 		t.Errorf("integers %v, want %v", ints, want)
@@ -90,10 +88,8 @@ func TestFields(t *testing.T) {
 // A list of more integers than are wanted takes no room.
 func TestIntsStop(t *testing.T) {
 	const n = 1 << 20
-	for f, err := range Fields(protowire.AppendBytes(tag(nil, 1, protowire.BytesType), make([]byte, n))) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	var damaged error
+	for f := range Fields(protowire.AppendBytes(tag(nil, 1, protowire.BytesType), make([]byte, n)), &damaged) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := f.Ints(nil, 3)
@@ -120,12 +116,24 @@ func TestFieldsOfDamagedMessages(t *testing.T) {
 }
 
 func broken(b []byte) bool {
-	for _, err := range Fields(b) {
-		if err != nil {
-			return true
-		}
+	var err error
+	for range Fields(b, &err) {
 	}
-	return false
+	return err != nil
+}
+
+// An error of the loop's own ends it.
+func TestFieldsEnd(t *testing.T) {
+	b := protowire.AppendString(tag(nil, 2, protowire.BytesType), "a")
+	var err error
+	n := 0
+	for range Fields(slices.Concat(b, b), &err) {
+		n++
+		err = os.ErrInvalid
+	}
+	if n != 1 || err != os.ErrInvalid {
+		t.Errorf("%d fields, %v", n, err)
+	}
 }
 
 func TestReadFile(t *testing.T) {
