@@ -87,11 +87,11 @@ func cuts(n, most, numbers int) (images, sizes []int) {
 	}
 	for n > 0 {
 		size := most
-		for _, s := range []int{1, min(4, most)} {
-			if s >= n { // the least that takes all
-				size = s
-				break
-			}
+		if n <= 4 { // the least that takes all
+			size = min(4, most)
+		}
+		if n == 1 {
+			size = 1
 		}
 		if size > n && (size-n)*numbers > filling {
 			size = 1

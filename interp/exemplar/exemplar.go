@@ -33,7 +33,6 @@ type Layer struct {
 	Units         int
 }
 
-// String returns the layer's name and shape.
 func (l Layer) String() string {
 	return fmt.Sprintf("%s (%d×%d×%d)", l.Name, l.Rows, l.Columns, l.Units)
 }

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/cmplx"
 
@@ -18,30 +19,25 @@ import (
 // NaN.
 func Orientation(f []float64, width, channels int) (float64, error) {
 	if width < 1 || channels < 1 || len(f) == 0 || len(f)%(width*channels) != 0 {
-		return 0, fmt.Errorf("%d numbers are no filter of width %d and %d channels", len(f), width, channels)
+		return 0, fmt.Errorf("measure: a filter has %d numbers, must have whole rows of width %d and %d channels", len(f), width, channels)
 	}
 	height := len(f) / (width * channels)
 	var along complex128
 	var energy, still float64
 	for c := range channels {
-		plane := make([]complex128, height*width)
+		plane := make([]float64, height*width)
 		for i := range plane {
-			plane[i] = complex(f[i*channels+c], 0)
+			plane[i] = f[i*channels+c]
 		}
-		fourier.Transform(plane, width)
-		for i, v := range plane {
-			e := real(v)*real(v) + imag(v)*imag(v)
-			if i == 0 {
+		for z, e := range spectrum(plane, width) {
+			switch x, y := real(z), imag(z); {
+			case z == 0:
 				still += e
 				continue
+			case x != .5 || y != .5: // except the chessboard, which is along both diagonals
+				along += complex(e/(x*x+y*y), 0) * z * z
 			}
 			energy += e
-			x, y := fourier.Frequency(i%width, width), fourier.Frequency(i/width, height)
-			if x == .5 && y == .5 {
-				continue // the chessboard: along both diagonals
-			}
-			z := complex(x, y)
-			along += complex(e/(x*x+y*y), 0) * z * z
 		}
 	}
 	if energy <= 1e-24*still { // rounding
@@ -50,13 +46,30 @@ func Orientation(f []float64, width, channels int) (float64, error) {
 	return cmplx.Abs(along) / energy, nil
 }
 
+// spectrum yields the frequencies of a picture, as x + iy in cycles a pixel, with the energy there.
+func spectrum(m []float64, width int) iter.Seq2[complex128, float64] {
+	plane := make([]complex128, len(m))
+	for i, v := range m {
+		plane[i] = complex(v, 0)
+	}
+	fourier.Transform(plane, width)
+	return func(yield func(complex128, float64) bool) {
+		for i, v := range plane {
+			f := complex(fourier.Frequency(i%width, width), fourier.Frequency(i/width, len(m)/width))
+			if !yield(f, real(v)*real(v)+imag(v)*imag(v)) {
+				return
+			}
+		}
+	}
+}
+
 // Chroma is the share of a filter's energy that is not grey, in [0, 1]: of each pixel's red, green and blue
 // the part at right angles to the grey axis. It is 0 where the three are equal and 1 where they add up to
 // nothing, as red against cyan do; noise that is independent in the three has about ⅔. A filter of zeros has
 // NaN.
 func Chroma(f []float64) (float64, error) {
 	if len(f) == 0 || len(f)%3 != 0 {
-		return 0, fmt.Errorf("%d numbers are not in red, green and blue", len(f))
+		return 0, fmt.Errorf("measure: a filter has %d numbers, must have red, green and blue", len(f))
 	}
 	var grey, all float64
 	for i := 0; i < len(f); i += 3 {

@@ -19,7 +19,7 @@ import (
 // any magnitude has mass NaN.
 func Mass(m []float64, mask []float64) (float64, error) {
 	if len(m) != len(mask) {
-		return 0, fmt.Errorf("a map of %d pixels and a mask of %d", len(m), len(mask))
+		return 0, fmt.Errorf("measure: a mask has %d pixels, must have the map's %d", len(mask), len(m))
 	}
 	var inside, all float64
 	for i, v := range m {
@@ -35,7 +35,7 @@ func Mass(m []float64, mask []float64) (float64, error) {
 // 1 there and 0 elsewhere. A part of a pixel counts as one; of equal pixels the first are taken.
 func Strongest(m []float64, share float64) ([]float64, error) {
 	if !(share >= 0 && share <= 1) {
-		return nil, fmt.Errorf("a share of %g is not between 0 and 1", share)
+		return nil, fmt.Errorf("measure: share is %g, must be from 0 to 1", share)
 	}
 	order := make([]int, len(m))
 	for i := range order {
@@ -56,7 +56,7 @@ func Strongest(m []float64, share float64) ([]float64, error) {
 // Osher and Fatemi 1992, divided by the map's L1 norm, per pair of neighbours.)
 func Variation(m []float64, width int) (float64, error) {
 	if width < 1 || len(m)%width != 0 || len(m) < 2 {
-		return 0, fmt.Errorf("a map of %d pixels is no picture of width %d", len(m), width)
+		return 0, fmt.Errorf("measure: a map has %d pixels, must have at least 2, in whole rows of width %d", len(m), width)
 	}
 	var differences, magnitudes float64
 	pairs := 0
@@ -81,20 +81,18 @@ func Variation(m []float64, width int) (float64, error) {
 // equal values share the mean. A map whose values are all equal has correlation NaN with any other, and so
 // has one that holds a NaN, which has no rank.
 func Spearman(a, b []float64) (float64, error) {
-	if len(a) != len(b) || len(a) < 2 {
-		return 0, fmt.Errorf("maps of %d and %d pixels have no rank correlation", len(a), len(b))
+	r, err := Pearson(ranks(a), ranks(b))
+	if err == nil && slices.ContainsFunc(slices.Concat(a, b), math.IsNaN) {
+		r = math.NaN()
 	}
-	if slices.ContainsFunc(slices.Concat(a, b), math.IsNaN) {
-		return math.NaN(), nil
-	}
-	return stat.Correlation(ranks(a), ranks(b), nil), nil
+	return r, err
 }
 
 // Pearson is the correlation of two maps, in [−1, 1]. A map whose values are all equal has correlation
 // NaN with any other.
 func Pearson(a, b []float64) (float64, error) {
 	if len(a) != len(b) || len(a) < 2 {
-		return 0, fmt.Errorf("maps of %d and %d pixels have no correlation", len(a), len(b))
+		return 0, fmt.Errorf("measure: maps have %d and %d pixels, must have equally many, at least 2", len(a), len(b))
 	}
 	return stat.Correlation(a, b, nil), nil
 }
@@ -108,7 +106,7 @@ func ranks(v []float64) []float64 {
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(v[i], v[j]) })
 	out := make([]float64, len(v))
 	for i := 0; i < len(order); {
-		j := i
+		j := i + 1
 		for j < len(order) && v[order[j]] == v[order[i]] {
 			j++
 		}

@@ -3,8 +3,7 @@ package measure
 import (
 	"fmt"
 	"math"
-
-	"lucigo/internal/fourier"
+	"math/cmplx"
 )
 
 // Period is how large the pattern of a picture of the given width is, in pixels: the period of its mean
@@ -13,7 +12,7 @@ import (
 // opposite edges do not fit together. A flat picture has no period, NaN.
 func Period(m []float64, width int) (float64, error) {
 	if width < 1 || len(m)%width != 0 || len(m) == 0 {
-		return 0, fmt.Errorf("a picture of %d pixels has no width %d", len(m), width)
+		return 0, fmt.Errorf("measure: a picture has %d pixels, must have whole rows of width %d", len(m), width)
 	}
 	height := len(m) / width
 	hann := func(i, n int) float64 { return 1 - math.Cos(2*math.Pi*(float64(i)+.5)/float64(n)) }
@@ -25,18 +24,15 @@ func Period(m []float64, width int) (float64, error) {
 		weights += window[i]
 	}
 	mean /= weights
-	plane := make([]complex128, len(m))
 	size := 0.0
 	for i, v := range m {
-		plane[i] = complex(window[i]*(v-mean), 0)
+		window[i] *= v - mean
 		size = max(size, math.Abs(v))
 	}
-	fourier.Transform(plane, width)
 	var energy, frequencies float64
-	for i, v := range plane {
-		e := real(v)*real(v) + imag(v)*imag(v)
+	for f, e := range spectrum(window, width) {
 		energy += e
-		frequencies += e * math.Hypot(fourier.Frequency(i%width, width), fourier.Frequency(i/width, height))
+		frequencies += e * cmplx.Abs(f)
 	}
 	if energy <= 1e-24*size*size*weights*weights { // rounding
 		return math.NaN(), nil

@@ -39,7 +39,6 @@ var (
 	Deconvnet = Gradient{layer.Deconv}
 )
 
-// String returns the method's usual name.
 func (g Gradient) String() string {
 	switch g.Rule {
 	case nil, layer.Exact:
@@ -52,7 +51,6 @@ func (g Gradient) String() string {
 	return fmt.Sprintf("%s gradient", g.Rule)
 }
 
-// Maps implements Method.
 func (g Gradient) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	return m.Gradient(ctx, o, g.Rule, x)
 }
@@ -63,10 +61,8 @@ type TimesInput struct {
 	Of Method // nil is the gradient
 }
 
-// String returns the name of the method, × input.
 func (t TimesInput) String() string { return name(t.Of) + " × input" }
 
-// Maps implements Method.
 func (t TimesInput) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	out, err := of(t.Of).Maps(ctx, m, o, x)
 	if err != nil {

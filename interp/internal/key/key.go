@@ -4,7 +4,6 @@ package key
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,10 +57,9 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		fmt.Fprintf(w, "%d;", v.Uint())
 	case reflect.Float32, reflect.Float64:
-		fmt.Fprintf(w, "%x;", math.Float64bits(v.Float()))
+		fmt.Fprintf(w, "%x;", v.Float())
 	case reflect.Complex64, reflect.Complex128:
-		c := v.Complex()
-		fmt.Fprintf(w, "%x,%x;", math.Float64bits(real(c)), math.Float64bits(imag(c)))
+		fmt.Fprintf(w, "%x;", v.Complex())
 	case reflect.String:
 		fmt.Fprintf(w, "%d:%s;", v.Len(), v.String())
 	case reflect.Interface:
