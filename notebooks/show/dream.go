@@ -68,13 +68,12 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 		}
 		done, total := frame.Done()
 		line.Total = total
-		if err = line.Set(done, frameName(frame)); err != nil {
-			break
+		err = line.Set(done, frameName(frame))
+		if err == nil && cell.InNotebook() && at.due() {
+			err = at.draw(f.live)
 		}
-		if cell.InNotebook() && at.due() {
-			if err = at.draw(f.live); err != nil {
-				break
-			}
+		if err != nil {
+			break
 		}
 	}
 	err = errors.Join(err, line.Close())
