@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -108,10 +109,8 @@ func (a Arg) of(images []int) Arg {
 // tensor returns the argument for a batch: the whole, or the arrays of images i to j-1, of which the last is
 // repeated up to size.
 func (a Arg) tensor(i, j, size int, dtype dtypes.DType) *tensors.Tensor {
-	dims, width := a.dims, product(a.dims)
-	if a.each {
-		dims = slices.Concat([]int{size}, dims)
-	} else {
+	dims, width := a.shape(size, dtype).Dimensions, product(a.dims)
+	if !a.each {
 		i, j, size = 0, 1, 1
 	}
 	v := slices.Clip(a.values[i*width : j*width])
@@ -125,6 +124,18 @@ func (a Arg) tensor(i, j, size int, dtype dtypes.DType) *tensors.Tensor {
 		return tensors.FromFlatDataAndDimensions(v, dims...)
 	}
 	return tensors.FromFlatDataAndDimensions(cast[float32](v), dims...)
+}
+
+// shape is that of the argument for a batch of the given size.
+func (a Arg) shape(size int, dtype dtypes.DType) shapes.Shape {
+	dims := a.dims
+	if a.each {
+		dims = slices.Concat([]int{size}, dims)
+	}
+	if a.whole {
+		dtype = dtypes.Int32
+	}
+	return shapes.Make(dtype, dims...)
 }
 
 // For returns o's arguments for the images x: what is of the class is of their classes.

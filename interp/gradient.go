@@ -32,6 +32,20 @@ func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Im
 	return out, nil
 }
 
+// Prepare begins to compile Gradient of o, for images of the number and size of x, whose pixels are not looked at. It
+// returns at once; Gradient waits for the rest, and is told of errors.
+func (m *Model) Prepare(o Objective, rule layer.Rule, x Images) {
+	args, err := o.For(x)
+	if err != nil {
+		return
+	}
+	pixels := Arg{dims: []int{x.H, x.W, x.C}, n: x.N, each: true}
+	if l, err := m.Loop(x.N, m.Batch(x), nil, append([]Arg{pixels}, args...)...); err == nil {
+		l.Prepare(gradient{o.Form}, rule)
+		l.Close()
+	}
+}
+
 // gradient is an objective's derivative at the image, and its score.
 type gradient struct{ form Form }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gomlx/compute/shapes"
+
 	"lucigo/interp/layer"
 )
 
@@ -141,6 +143,26 @@ func (l *Loop) Look(ctx context.Context, step Step, rule layer.Rule, args ...Arg
 	return l.run(ctx, step, rule, false, args)
 }
 
+// Prepare begins to compile a step that Next or Look will be given, with arguments shaped like these, beside what is done
+// until then. It need not be called, returns at once, and leaves errors to Next and Look.
+func (l *Loop) Prepare(step Step, rule layer.Rule, args ...Arg) { l.prepare(l.parts, step, rule, args) }
+
+func (l *Loop) prepare(parts []part, step Step, rule layer.Rule, args []Arg) {
+	for i, p := range parts {
+		if slices.ContainsFunc(parts[:i], func(before part) bool { return before.size == p.size }) {
+			continue
+		}
+		var given []shapes.Shape
+		for _, t := range p.state {
+			given = append(given, t.t.Shape())
+		}
+		for _, a := range slices.Concat(args, l.args) {
+			given = append(given, a.shape(p.size, l.model.place.dtype))
+		}
+		l.model.ahead(step, rule, given)
+	}
+}
+
 func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, args []Arg) (all []Rows, err error) {
 	shared := make([]*Tensor, len(args))
 	defer func() { closeAll(shared) }()
@@ -151,6 +173,9 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 		if !a.each {
 			shared[k] = l.tensor(a, part{})
 		}
+	}
+	if last := l.parts[max(0, len(l.parts)-1):]; len(last) > 0 && last[0].size != l.parts[0].size {
+		l.prepare(last, step, rule, args) // beside the first part's
 	}
 	for i := range l.parts {
 		p := &l.parts[i]

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
 	"lucigo/interp/objective"
 )
 
@@ -227,5 +229,48 @@ func TestVariablesAndInitial(t *testing.T) {
 		if bias := strings.HasSuffix(v.Path, "biases"); bias != zero || !bias && slices.Equal(a, other[v.Path].Values()) {
 			t.Errorf("%s: zeros %t, or the weights of another seed", v.Path, zero)
 		}
+	}
+}
+
+// What is prepared is what runs, so it is compiled once; what cannot be compiled is told where it runs.
+func TestPrepare(t *testing.T) {
+	m := interptest.Linear()
+	compiled := func() int { n, _, _ := m.Programs(); return n }
+	prepared := func(more func()) {
+		t.Helper()
+		before := compiled()
+		more()
+		for end := time.Now().Add(time.Minute); compiled() == before; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("nothing was compiled")
+			}
+		}
+	}
+	h, w, c := m.Input()
+	x := interptest.ImagesOf(5, h, w, c, 1).Asked(0)
+	for _, o := range []interp.Objective{objective.Logit, objective.LogitOf(1)} {
+		prepared(func() { m.Prepare(o, layer.Guided, interp.Images{N: x.N, H: h, W: w, C: c, Class: x.Class}) })
+		before := compiled()
+		if _, err := m.Gradient(ctx, o, layer.Guided, x); err != nil {
+			t.Fatal(err)
+		}
+		if now := compiled(); now != before {
+			t.Errorf("%s: %d programs were compiled that had been prepared otherwise", o, now-before)
+		}
+	}
+	l, err := m.Loop(2, 0, []interp.Arg{interp.Each(make([]float64, 6), 3)}, interp.Each(make([]float64, 6), 3), interp.Float(.25))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	now := interp.Each(make([]float64, 6), 3)
+	prepared(func() { l.Prepare(count{}, nil, now) })
+	before := compiled()
+	if _, err := l.Next(ctx, count{}, nil, now); err != nil || compiled() != before {
+		t.Errorf("%d programs, %d after a run: %v", before, compiled(), err)
+	}
+	l.Prepare(count{}, nil) // an argument is missing
+	if _, err := l.Next(ctx, count{}, nil); err == nil {
+		t.Error("a step that cannot be built ran")
 	}
 }

@@ -39,10 +39,13 @@ type input struct {
 }
 
 // program returns the compiled program of a step, held until it is released.
-func (m *Model) program(p place, s Step, rule layer.Rule, args []*Tensor) (*program, error) {
+func (m *Model) program(p place, s Step, rule layer.Rule, args []shapes.Shape) (*program, error) {
+	if rule == nil {
+		rule = layer.Exact
+	}
 	values := []any{s, rule, p.dtype}
 	for _, a := range args {
-		values = append(values, a.t.DType(), a.t.Shape().Dimensions)
+		values = append(values, a.DType, a.Dimensions)
 	}
 	k, err := key.Of(values...)
 	if err != nil {
@@ -63,7 +66,23 @@ func (m *Model) program(p place, s Step, rule layer.Rule, args []*Tensor) (*prog
 	return prog, err
 }
 
-func (m *Model) compile(prog *program, p place, s Step, rule layer.Rule, args []*Tensor) error {
+// ahead begins to compile a step beside what else is done, one step at a time. Whoever runs the step waits for the rest,
+// and is told of its errors.
+func (m *Model) ahead(s Step, rule layer.Rule, args []shapes.Shape) {
+	p, err := m.at()
+	if err != nil {
+		return
+	}
+	go func() {
+		m.family.programs.ahead.Lock()
+		defer m.family.programs.ahead.Unlock()
+		if prog, err := m.program(p, s, rule, args); err == nil {
+			m.family.programs.release(prog)
+		}
+	}()
+}
+
+func (m *Model) compile(prog *program, p place, s Step, rule layer.Rule, args []shapes.Shape) error {
 	g, inputs, out, err := m.build(p, s, rule, args)
 	if err != nil {
 		return err
@@ -84,12 +103,12 @@ func (m *Model) compile(prog *program, p place, s Step, rule layer.Rule, args []
 }
 
 // build builds a step's graph, and says where its parameters come from.
-func (m *Model) build(p place, s Step, rule layer.Rule, args []*Tensor) (g *Graph, inputs []input, out []*Node, err error) {
+func (m *Model) build(p place, s Step, rule layer.Rule, args []shapes.Shape) (g *Graph, inputs []input, out []*Node, err error) {
 	err = catch(func() {
 		g = NewGraph(p.backend, "step")
 		nodes := make([]*Node, len(args))
 		for i, a := range args {
-			nodes[i] = Parameter(g, fmt.Sprintf("arg%d", i), a.t.Shape())
+			nodes[i] = Parameter(g, fmt.Sprintf("arg%d", i), a)
 		}
 		net := m.net(g, rule)
 		defer net.stop()
@@ -120,7 +139,7 @@ func (m *Model) build(p place, s Step, rule layer.Rule, args []*Tensor) (g *Grap
 
 // same returns an error if a step builds another graph than the one that was compiled for its key: then
 // Build depends on something that is neither in the step's fields nor in its arguments.
-func (m *Model) same(prog *program, p place, s Step, rule layer.Rule, args []*Tensor) error {
+func (m *Model) same(prog *program, p place, s Step, rule layer.Rule, args []shapes.Shape) error {
 	g, _, _, err := m.build(p, s, rule, args)
 	if err != nil {
 		return err
@@ -189,6 +208,7 @@ type programs struct {
 	clock    int64
 	compiled int
 	bound    int64 // 0 is 1 GiB
+	ahead    sync.Mutex
 }
 
 // acquire returns the program of a key, compiling it if it is not held. Two that want the same one wait

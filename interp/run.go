@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -183,10 +184,11 @@ func (m *Model) Run(ctx context.Context, s Step, rule layer.Rule, args ...*Tenso
 }
 
 func (m *Model) run(p place, s Step, rule layer.Rule, args []*Tensor) (out []*Tensor, err error) {
-	if rule == nil {
-		rule = layer.Exact
+	var given []shapes.Shape
+	for _, a := range args {
+		given = append(given, a.t.Shape())
 	}
-	prog, err := m.program(p, s, rule, args)
+	prog, err := m.program(p, s, rule, given)
 	if err != nil {
 		return nil, err
 	}

@@ -140,6 +140,12 @@ func (d Dream) Frames(ctx context.Context, m *interp.Model, o interp.Objective, 
 			return
 		}
 		sizes := d.sizes(x.H, x.W)
+		for _, s := range sizes {
+			octave := x
+			octave.H, octave.W = s[0], s[1]
+			tile, _, _ := d.tiles(m, octave)
+			m.Prepare(o, nil, tile)
+		}
 		moved := make([]bool, x.N) // its gradient was not always 0
 		var base, y interp.Images
 		for k := range sizes {

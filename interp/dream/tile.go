@@ -16,11 +16,7 @@ const align = 32
 // tile by tile where the whole would take more than a quarter of the model's budget; the rest is for the
 // images themselves, and for compiling a program for every octave.
 func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, shift [][2]int) (interp.Maps, error) {
-	h, w := tileSize(x.H, x.W, m.Room(x.C)/4)
-	tile := x
-	var rows, columns []strip
-	tile.H, rows = strips(x.H, h, d.Overlap)
-	tile.W, columns = strips(x.W, w, d.Overlap)
+	tile, rows, columns := d.tiles(m, x)
 	tile.Pix = make([]float64, x.N*tile.Size())
 
 	g := x.Like()
@@ -47,6 +43,15 @@ func (d Dream) gradient(ctx context.Context, m *interp.Model, o interp.Objective
 		}
 	}
 	return g, nil
+}
+
+// tiles returns a tile of x, without pixels, and where along the two axes its tiles are.
+func (d Dream) tiles(m *interp.Model, x interp.Images) (tile interp.Images, rows, columns []strip) {
+	h, w := tileSize(x.H, x.W, m.Room(x.C)/4)
+	tile = x
+	tile.H, rows = strips(x.H, h, d.Overlap)
+	tile.W, columns = strips(x.W, w, d.Overlap)
+	return tile, rows, columns
 }
 
 // tileSize returns the height and width of tiles of at most about so many pixels, each at most the

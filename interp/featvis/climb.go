@@ -55,8 +55,18 @@ func (r Render) work(ctx context.Context, m *interp.Model, o interp.Objective) (
 		}
 		args = append(args, interp.Array(f.Data, f.Dims...))
 	}
-	w.loop, err = m.Loop(r.N, most, state, append(args, o.Args...)...)
-	return w, err
+	if w.loop, err = m.Loop(r.N, most, state, append(args, o.Args...)...); err != nil {
+		return nil, err
+	}
+	looks, err := w.looks(0)
+	if err != nil {
+		w.loop.Close()
+		return nil, err
+	}
+	for _, step := range []int{0, w.Steps - 1} { // two programs, if there is a warm-up
+		w.loop.Prepare(w.ascent(), w.rule(step), w.arguments(step, looks)...)
+	}
+	return w, nil
 }
 
 // start returns the state before the first step.
@@ -153,12 +163,7 @@ func (w *work) climb(ctx context.Context, step int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	sign := 1.0
-	if w.Minimise {
-		sign = -1
-	}
-	numbers := interp.Floats([]float64{descent.Adam{}.Rate(w.Rate, step), sign, w.Diversity.weight()})
-	out, err := w.loop.Next(ctx, w.ascent(), w.rule(step), append([]interp.Arg{numbers}, looks...)...)
+	out, err := w.loop.Next(ctx, w.ascent(), w.rule(step), w.arguments(step, looks)...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +177,16 @@ func (w *work) climb(ctx context.Context, step int) ([]float64, error) {
 		return nil, fmt.Errorf("featvis: %s: after %d steps at rate %g, the score of image %d as the network sees it is %g", w.objective, step, w.Rate, i, score[i])
 	}
 	return score, nil
+}
+
+// arguments are those of a step's run, with what the network is to see.
+func (w *work) arguments(step int, looks []interp.Arg) []interp.Arg {
+	sign := 1.0
+	if w.Minimise {
+		sign = -1
+	}
+	numbers := interp.Floats([]float64{descent.Adam{}.Rate(w.Rate, step), sign, w.Diversity.weight()})
+	return append([]interp.Arg{numbers}, looks...)
 }
 
 // rule is that of a step's gradient.
