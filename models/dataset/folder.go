@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +20,8 @@ import (
 type Folder struct {
 	in    Input
 	dir   string
-	files []string
-	print [8]byte // of the files' names and sizes
+	names []string
+	print [8]byte // of names and sizes
 }
 
 // extensions are those of the files that are read.
@@ -39,30 +40,29 @@ func (in Input) Folder(dir string) (*Folder, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("dataset: there is no folder of photographs: %w", err)
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("dataset: %w", err)
 	case !info.IsDir():
 		return nil, fmt.Errorf("dataset: %s is a file: name the folder that it is in", dir)
 	}
 	f := &Folder{in: in, dir: dir}
-	err = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error { // with the separator, a link is followed
-		if err == nil && !d.IsDir() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))) {
-			f.files = append(f.files, path)
+	h := sha256.New()
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !slices.Contains(extensions, strings.ToLower(path.Ext(name))) {
+			return err
 		}
+		f.names = append(f.names, name)
+		size := int64(-1) // of a link to nothing, which is an image that cannot be read
+		if info, err := os.Stat(f.path(len(f.names) - 1)); err == nil {
+			size = info.Size()
+		}
+		_, err = fmt.Fprintf(h, "%q %d\n", name, size)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dataset: %s: %w", dir, err)
 	}
-	if len(f.files) == 0 {
+	if len(f.names) == 0 {
 		return nil, fmt.Errorf("dataset: %s has no photographs: no file below it ends in %s", dir, strings.Join(extensions, ", "))
-	}
-	h := sha256.New()
-	for i, file := range f.files {
-		size := int64(-1) // of a link to nothing, which is an image that cannot be read
-		if info, err := os.Stat(file); err == nil {
-			size = info.Size()
-		}
-		fmt.Fprintf(h, "%q %d\n", f.Name(i), size)
 	}
 	copy(f.print[:], h.Sum(nil))
 	return f, nil
@@ -71,30 +71,26 @@ func (in Input) Folder(dir string) (*Folder, error) {
 // String describes the photographs by their number, a hash of their names and sizes, and how they are cut.
 // It does not depend on where the folder is.
 func (f *Folder) String() string {
-	return fmt.Sprintf("%d photographs (%x), %s", len(f.files), f.print, f.in)
+	return fmt.Sprintf("%d photographs (%x), %s", len(f.names), f.print, f.in)
 }
 
 // Len returns how many photographs there are.
-func (f *Folder) Len() int { return len(f.files) }
+func (f *Folder) Len() int { return len(f.names) }
 
 // Name returns the path of photograph i, from the folder.
-func (f *Folder) Name(i int) string {
-	name, err := filepath.Rel(f.dir, f.files[i])
-	if err != nil {
-		return f.files[i]
-	}
-	return filepath.ToSlash(name)
-}
+func (f *Folder) Name(i int) string { return f.names[i] }
+
+func (f *Folder) path(i int) string { return filepath.Join(f.dir, filepath.FromSlash(f.names[i])) }
 
 // Image reads photograph i. Like its name, errors do not depend on where the folder is.
 func (f *Folder) Image(ctx context.Context, i int) (interp.Images, error) {
-	if i < 0 || i >= len(f.files) {
-		return interp.Images{}, fmt.Errorf("dataset: the photograph is number %d, must be from 0 to %d", i, len(f.files)-1)
+	if i < 0 || i >= len(f.names) {
+		return interp.Images{}, fmt.Errorf("dataset: the photograph is number %d, must be from 0 to %d", i, len(f.names)-1)
 	}
 	if err := ctx.Err(); err != nil {
 		return interp.Images{}, err
 	}
-	return f.in.read(f.files[i], f.Name(i))
+	return f.in.read(f.path(i), f.names[i])
 }
 
 // read reads a photograph, which errors call name.
