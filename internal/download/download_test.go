@@ -300,7 +300,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A full disk, for which a device stands, is an error and no reason to remove what is there.
+// A full disk (here a device that is always full) is an error and no reason to remove what is there.
 func TestFullDisk(t *testing.T) {
 	f := file(t, serve(t, good))
 	if _, err := os.Stat("/dev/full"); err != nil {

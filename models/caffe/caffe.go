@@ -1,6 +1,5 @@
-// Package caffe reads the weights of networks that Caffe trained: the blobs of a .caffemodel, a
-// NetParameter in the encoding of protocol buffers. The format is described in
-// src/caffe/proto/caffe.proto of BVLC/caffe.
+// Package caffe reads the weights of networks that Caffe trained: the blobs of a .caffemodel, a NetParameter in the
+// encoding of protocol buffers. The format is described in src/caffe/proto/caffe.proto of BVLC/caffe.
 //
 // Nothing in a file is believed: a blob's dimensions must agree with the numbers that are there.
 package caffe

@@ -126,13 +126,13 @@ func pixels(pix []float64, m *image.RGBA) {
 // Grey returns images of three channels in one: their luma, in 8 bits, as in Pillow's mode L.
 func Grey(x interp.Images) (interp.Images, error) {
 	y := x
-	y.C, y.Pix = 1, make([]float64, x.N*x.H*x.W)
+	y.C, y.Pix = 1, nil
 	for i := range x.N {
 		m, err := x.Image(i)
 		if err != nil {
 			return y, err
 		}
-		pixels(y.Pix[i*y.Size():][:y.Size()], Fit(m, x.H, x.W, 0))
+		y.Pix = append(y.Pix, Input{Height: x.H, Width: x.W, Channels: 1}.cut(m).Pix...)
 	}
 	return y, nil
 }
@@ -157,7 +157,7 @@ func Whole(path string, longest int) (interp.Images, error) {
 		shrink := float64(longest) / float64(long)
 		h, w = max(1, round(shrink*float64(h))), max(1, round(shrink*float64(w)))
 	}
-	x := interp.Images{N: 1, H: h, W: w, C: 3, Pix: make([]float64, h*w*3), Key: key}
-	pixels(x.Pix, Fit(m, h, w, 0))
+	x := Input{Height: h, Width: w}.cut(m)
+	x.Key = key
 	return x, nil
 }

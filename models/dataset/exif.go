@@ -62,14 +62,12 @@ func upright(m image.Image, orientation int) image.Image {
 
 // turned is an image of another orientation, seen upright.
 type turned struct {
-	stored      image.RGBA64Image
-	orientation int
+	image.RGBA64Image // as stored
+	orientation       int
 }
 
-func (t turned) ColorModel() color.Model { return color.RGBA64Model }
-
 func (t turned) Bounds() image.Rectangle {
-	b := t.stored.Bounds()
+	b := t.RGBA64Image.Bounds()
 	if t.orientation >= 5 {
 		return image.Rect(0, 0, b.Dy(), b.Dx())
 	}
@@ -80,7 +78,7 @@ func (t turned) At(x, y int) color.Color { return t.RGBA64At(x, y) }
 
 // RGBA64At implements image.RGBA64Image.
 func (t turned) RGBA64At(x, y int) color.RGBA64 {
-	b := t.stored.Bounds()
+	b := t.RGBA64Image.Bounds()
 	if t.orientation >= 5 { // the file's rows are columns
 		x, y = y, x
 	}
@@ -92,5 +90,5 @@ func (t turned) RGBA64At(x, y int) color.RGBA64 {
 	case 3, 4, 6, 7:
 		y = b.Dy() - 1 - y
 	}
-	return t.stored.RGBA64At(b.Min.X+x, b.Min.Y+y)
+	return t.RGBA64Image.RGBA64At(b.Min.X+x, b.Min.Y+y)
 }

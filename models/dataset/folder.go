@@ -27,10 +27,9 @@ type Folder struct {
 // extensions are those of the files that are read.
 var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp"}
 
-// Folder lists the photographs of a folder: JPEG, PNG, GIF (the first frame) and WebP files, by their
-// extension, in the folder and all below it, in the order of their paths. Other files are passed over;
-// links to folders are not followed below dir. An empty folder is an error, and a file that cannot be read is
-// one only when it is asked for.
+// Folder lists the photographs of a folder: JPEG, PNG, GIF (the first frame) and WebP files, by their extension, in the
+// folder and all below it, in the order of their paths. Other files are passed over; links to folders are not followed
+// below dir. An empty folder is an error, and a file that cannot be read is one only when it is asked for.
 func (in Input) Folder(dir string) (*Folder, error) {
 	if err := in.check(); err != nil {
 		return nil, err

@@ -173,7 +173,7 @@ func TestIDX(t *testing.T) {
 				t.Errorf("%s: image 2 alone is another, %v", x.Name(2), err)
 			}
 			if _, err := Read(t.Context(), x, 3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
-				t.Errorf("behind the end: %v", err)
+				t.Errorf("after the end: %v", err)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
@@ -115,17 +116,13 @@ func (in Input) String() string {
 
 // cut returns an image of m.
 func (in Input) cut(m image.Image) interp.Images {
-	x := interp.Images{N: 1, H: in.Height, W: in.Width, C: in.Channels}
-	if x.C == 0 {
-		x.C = 3
-	}
+	x := interp.Images{N: 1, H: in.Height, W: in.Width, C: cmp.Or(in.Channels, 3)}
 	x.Pix = make([]float64, x.Size())
 	pixels(x.Pix, Fit(m, in.Height, in.Width, in.Short))
 	return x
 }
 
-// Fitted is a data set whose images, of one channel or three, become what a network takes. They are rounded to 8
-// bits.
+// Fitted is a data set whose images, of one channel or three, become what a network takes. They are rounded to 8 bits.
 type Fitted struct {
 	Of interp.Source
 	Input

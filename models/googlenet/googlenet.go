@@ -56,8 +56,7 @@ func (b block) out() int { return b.one + b.three + b.five + b.pool }
 var halve = layer.Window{Size: [2]int{3, 3}, Stride: [2]int{2, 2}, Ceil: true}
 
 // Forward is the network, from images [N, 224, 224, 3] in [0, 1] to logits [N, 1000]. Its layers up to
-// inception_5b/output take images of any size from 32×32 up. Dropout, which acts only in training, is
-// left out.
+// inception_5b/output take images of any size from 32×32 up. Dropout, which acts only in training, is left out.
 func Forward(s *model.Scope, images *graph.Node) *graph.Node {
 	x := preprocess(images)
 	stem := s.At("conv1")

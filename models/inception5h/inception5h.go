@@ -2,11 +2,10 @@
 // feature visualisation and DeepDream are told of: the network of Szegedy et al., "Going deeper with
 // convolutions", arXiv:1409.4842, with other weights and a few other channels than BVLC's.
 //
-// Its input is a photograph in red, green and blue, in [0, 1], of 224×224 pixels, which the network takes
-// as x·255 − 117. Layers have the names of the graph's nodes: conv2d0, mixed3a … mixed5b, the branches of
-// a block such as mixed4a_3x3_bottleneck and mixed4a_pool_reduce, the same before their ReLU with
-// _pre_relu after the name, and softmax2_pre_activation, the logits. Up to mixed5b they take images of
-// any size.
+// Its input is a photograph in red, green and blue, in [0, 1], of 224×224 pixels, which the network takes as
+// x·255 − 117. Layers have the names of the graph's nodes: conv2d0, mixed3a … mixed5b, the branches of a block such as
+// mixed4a_3x3_bottleneck and mixed4a_pool_reduce, the same before their ReLU with _pre_relu after the name, and
+// softmax2_pre_activation, the logits. Up to mixed5b they take images of any size.
 package inception5h
 
 import (
@@ -53,8 +52,7 @@ func File() weights.File {
 	}
 }
 
-// Model returns the network, whose file is found on this machine or downloaded once: see package
-// lucigo/models/weights.
+// Model returns the network, whose file is found on this machine or downloaded once: see package lucigo/models/weights.
 func Model(ctx context.Context) (*interp.Model, error) {
 	path, err := weights.Find(ctx, File())
 	if err != nil {
@@ -63,10 +61,9 @@ func Model(ctx context.Context) (*interp.Model, error) {
 	return Open(path)
 }
 
-// Open returns the network of inception5h.zip, or of the tensorflow_inception_graph.pb that was in it. The
-// names of the classes are taken from imagenet_comp_graph_label_strings.txt beside the graph; a class that
-// has no name there, as the last ones have none, is "class 1001", and one that has the name of an earlier
-// class has its number after it.
+// Open returns the network of inception5h.zip, or of the tensorflow_inception_graph.pb that was in it. The names of the
+// classes are taken from imagenet_comp_graph_label_strings.txt beside the graph; a class that has no name there, as the
+// last ones have none, is "class 1001", and one that has the name of an earlier class has its number after it.
 func Open(path string) (*interp.Model, error) {
 	files, name := beside(path), filepath.Base(path)
 	if strings.EqualFold(filepath.Ext(path), ".zip") {

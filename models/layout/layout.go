@@ -1,9 +1,8 @@
 // Package layout turns weights as other frameworks store them into the layouts of lucigo/interp/layer.
 package layout
 
-// HWIO turns convolution weights [out, in, h, w], as PyTorch, Caffe and ONNX store them, into
-// [h, w, in, out]. Dense weights [out, in] are those with h = w = 1, and become [in, out]. It panics if
-// src has another length.
+// HWIO turns convolution weights [out, in, h, w], as PyTorch, Caffe and ONNX store them, into [h, w, in, out]. Dense
+// weights [out, in] are those with h = w = 1, and become [in, out]. It panics if src has another length.
 func HWIO[T any](src []T, out, in, h, w int) []T {
 	window := h * w
 	columns := in * window

@@ -1,5 +1,4 @@
-// Package named gives a network the weights of a file in which tensors have another framework's names and
-// layouts.
+// Package named gives a network the weights of a file in which tensors have another framework's names and layouts.
 //
 // The network itself says which weights it needs: they are the variables that its Forward makes. So opening
 // a network takes its Spec, and no list of tensors:
@@ -24,8 +23,7 @@ import (
 // Reader reads the weights of networks that were trained with PyTorch or Caffe: convolutions are
 // [out, in, h, w], dense layers [out, in]. The zero Reader takes PyTorch's names.
 type Reader struct {
-	// Name returns the name of the tensor that is the value of a variable, such as "/conv1/weights"; nil is
-	// Dotted.
+	// Name returns the name of the tensor that is the value of a variable, such as "/conv1/weights"; nil is Dotted.
 	Name func(variable string) string
 
 	// Flat has, by the path of a dense layer's weights, the channels, rows and columns that the layer sees
@@ -67,8 +65,7 @@ var roles = map[string]string{
 // Dotted is PyTorch's name of a variable: /layer1/0/conv1/weights is layer1.0.conv1.weight.
 func Dotted(variable string) string { return strings.ReplaceAll(Slashed(variable), "/", ".") }
 
-// Slashed is the name of a variable where layers have Caffe's names: /conv1/7x7_s2/weights is
-// conv1/7x7_s2.weight.
+// Slashed is the name of a variable where layers have Caffe's names: /conv1/7x7_s2/weights is conv1/7x7_s2.weight.
 func Slashed(variable string) string {
 	i := strings.LastIndex(variable, "/")
 	layer, name := strings.TrimPrefix(variable[:i], "/"), variable[i+1:]

@@ -159,7 +159,7 @@ var bad = []struct {
 	{"no header", file(``, nil), "not a JSON object"},
 	{"object cut", file(`{"a":{"dtype":"F32"`, nil), "EOF"},
 	{"object open", file(`{`, nil), "header"},
-	{"rubbish behind", file(`{} x`, nil), "after its JSON object"},
+	{"rubbish after it", file(`{} x`, nil), "after its JSON object"},
 	{"twice", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, []byte{1}), `"a" appears twice`},
 	{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, nil), "twice"},
 	{"metadata of numbers", file(`{"__metadata__":{"a":1}}`, nil), "__metadata__"},
@@ -179,7 +179,7 @@ var bad = []struct {
 	{"overlap", file(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, make([]byte, 3)), `"a" and "b" overlap`},
 	{"same place", file(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, make([]byte, 2)), `"a" and "b" overlap`},
 	{"gap", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, make([]byte, 2)), "belong to none"},
-	{"bytes behind", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, make([]byte, 2)), "belong to none"},
+	{"bytes after it", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, make([]byte, 2)), "belong to none"},
 	{"empty inside another", file(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}}`, make([]byte, 2)), "overlap"},
 }
 
@@ -212,7 +212,7 @@ func TestOpen(t *testing.T) {
 	if _, err := f.Float32("a"); err != nil {
 		t.Error(err)
 	}
-	// Cut behind our back: an error, where a mapped file would end the process.
+	// Cut while it is open: an error, where a mapped file would end the process.
 	if err := os.Truncate(path, int64(len(good))-1); err != nil {
 		t.Fatal(err)
 	}

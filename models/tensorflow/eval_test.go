@@ -133,7 +133,7 @@ func elementwise(a, b array, f func(a, b float64) float64) array {
 }
 
 // axis returns, along a spatial axis (1 or 2) of x, how many places a window has, and how much padding
-// stands before x: the definition is TensorFlow's, at https://www.tensorflow.org/api_docs/python/tf/nn.
+// is before x: the definition is TensorFlow's, at https://www.tensorflow.org/api_docs/python/tf/nn.
 func (n node) axis(x array, axis, size int) (places, before, stride, dilation int) {
 	stride, dilation = n.Attrs["strides"].([]int)[axis], 1
 	if d, ok := n.Attrs["dilations"]; ok {

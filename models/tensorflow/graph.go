@@ -191,8 +191,7 @@ func read(f wire.Field, value any) (is bool, err error) {
 	return is, err
 }
 
-// shape reads a TensorShapeProto: the lengths of the axes, −1 for one that is open; nil if even their
-// number is.
+// shape reads a TensorShapeProto: the lengths of the axes, −1 for one that is open; nil if even their number is.
 func shape(b []byte) (dims []int64, err error) {
 	dims = []int64{}
 	for f := range wire.Fields(b, &err) {

@@ -258,7 +258,7 @@ func TestRejectsShapes(t *testing.T) {
 		"images as logits":       {"Relu", nil, []string{in}, "must give the logits of 1 images and 3 classes"},
 		"biases of others":       {"BiasAdd", nil, []string{in, "four"}, "has not 4 channels"},
 		"one bias for all":       {"BiasAdd", nil, []string{in, "one"}, "has not 1 channels"},
-		"rows behind another":    {"ConcatV2", nil, []string{in, in, "axis"}, "axis 1 of"},
+		"rows after another":     {"ConcatV2", nil, []string{in, in, "axis"}, "axis 1 of"},
 		"another size":           {"Reshape", nil, []string{in, "shape"}, "give images of the size"},
 		"a product of images":    {"MatMul", nil, []string{in, "w2"}, "layer: Affine: "},
 		"weights of others":      {"Conv2D", window("padding", "SAME"), []string{in, "w4"}, "must fit weights"},
@@ -322,7 +322,7 @@ func TestRejectsOptions(t *testing.T) {
 	}{
 		"an unknown output":  {Options{Output: "logit"}, `Options.Output: no node "logit"; near it: logits`},
 		"an unknown input":   {Options{Input: "inputs"}, `Options.Input: no node "inputs"; near it: input`},
-		"an input behind":    {Options{Input: "probabilities"}, `a second Placeholder`},
+		"a later input":      {Options{Input: "probabilities"}, `a second Placeholder`},
 		"a constant output":  {Options{Output: "w", Input: "input"}, `"w" does not depend on the images`},
 		"names too few":      {Options{Classes: []string{"a"}}, `Options.Classes has 1 names, and node "logits" gives 3 logits`},
 		"no range":           {Options{Range: [2]float64{1, 1}}, "Options.Range is [1 1], must be two finite numbers"},

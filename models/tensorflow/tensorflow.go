@@ -21,8 +21,7 @@ import (
 	"lucigo/models/internal/wire"
 )
 
-// Options say what a graph leaves open. The zero value guesses; errors of the network then say what was
-// guessed.
+// Options say what a graph leaves open. The zero value guesses; errors of the network then say what was guessed.
 type Options struct {
 	// Name is the network's name; "" is the file's without its ending.
 	Name string

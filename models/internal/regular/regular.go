@@ -1,5 +1,4 @@
-// Package regular opens regular files only. To open or to read a pipe may never end, and a device may have
-// no end.
+// Package regular opens regular files only. To open or to read a pipe may never end, and a device may have no end.
 package regular
 
 import (
@@ -8,8 +7,7 @@ import (
 	"os"
 )
 
-// Open opens a file for reading and tells its size. A folder, a pipe or a device is an error, an
-// *fs.PathError.
+// Open opens a file for reading and tells its size. A folder, a pipe or a device is an error, an *fs.PathError.
 func Open(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path) // before it is opened, which may wait for a pipe's other end
 	if err == nil && !info.Mode().IsRegular() {

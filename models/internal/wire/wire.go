@@ -1,6 +1,5 @@
-// Package wire walks through messages in the encoding of protocol buffers, without their schema: a reader
-// of a format names the few fields that it needs. The encoding is described at
-// https://protobuf.dev/programming-guides/encoding.
+// Package wire walks through messages in the encoding of protocol buffers, without their schema: a reader of a format
+// names the few fields that it needs. The encoding is described at https://protobuf.dev/programming-guides/encoding.
 //
 // Nothing is copied and nothing is allocated but the numbers that are asked for, so that a message cannot
 // take more memory than it is long.
@@ -103,8 +102,7 @@ func (f Field) Int() (int64, error) {
 	return int64(f.num), nil
 }
 
-// Ints appends the values of a repeated integer field to dst, packed or not. More than most in dst are an
-// error.
+// Ints appends the values of a repeated integer field to dst, packed or not. More than most in dst are an error.
 func (f Field) Ints(dst []int64, most int) ([]int64, error) {
 	b := f.raw
 	switch f.kind {

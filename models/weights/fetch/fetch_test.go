@@ -72,13 +72,13 @@ func check(t *testing.T, f weights.File, want []byte) {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s has %d bytes (%v), not those wanted", path, len(got), err)
+		t.Errorf("%s has %d bytes (%v), not the right ones", path, len(got), err)
 	}
 	if want, _ := f.Cached(); path != want {
 		t.Errorf("it is at %s, want %s", path, want)
 	}
 	if _, err := os.Stat(path + ".part"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the parts are left behind: %v", err)
+		t.Errorf("the parts are left over: %v", err)
 	}
 }
 
