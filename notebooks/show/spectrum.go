@@ -40,26 +40,19 @@ func (s Spectrum) Figure() (Figure, error) {
 	for _, u := range s.Units {
 		f.Rows = append(f.Rows, u.Unit)
 	}
-	for _, kind := range []struct {
-		name string
-		of   func(u Responses) Examples
-	}{
-		{"optimised −", func(u Responses) Examples { return u.Lowered }},
-		{"lowest", func(u Responses) Examples { return u.Lowest }},
-		{"low", func(u Responses) Examples { return u.Low }},
-		{"high", func(u Responses) Examples { return u.High }},
-		{"highest", func(u Responses) Examples { return u.Highest }},
-		{"optimised +", func(u Responses) Examples { return u.Raised }},
-	} {
+	for k, kind := range []string{"optimised −", "lowest", "low", "high", "highest", "optimised +"} {
+		of := func(u Responses) Examples {
+			return [...]Examples{u.Lowered, u.Lowest, u.Low, u.High, u.Highest, u.Raised}[k]
+		}
 		width := 0
 		for _, u := range s.Units {
-			width = max(width, kind.of(u).Images.N)
+			width = max(width, of(u).Images.N)
 		}
-		f.Columns = append(f.Columns, slices.Repeat([]string{kind.name}, width)...)
+		f.Columns = append(f.Columns, slices.Repeat([]string{kind}, width)...)
 		for i, u := range s.Units {
-			row, err := kind.of(u).cells(width)
+			row, err := of(u).cells(width)
 			if err != nil {
-				return Figure{}, fmt.Errorf("show: unit %s, %s: %w", u.Unit, kind.name, err)
+				return Figure{}, fmt.Errorf("show: unit %s, %s: %w", u.Unit, kind, err)
 			}
 			f.Cells[i] = append(f.Cells[i], row...)
 		}
