@@ -118,7 +118,9 @@ func checks(ctx context.Context, k build.Kernel) []check {
 			}
 			return k.Dir, nil
 		}, installs + " (run does it too)"},
-		{"gopls (completion)", false, func() (string, error) { return exists(k.Completion(), "not built; notebooks run without it") }, installs + " --completion"},
+		{"gopls (completion)", false, func() (string, error) {
+			return exists(k.Completion(), "not built; notebooks run without it")
+		}, installs + " --completion"},
 		{"Jupyter kernel", false, func() (string, error) {
 			dir, err := kernelspec.DataDir()
 			if err != nil {

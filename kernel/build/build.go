@@ -182,8 +182,9 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 }
 
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
-// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report. It is a build
-// of its own: with Build's go.mod everything that imports GoNB would be compiled for a directory that cells never use.
+// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report. It is a
+// build of its own: with Build's go.mod everything that imports GoNB would be compiled for a directory that cells never
+// use.
 func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
 	err := k.run(ctx, progress, "the packages that cells import", env, "build", "-buildmode=archive", // it leaves main packages out
 		"./interp/...", "./models/...", "./notebooks/...")
@@ -217,8 +218,8 @@ func (k Kernel) Program(ctx context.Context, name string, progress io.Writer) (f
 	return file, k.run(ctx, progress, "the command "+name, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
 }
 
-// OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it is
-// missing and install says so. What the program has to say goes to progress.
+// OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it
+// is missing and install says so. What the program has to say goes to progress.
 func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer) (Engine, error) {
 	cmd := exec.CommandContext(ctx, k.beside("engine"), fmt.Sprintf("-no-install=%v", !install))
 	cmd.Dir, cmd.Stderr, cmd.WaitDelay = k.Root, progress, time.Second

@@ -12,13 +12,14 @@ import (
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
 )
 
-// patches are what is changed in GoNB, in the order of their names: one file for each fault, which begins with the reason.
+// patches are what is changed in GoNB, in the order of their names: one file for each fault, which begins with the
+// reason.
 //
 //go:embed patches
 var patches embed.FS
 
-// patched copies GoNB's module from dir into to, and applies the patches of the directory patches. A patch that does not
-// fit exactly is an error that names it.
+// patched copies GoNB's module from dir into to, and applies the patches of the directory patches. A patch that does
+// not fit exactly is an error that names it.
 func patched(dir, to string, patches fs.FS) error {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		return fmt.Errorf("build: copying GoNB: %w", err)

@@ -9,8 +9,8 @@ import (
 )
 
 // What is kept of the outputs of one cell. Beyond maxText of printed text the rest is dropped with a notice, and the
-// cell goes on; a cell that puts out more than maxTotal is interrupted. What takes the place of an earlier output counts
-// instead of it: a display may be updated any number of times.
+// cell goes on; a cell that puts out more than maxTotal is interrupted. What takes the place of an earlier output
+// counts instead of it: a display may be updated any number of times.
 const (
 	maxText  = 1 << 20
 	maxTotal = 256 << 20

@@ -87,8 +87,8 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	}
 	id := zmq4.WithID(zmq4.SocketIdentity(k.wire.session))
 	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
-	iopub := zmq4.NewSub(life)
-	for port, s := range map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: zmq4.NewDealer(life, id)} {
+	stdin, iopub := zmq4.NewDealer(life, id), zmq4.NewSub(life)
+	for port, s := range map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: stdin} {
 		if err := k.dial(ctx, s, port); err != nil {
 			return nil, err
 		}
@@ -231,7 +231,8 @@ func (m received) idle(id string) bool {
 	var c struct {
 		State string `json:"execution_state"`
 	}
-	return m.port == iopubPort && m.parent.ID == id && m.header.Type == "status" && json.Unmarshal(m.content, &c) == nil && c.State == "idle"
+	return m.port == iopubPort && m.parent.ID == id && m.header.Type == "status" &&
+		json.Unmarshal(m.content, &c) == nil && c.State == "idle"
 }
 
 // died is the error of a dead kernel, with the last it said.

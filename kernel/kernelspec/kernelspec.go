@@ -43,8 +43,8 @@ func DataDir() (string, error) {
 
 func file(dataDir string) string { return filepath.Join(dataDir, "kernels", Name, "kernel.json") }
 
-// Write puts the specification of the kernel that launcher (an absolute path) starts, with env in its environment, below
-// dataDir, and returns its file. What is there already is replaced.
+// Write puts the specification of the kernel that launcher (an absolute path) starts, with env in its environment,
+// below dataDir, and returns its file. What is there already is replaced.
 func Write(dataDir, launcher string, env map[string]string) (string, error) {
 	b, err := json.MarshalIndent(spec{[]string{launcher, "{connection_file}"}, DisplayName, "go", "message", env}, "", " ")
 	if err != nil {

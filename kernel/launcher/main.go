@@ -1,4 +1,5 @@
-// Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls in place of the go command.
+// Command launcher is what Jupyter starts for a notebook of this project, and what the kernel calls in place of the go
+// command.
 //
 //	launcher CONNECTION_FILE   starts GoNB, with the directory bin beside this program first on PATH
 //	bin/go …                   (the same program under the name go) is the go command within that kernel
@@ -80,7 +81,8 @@ func start(connection string) error {
 	return fmt.Errorf("%s: %w: fix it with go run ./kernel install", gonb, err)
 }
 
-// projectRoot finds the project's directory: upwards from dir, the notebook's, else where the kernel was installed from.
+// projectRoot finds the project's directory: upwards from dir, the notebook's, else where the kernel was installed
+// from.
 func projectRoot(dir, installed string) (string, error) {
 	root, err := project.Root(dir)
 	if err == nil {

@@ -1,6 +1,6 @@
-// Command models lists the networks that the project knows, downloads their weights, and trains those of package scenes.
-// `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links nothing that
-// networks compute with. Networks whose weights are missing run it too.
+// Command models lists the networks that the project knows, downloads their weights, and trains those of package
+// scenes. `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links
+// nothing that networks compute with. Networks whose weights are missing run it too.
 package main
 
 import (

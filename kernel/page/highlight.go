@@ -10,8 +10,8 @@ import (
 	"github.com/alecthomas/chroma/v2/lexers"
 )
 
-// classes are the style sheet's classes of Go's tokens: the few that help reading. A token has the class of its type, or of
-// the nearest kind above it.
+// classes are the style sheet's classes of Go's tokens: the few that help reading. A token has the class of its type,
+// or of the nearest kind above it.
 var classes = map[chroma.TokenType]string{
 	chroma.Comment: "hc", chroma.Keyword: "hk", chroma.KeywordType: "ht", chroma.NameBuiltin: "ht", chroma.KeywordConstant: "ht",
 	chroma.LiteralString: "hs", chroma.LiteralNumber: "hn", chroma.NameFunction: "hf",

@@ -47,7 +47,8 @@ func printable(s string) string {
 	}, s)
 }
 
-// colour is the class after a "select graphic rendition" sequence. One style at a time is enough for what Go's tools print.
+// colour is the class after a "select graphic rendition" sequence. One style at a time is enough for what Go's tools
+// print.
 func colour(class, codes string) string {
 	for code := range strings.SplitSeq(codes, ";") {
 		n, _ := strconv.Atoi(code)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// symbol is the character that a command writes, or "". HTML's names of characters are TeX's, with the exceptions in symbols.
+// symbol is the character that a command writes, or "". HTML's names of characters are TeX's, with the exceptions in
+// symbols.
 func symbol(name string) string {
 	if s, ok := symbols[name]; ok {
 		return s

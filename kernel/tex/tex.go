@@ -112,8 +112,8 @@ func (p *parser) peek() string {
 	return q.command()
 }
 
-// at says whether a row ends here, besides at the end of the formula: at "}" of a group, "right" of \left…\right, "]" of
-// an option, and for "cell", of a table, at & and \\ and \end.
+// at says whether a row ends here, besides at the end of the formula: at "}" of a group, "right" of \left…\right, "]"
+// of an option, and for "cell", of a table, at & and \\ and \end.
 func (p *parser) at(end string) bool {
 	switch c := p.peek(); end {
 	case "}", "]":

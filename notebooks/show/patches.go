@@ -70,7 +70,8 @@ func (p Patches) Figure() (Figure, error) {
 			if projected {
 				what = fmt.Sprint(p.Method) + " above patches"
 			}
-			all = append(all, Cell{Picture: tiled(append(projections, patches...), len(patches), size), Caption: u.Name, Note: u.note(what)})
+			strip := tiled(append(projections, patches...), len(patches), size)
+			all = append(all, Cell{Picture: strip, Caption: u.Name, Note: u.note(what)})
 			continue
 		}
 		side := int(math.Ceil(math.Sqrt(float64(len(patches)))))

@@ -36,8 +36,8 @@ func (p Pictures) Figure() (Figure, error) {
 	return Figure{Title: p.Title, Size: p.Size, Cells: rows(all, across)}, nil
 }
 
-// Layers is a figure of a network's layers: a row for every layer, and in it an image for each of some units. Rows may be
-// of different lengths.
+// Layers is a figure of a network's layers: a row for every layer, and in it an image for each of some units. Rows may
+// be of different lengths.
 type Layers struct {
 	Title string
 	Rows  []LayerRow // from the input up

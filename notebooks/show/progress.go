@@ -28,7 +28,8 @@ type Progress struct {
 	problem error
 }
 
-// Set says that so many steps are done, with a note, which may be "". Its error says that the line could not be displayed.
+// Set says that so many steps are done, with a note, which may be "". Its error says that the line could not be
+// displayed.
 func (p *Progress) Set(done int, note string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -48,8 +48,8 @@ type Style struct {
 	Clip float64
 }
 
-// Draw returns map n as a picture, a pixel for a pixel. Overlay lays it on image n of under, which the
-// other palettes ignore. The cell's Note tells the scale. A number that is not finite is an error that says where it is.
+// Draw returns map n as a picture, a pixel for a pixel. Overlay lays it on image n of under, which the other palettes
+// ignore. The cell's Note tells the scale. A number that is not finite is an error that says where it is.
 func (s Style) Draw(m interp.Maps, n int, under interp.Images) (Cell, error) {
 	cell, err := s.draw(m, n, under)
 	if err != nil {

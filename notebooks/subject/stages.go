@@ -8,9 +8,9 @@ import (
 	"lucigo/interp/near"
 )
 
-// Stages returns the layers at which the network is looked at on the way from pixels to classes, in its order: those that
-// are listed for it, or else five at even depth. The first of five is the first layer that is no preprocessing; the
-// others have positions as far as there are enough such layers. A network of few layers has fewer stages.
+// Stages returns the layers at which the network is looked at on the way from pixels to classes, in its order: those
+// that are listed for it, or else five at even depth. The first of five is the first layer that is no preprocessing;
+// the others have positions as far as there are enough such layers. A network of few layers has fewer stages.
 func (n Network) Stages() ([]string, error) {
 	layers, err := n.Layers()
 	if err != nil {

@@ -34,8 +34,8 @@ func (n Network) input() dataset.Input {
 	return dataset.Input{Height: h, Width: w, Channels: c, Short: p.Short, Class: p.Class, Labels: p.Labels}
 }
 
-// Data returns the pictures at a path, as dataset.Input.Open opens them, for the network; or, if path is empty, count of those
-// that need no files and that the network was not trained on.
+// Data returns the pictures at a path, as dataset.Input.Open opens them, for the network; or, if path is empty, count
+// of those that need no files and that the network was not trained on.
 func (n Network) Data(path string, count int) (interp.Source, error) {
 	draw := n.Known.Pictures.Draw
 	switch {
@@ -66,10 +66,10 @@ type Subject struct {
 // masked is a data set that knows which pixels of an image belong to its object.
 type masked interface{ Mask(i int) []float64 }
 
-// Subject returns the first images of the network's Data, at most count. They are asked about what they show, where that is
-// known: of scenes always, of photographs by file names such as n02391049_zebra.jpg if the network's classes are
-// ImageNet's, of MNIST's and CIFAR's files by their labels if those are the network's classes; and otherwise about what the
-// network says of them.
+// Subject returns the first images of the network's Data, at most count. They are asked about what they show, where
+// that is known: of scenes always, of photographs by file names such as n02391049_zebra.jpg if the network's classes
+// are ImageNet's, of MNIST's and CIFAR's files by their labels if those are the network's classes; and otherwise about
+// what the network says of them.
 func (n Network) Subject(ctx context.Context, path string, count int) (Subject, error) {
 	s := Subject{Model: n.Model}
 	src, err := n.Data(path, count)
