@@ -129,7 +129,6 @@ func Join(batches ...Images) (Images, error) {
 		return Images{}, fmt.Errorf("no images to join")
 	}
 	all := Images{H: batches[0].H, W: batches[0].W, C: batches[0].C}
-	class, key := true, true
 	for i, b := range batches {
 		if err := b.Check(); err != nil {
 			return Images{}, fmt.Errorf("batch %d: %w", i, err)
@@ -137,17 +136,14 @@ func Join(batches ...Images) (Images, error) {
 		if b.H != all.H || b.W != all.W || b.C != all.C {
 			return Images{}, fmt.Errorf("batch %d is of %d×%d×%d images, and batch 0 of %d×%d×%d", i, b.H, b.W, b.C, all.H, all.W, all.C)
 		}
-		class, key = class && b.Class != nil, key && b.Key != nil
-	}
-	for _, b := range batches {
 		all.N += b.N
-		all.Pix = append(all.Pix, b.Pix...)
-		if class {
-			all.Class = append(all.Class, b.Class...)
-		}
-		if key {
-			all.Key = append(all.Key, b.Key...)
-		}
+		all.Pix, all.Class, all.Key = append(all.Pix, b.Pix...), append(all.Class, b.Class...), append(all.Key, b.Key...)
+	}
+	if len(all.Class) < all.N {
+		all.Class = nil
+	}
+	if len(all.Key) < all.N {
+		all.Key = nil
 	}
 	return all, nil
 }
@@ -176,17 +172,10 @@ func (x Images) Image(n int) (image.Image, error) {
 		return nil, fmt.Errorf("an image of %d channels has no colours: show its channels one by one", x.C)
 	}
 	m := image.NewNRGBA(image.Rect(0, 0, x.W, x.H))
-	pix := x.Pix[n*x.Size():]
-	eight := func(i int) uint8 { return uint8(min(max(pix[i], 0), 1)*255 + .5) }
 	for i := range x.H * x.W {
-		c := color.NRGBA{A: 255}
-		if x.C == 1 {
-			c.R = eight(i)
-			c.G, c.B = c.R, c.R
-		} else {
-			c.R, c.G, c.B = eight(3*i), eight(3*i+1), eight(3*i+2)
-		}
-		m.SetNRGBA(i%x.W, i/x.W, c)
+		pixel := x.Pixel(n, i/x.W, i%x.W)
+		eight := func(c int) uint8 { return uint8(min(max(pixel[c%x.C], 0), 1)*255 + .5) }
+		m.SetNRGBA(i%x.W, i/x.W, color.NRGBA{eight(0), eight(1), eight(2), 255})
 	}
 	return m, nil
 }

@@ -124,37 +124,29 @@ func (r Render) defaults(m *interp.Model, o interp.Objective) (Render, error) {
 
 // String names every parameter that changes the images, except for N and Keys, which are of each image.
 func (r Render) String() string {
-	image, views := r.Image, r.Views
-	if image == nil {
-		image = Fourier{}
+	if r.Image == nil {
+		r.Image = Fourier{}
 	}
-	if views == nil {
-		views = Standard()
+	if r.Views == nil {
+		r.Views = Standard()
 	}
-	s := []string{image.String(), names(views), fmt.Sprintf("Adam %g, %d steps", cmp.Or(r.Rate, .05), cmp.Or(r.Steps, 2048))}
-	if r.WarmUp >= 0 {
-		s = append(s, fmt.Sprintf("warm-up %d", cmp.Or(r.WarmUp, 16)))
-	}
-	if r.Height != 0 || r.Width != 0 {
-		s = append(s, fmt.Sprintf("%d×%d", r.Height, r.Width))
-	}
-	if r.Window != [2]int{} {
-		s = append(s, fmt.Sprintf("window %d×%d", r.Window[0], r.Window[1]))
-	}
-	if r.Looks > 1 {
-		s = append(s, fmt.Sprintf("%d looks a step", r.Looks))
-	}
-	if r.Noise != 0 {
-		s = append(s, fmt.Sprintf("noise %g", r.Noise))
-	}
-	if r.Diversity.Layer != "" {
-		s = append(s, r.Diversity.String())
-	}
-	if r.Minimise {
-		s = append(s, "minimised")
-	}
-	if r.Seed != 0 {
-		s = append(s, fmt.Sprintf("seed %d", r.Seed))
+	s := []string{r.Image.String(), names(r.Views), fmt.Sprintf("Adam %g, %d steps", cmp.Or(r.Rate, .05), cmp.Or(r.Steps, 2048))}
+	for _, field := range []struct {
+		given bool
+		text  string
+	}{
+		{r.WarmUp >= 0, fmt.Sprintf("warm-up %d", cmp.Or(r.WarmUp, 16))},
+		{r.Height != 0 || r.Width != 0, fmt.Sprintf("%d×%d", r.Height, r.Width)},
+		{r.Window != [2]int{}, fmt.Sprintf("window %d×%d", r.Window[0], r.Window[1])},
+		{r.Looks > 1, fmt.Sprintf("%d looks a step", r.Looks)},
+		{r.Noise != 0, fmt.Sprintf("noise %g", r.Noise)},
+		{r.Diversity.Layer != "", r.Diversity.String()},
+		{r.Minimise, "minimised"},
+		{r.Seed != 0, fmt.Sprintf("seed %d", r.Seed)},
+	} {
+		if field.given {
+			s = append(s, field.text)
+		}
 	}
 	return strings.Join(s, ", ")
 }

@@ -8,8 +8,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -90,45 +88,33 @@ func Smooth() *interp.Model {
 // Model returns a model of forward whose weights are drawn from a seed: normals, scaled as He et al. do,
 // and biases a tenth of that. It panics where forward does.
 func Model(name string, forward layer.Forward, input [3]int, classes int, seed uint64) *interp.Model {
-	store := model.NewStore()
-	e, err := engine.Default()
-	if err != nil {
-		panic(err)
+	spec := interp.Spec{Name: name, Forward: forward, Input: input, Weights: interp.Weights{}}
+	for i := range classes {
+		spec.Classes = append(spec.Classes, fmt.Sprintf("class %c", 'a'+i))
 	}
-	g := NewGraph(e.Backend, name)
-	model.SetStore(g, store)
-	x := Parameter(g, "images", shapes.Make(dtypes.Float32, 1, input[0], input[1], input[2]))
-	forward(store.RootScope(), x)
-	g.Finalize()
-	weights := interp.Weights{}
-	for v := range store.IterVariables() {
-		data := make([]float64, v.Shape().Size())
-		random.New(seed, hash(v.Path()), 0).Normals(data)
-		fan, scale := 1, .1
-		if dims := v.Shape().Dimensions; len(dims) > 1 {
-			for _, d := range dims[:len(dims)-1] {
-				fan *= d
-			}
-			scale = math.Sqrt(2 / float64(fan))
+	for _, v := range must(must(interp.New(spec)).Variables()) {
+		size := 1
+		for _, d := range v.Dims {
+			size *= d
+		}
+		data, scale := make([]float64, size), .1
+		random.New(seed, hash(v.Path), 0).Normals(data)
+		if last := len(v.Dims) - 1; last > 0 {
+			scale = math.Sqrt(2 / float64(size/v.Dims[last]))
 		}
 		for i := range data {
 			data[i] *= scale
 		}
-		w, err := interp.NewWeight(data, v.Shape().Dimensions...)
-		if err != nil {
-			panic(err)
-		}
-		weights[v.Path()] = w
+		spec.Weights[v.Path] = must(interp.NewWeight(data, v.Dims...))
 	}
-	names := make([]string, classes)
-	for i := range names {
-		names[i] = fmt.Sprintf("class %c", 'a'+i)
-	}
-	m, err := interp.New(interp.Spec{Name: name, Forward: forward, Input: input, Classes: names, Weights: weights})
+	return must(interp.New(spec))
+}
+
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return m
+	return v
 }
 
 func hash(s string) uint64 {
