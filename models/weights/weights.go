@@ -171,14 +171,10 @@ func (f File) note(path string, info fs.FileInfo) (note, text string, err error)
 	if path, err = filepath.Abs(path); err != nil {
 		return "", "", err
 	}
-	cached, err := f.Cached()
-	if err != nil {
-		return "", "", err
-	}
 	name := sha256.Sum256([]byte(path))
-	note = filepath.Join(filepath.Dir(cached), "verified", hex.EncodeToString(name[:16]))
+	note, err = project.Cache("models", "verified", hex.EncodeToString(name[:16]))
 	text = fmt.Sprintf("%s\n%d bytes\n%s\nSHA-256 %s\n", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), f.SHA256)
-	return note, text, nil
+	return note, text, err
 }
 
 // fetch runs the command lucigo/kernel/models: built first, since killing `go run` leaves its program alive.
