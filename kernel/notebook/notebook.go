@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -449,11 +450,11 @@ func unescaped(raw json.RawMessage) any {
 	return v
 }
 
-// Write writes the notebook into file, all of it or nothing.
+// Write writes the notebook into file, all of it or nothing, and makes the file's directory.
 func (nb *Notebook) Write(file string) error {
 	b, err := nb.Encode()
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return atomicfile.WriteFile(file, b, 0o644)
+	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o777), atomicfile.WriteFile(file, b, 0o644))
 }

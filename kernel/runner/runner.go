@@ -152,9 +152,6 @@ func (r Runner) write(result *Result) error {
 		return err
 	}
 	to := r.file(result.Job, ".html")
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
-	}
 	if err := errors.Join(result.Notebook.Write(r.file(result.Job, ".ipynb")), atomicfile.WriteFile(to, html, 0o644)); err != nil {
 		return err
 	}

@@ -19,11 +19,7 @@ import (
 
 func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	nb := &notebook.Notebook{Cells: cells}
-	if err := nb.Write(file); err != nil {
+	if err := (&notebook.Notebook{Cells: cells}).Write(file); err != nil {
 		t.Fatal(err)
 	}
 }
