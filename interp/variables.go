@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,22 +35,13 @@ func (m *Model) Variables() ([]Variable, error) {
 // Initial returns new weights for the network, drawn from the distributions of its variables' own
 // initialisers, as at the beginning of a training: means and variances of batch norm are 0 and 1. Equal seeds
 // give equal weights on one backend.
-func (m *Model) Initial(seed int64) (w Weights, err error) {
+func (m *Model) Initial(seed int64) (Weights, error) {
 	var store *model.Store
-	p, err := m.at()
-	if err == nil {
-		err = m.sketch(m.spec.Input[0], m.spec.Input[1], func(x *Node, pass *layer.Pass) error {
-			pass.Logits()
-			store = model.GetStore(x.Graph())
-			return nil
-		})
-	}
-	if err == nil {
-		err = store.SetRNGStateFromSeed(seed)
-	}
-	if err == nil {
-		err = store.InitializeVariables(p.backend, nil)
-	}
+	err := m.sketch(m.spec.Input[0], m.spec.Input[1], func(x *Node, pass *layer.Pass) error {
+		pass.Logits()
+		store = model.GetStore(x.Graph())
+		return errors.Join(store.SetRNGStateFromSeed(seed), store.InitializeVariables(x.Graph().Backend(), nil))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
 	}

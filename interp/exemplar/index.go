@@ -156,47 +156,33 @@ func (ix *Index) Percentiles(layer string, unit int, percentiles ...float64) ([]
 // most standard deviations of Random above its mean; of equal ones the smaller number. Units that respond
 // alike to every image are left out.
 func (ix *Index) Selective(layer string, n int) ([]int, error) {
-	l, _, err := ix.find(layer, 0)
+	l, first, err := ix.find(layer, 0)
 	if err != nil {
 		return nil, err
 	}
-	type ranked struct {
-		unit  int
-		above float64
-	}
-	var units []ranked
-	for u := range l.Units {
-		top, err := ix.Top(layer, u)
-		if err != nil {
-			return nil, err
+	var units []int
+	above := make([]float64, l.Units)
+	for u := range above {
+		var best, random []float64
+		for _, e := range ix.of(top, first+u) {
+			if e != none {
+				best = append(best, e.Value)
+			}
 		}
-		random, err := ix.Random(layer, u)
-		if err != nil {
-			return nil, err
+		for _, r := range ix.sample {
+			random = append(random, r.values[first+u])
 		}
-		mean, sd := stat.PopMeanStdDev(values(random), nil)
-		if above := (stat.Mean(values(top), nil) - mean) / sd; above > 0 {
-			units = append(units, ranked{u, above})
+		mean, sd := stat.PopMeanStdDev(random, nil)
+		if above[u] = (stat.Mean(best, nil) - mean) / sd; above[u] > 0 {
+			units = append(units, u)
 		}
 	}
 	if n < 1 || n > len(units) {
 		return nil, fmt.Errorf("exemplar: n is %d, must be from 1 to %d: so many of the %d units of layer %q respond to some images more than to others",
 			n, len(units), l.Units, layer)
 	}
-	slices.SortStableFunc(units, func(a, b ranked) int { return cmp.Compare(b.above, a.above) })
-	var out []int
-	for _, r := range units[:n] {
-		out = append(out, r.unit)
-	}
-	return out, nil
-}
-
-func values(examples []Example) []float64 {
-	var out []float64
-	for _, e := range examples {
-		out = append(out, e.Value)
-	}
-	return out
+	slices.SortStableFunc(units, func(a, b int) int { return cmp.Compare(above[b], above[a]) })
+	return units[:n], nil
 }
 
 // find returns a layer, and the number of one of its units among all.

@@ -100,10 +100,9 @@ func (c Colours) matrix(channels int) Array {
 	root := c.defaults().Root
 	for a := range channels {
 		for k := range channels {
-			switch {
-			case channels == 3:
+			if channels == 3 {
 				m.Data[a*channels+k] = root[a][k]
-			case a == k:
+			} else if a == k {
 				m.Data[a*channels+k] = 1
 			}
 		}

@@ -52,44 +52,41 @@ func (s Spectrum) check() error {
 // at returns the magnitudes of an image of another size: those of the same frequencies in cycles a
 // pixel, between the nearest four.
 func (s Spectrum) at(c, h, w int) ([]float64, error) {
-	out := make([]float64, 0, c*h*(w/2+1))
-	if s.Magnitude == nil {
-		for range c {
-			for row := range h {
-				for column := range w/2 + 1 {
-					f := math.Hypot(fourier.Frequency(row, h), fourier.Frequency(column, w))
-					out = append(out, 1/max(f, 1/float64(max(h, w))))
-				}
-			}
+	given := s.Magnitude != nil
+	if given {
+		if err := s.check(); err != nil {
+			return nil, err
 		}
-		return out, nil
+		if s.C != c {
+			return nil, fmt.Errorf("a spectrum has %d channels, must have the images' %d", s.C, c)
+		}
 	}
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	if s.C != c {
-		return nil, fmt.Errorf("a spectrum has %d channels, must have the images' %d", s.C, c)
-	}
-	half := s.W/2 + 1
+	out := make([]float64, 0, c*h*(w/2+1))
 	for channel := range c {
-		plane := s.Magnitude[channel*s.H*half:]
 		for row := range h {
-			y := fourier.Frequency(row, h) * float64(s.H)
-			y0 := math.Floor(y)
 			for column := range w/2 + 1 {
-				x := fourier.Frequency(column, w) * float64(s.W)
-				x0 := math.Floor(x)
-				value := 0.0
-				for _, corner := range [4][2]float64{{y0, x0}, {y0, x0 + 1}, {y0 + 1, x0}, {y0 + 1, x0 + 1}} {
-					weight := (1 - math.Abs(y-corner[0])) * (1 - math.Abs(x-corner[1]))
-					r := (int(corner[0]) + s.H) % s.H
-					value += weight * plane[r*half+min(int(corner[1]), half-1)]
+				y, x := fourier.Frequency(row, h), fourier.Frequency(column, w)
+				value := 1 / max(math.Hypot(y, x), 1/float64(max(h, w)))
+				if given {
+					value = s.between(channel, y*float64(s.H), x*float64(s.W))
 				}
 				out = append(out, value)
 			}
 		}
 	}
 	return out, nil
+}
+
+// between returns the magnitude of a channel at row y and column x, between the nearest four.
+func (s Spectrum) between(channel int, y, x float64) (value float64) {
+	half, y0, x0 := s.W/2+1, math.Floor(y), math.Floor(x)
+	plane := s.Magnitude[channel*s.H*half:]
+	for _, corner := range [4][2]float64{{y0, x0}, {y0, x0 + 1}, {y0 + 1, x0}, {y0 + 1, x0 + 1}} {
+		weight := (1 - math.Abs(y-corner[0])) * (1 - math.Abs(x-corner[1]))
+		row := (int(corner[0]) + s.H) % s.H
+		value += weight * plane[row*half+min(int(corner[1]), half-1)]
+	}
+	return value
 }
 
 // SpectrumOf returns the mean magnitude of the spectra of images, as a parametrisation would hold them:

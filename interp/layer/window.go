@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -48,12 +49,7 @@ func (w Window) Out(h, wd int) (int, int) {
 // whole is w with its defaults filled in.
 func (w Window) whole() Window {
 	for axis := range 2 {
-		if w.Stride[axis] == 0 {
-			w.Stride[axis] = 1
-		}
-		if w.Dilation[axis] == 0 {
-			w.Dilation[axis] = 1
-		}
+		w.Stride[axis], w.Dilation[axis] = cmp.Or(w.Stride[axis], 1), cmp.Or(w.Dilation[axis], 1)
 	}
 	return w
 }
