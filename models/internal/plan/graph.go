@@ -56,7 +56,7 @@ type Attributes interface {
 	Attribute(name string, value any) error
 }
 
-// Constant is a tensor, row-major. One of F32, F64 and Ints is set, unless it has no numbers.
+// Constant is a tensor, row-major, of as many numbers as Dims say. One of F32, F64 and Ints is set, unless there are none.
 type Constant struct {
 	Dims []int
 	F32  []float32

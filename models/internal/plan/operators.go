@@ -41,8 +41,13 @@ type Window struct {
 // window checks a window, of which the node's value is computed from a number of places.
 func (c *Call) window(w Window, taps int) {
 	for axis := range 2 {
-		if a, b, d := w.Size[axis], w.Stride[axis], w.Dilation[axis]; min(a, b, d) < 1 || max(a, b, d) > maxTaps {
+		a, b, d, pad := w.Size[axis], w.Stride[axis], w.Dilation[axis], w.Pad[axis]
+		if min(a, b, d) < 1 || max(a, b, d) > maxTaps {
 			c.Fail("its window has sizes %v, strides %v and dilations %v, must be from 1 to %d", w.Size, w.Stride, w.Dilation, maxTaps)
+			return
+		}
+		if min(pad[0], pad[1]) < 0 || max(pad[0], pad[1]) > maxTaps {
+			c.Fail("its padding is %v, must be from 0 to %d", w.Pad, maxTaps)
 			return
 		}
 	}

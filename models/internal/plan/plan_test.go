@@ -197,6 +197,8 @@ func TestAnotherFormatRejects(t *testing.T) {
 		"a row as factors":     {func(f *toyFile) { f.add("x", "div", nil, "images", f.constant("w", 7)) }, "7 factors do not fit"},
 		"rows laid one by one": {func(f *toyFile) { f.add("x", "concat", toyAttributes{"axis": 2}, "images", "images") }, "axis 2 of"},
 		"the last axis":        {func(f *toyFile) { f.add("x", "concat", toyAttributes{"axis": -1}, "images", "images") }, "axis -1 of"},
+		"endless padding":      {func(f *toyFile) { f.add("x", "pool", toyAttributes{"pad": 1 << 62}, "images") }, "its padding is"},
+		"negative padding":     {func(f *toyFile) { f.add("x", "pool", toyAttributes{"pad": -1}, "images") }, "its padding is"},
 		"three axes":           {func(f *toyFile) { f.add("x", "images", toyAttributes{"shape": []int64{1, 3, -1}}, "images") }, "2 and 4 axes"},
 		"another operator":     {func(f *toyFile) { f.add("x", "gelu", nil, "images") }, `node "x" (gelu): this operator is not supported; supported are: add, concat`},
 	} {
