@@ -175,14 +175,12 @@ func (f *File) parse(header []byte, data, size int64) error {
 			return fmt.Errorf("header: tensor %.200q appears twice", name)
 		}
 		var e entry
-		if err := d.Decode(&e); err != nil {
-			return fmt.Errorf("header: tensor %.200q: %w", name, err)
+		if err = d.Decode(&e); err == nil {
+			f.tensors[name], err = e.check(data, size)
 		}
-		t, err := e.check(data, size)
 		if err != nil {
 			return fmt.Errorf("header: tensor %.200q: %w", name, err)
 		}
-		f.tensors[name] = t
 		f.names = append(f.names, name)
 	}
 	if _, err := d.Token(); err != nil {

@@ -38,7 +38,7 @@ import (
 
 // recipe is how one of the nets is trained; flags may change it.
 type recipe struct {
-	forward func(scenes.Unit) layer.Forward
+	forward func(u scenes.Unit, classes int) layer.Forward
 	steps   int
 	batch   int
 	peak    float64 // highest learning rate
@@ -48,14 +48,15 @@ type recipe struct {
 	epsilon float64 // their radius, in 1/255
 }
 
-func recipes(classes int) map[string]recipe {
-	inception := func(u scenes.Unit) layer.Forward { return scenes.MiniInception(u, classes) }
-	return map[string]recipe{
-		"standard": {inception, 2500, 64, 4e-3, 0.2, 0.02, 0, 0},
-		"robust":   {inception, 1600, 64, 3e-3, 0.1, 0.02, 1, 4},
-		"allconv":  {func(u scenes.Unit) layer.Forward { return scenes.AllConvolutional(u, classes) }, 1450, 64, 4e-3, 0.2, 0.02, 0, 0},
-		"dense":    {func(scenes.Unit) layer.Forward { return scenes.FullyConnected(scenes.Hidden, classes) }, 2500, 64, 1e-3, 0.2, 0.5, 0, 0},
-	}
+var recipes = map[string]recipe{
+	"standard": {scenes.MiniInception, 2500, 64, 4e-3, 0.2, 0.02, 0, 0},
+	"robust":   {scenes.MiniInception, 1600, 64, 3e-3, 0.1, 0.02, 1, 4},
+	"allconv":  {scenes.AllConvolutional, 1450, 64, 4e-3, 0.2, 0.02, 0, 0},
+	"dense":    {dense, 2500, 64, 1e-3, 0.2, 0.5, 0, 0},
+}
+
+func dense(_ scenes.Unit, classes int) layer.Forward {
+	return scenes.FullyConnected(scenes.Hidden, classes)
 }
 
 // report is what is recorded beside the weights.
@@ -93,10 +94,9 @@ func (c Training) Run(ctx context.Context) error {
 	c.Net, c.Dir = cmp.Or(c.Net, "standard"), cmp.Or(c.Dir, "models/scenes/weights")
 	c.Window, c.Images, c.Attacked = cmp.Or(c.Window, 3072), cmp.Or(c.Images, 2000), cmp.Or(c.Attacked, 500)
 	task := scenes.Task{}
-	all := recipes(len(task.Classes()))
-	r, ok := all[c.Net]
+	r, ok := recipes[c.Net]
 	if !ok {
-		return near.Error("net", c.Net, slices.Sorted(maps.Keys(all)))
+		return fmt.Errorf("train: %w", near.Error("net", c.Net, slices.Sorted(maps.Keys(recipes))))
 	}
 	r.steps, r.peak, r.epsilon = cmp.Or(c.Steps, r.steps), cmp.Or(c.Rate, r.peak), cmp.Or(c.Epsilon, r.epsilon)
 	switch {
@@ -135,7 +135,7 @@ func (c Training) Run(ctx context.Context) error {
 		[2]string{"steps", strconv.Itoa(r.steps)}, [2]string{"task", strings.Join(task.Classes(), ", ")}); err != nil {
 		return err
 	}
-	forward := r.forward(scenes.ConvReLU)
+	forward := r.forward(scenes.ConvReLU, len(task.Classes()))
 	rep := report{Net: c.Net, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
 		Seed: evaluationSeed, Images: c.Images, Attacked: c.Attacked, PGD5: map[string]float64{}}
 	for _, w := range weights {
@@ -191,7 +191,7 @@ func start(checkpoint, from string) (*model.Store, int, error) {
 
 // train runs the steps from done on, and leaves a checkpoint whenever it returns.
 func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, f *feed, done int, checkpoint string) (err error) {
-	exec, err := model.NewExec(e.Backend, store, step(r.forward, r.attack, r.decay))
+	exec, err := model.NewExec(e.Backend, store, step(func(u scenes.Unit) layer.Forward { return r.forward(u, len(f.task.Classes())) }, r.attack, r.decay))
 	if err != nil {
 		return err
 	}

@@ -34,10 +34,10 @@ func open(t *testing.T) *engine.Engine {
 }
 
 // tiny is a net with everything the real ones have: a unit with batch norm, a pool of positions, a dense layer.
-func tiny(unit scenes.Unit) layer.Forward {
+func tiny(unit scenes.Unit, classes int) layer.Forward {
 	return func(s *model.Scope, x *graph.Node) *graph.Node {
 		x = unit(s.At("conv"), x, 5, layer.Square(3, 4, 1))
-		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 16)
+		return layer.Dense(s.At("logits"), layer.GlobalMean(x), classes)
 	}
 }
 
@@ -121,7 +121,7 @@ func TestLawFold(t *testing.T) {
 		if err := restore(store, weights); err != nil {
 			t.Fatal(err)
 		}
-		exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, x *graph.Node) *graph.Node { return tiny(unit)(s, x) })
+		exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, x *graph.Node) *graph.Node { return tiny(unit, 16)(s, x) })
 		if err != nil {
 			t.Fatal(err)
 		}
