@@ -40,7 +40,7 @@ var imports = map[string][]string{
 	"kernel":              {"internal", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
 	"kernel/models":       {"interp/engine", "models"},
-	"models/scenes/train": {"internal", "interp/descent", "interp/engine", "interp/layer", "interp/near", "models"},
+	"models/scenes/train": {"internal", "interp", "interp/descent", "interp/engine", "interp/layer", "interp/near", "models"},
 }
 
 // Imports point one way: a package imports what it is listed to import.
