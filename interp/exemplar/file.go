@@ -186,17 +186,14 @@ func (ix *Index) encode(to io.Writer) error {
 	return err
 }
 
-// reader takes numbers from bytes; what is not there is 0, and remembered.
-type reader struct {
-	b     []byte
-	short bool
-}
+// reader takes numbers from bytes; those that are not there are 0.
+type reader struct{ b []byte }
 
 // fill reads into slices, and into what pointers point to.
 func (r *reader) fill(values ...any) {
 	for _, v := range values {
-		n, err := binary.Decode(r.b, binary.LittleEndian, v)
-		r.b, r.short = r.b[n:], r.short || err != nil
+		n, _ := binary.Decode(r.b, binary.LittleEndian, v)
+		r.b = r.b[n:]
 	}
 }
 
@@ -213,11 +210,15 @@ func decode(b []byte) (*Index, error) {
 	if n > maxHead || int(n) > len(r.b) {
 		return nil, fmt.Errorf("%w: a head of %d bytes", errDamaged, n)
 	}
-	h, err := decodeHead(r.b[:n])
-	r.b = r.b[n:]
+	var h head
+	err := json.Unmarshal(r.b[:n], &h)
+	if err == nil {
+		err = h.check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
+	r.b = r.b[n:]
 	units := 0
 	for _, l := range h.Layers {
 		units += l.Units
@@ -242,62 +243,45 @@ func decode(b []byte) (*Index, error) {
 	if count > len(r.b)/(8+8+2) {
 		return nil, fmt.Errorf("%w: %d names", errDamaged, count)
 	}
-	last := int64(-1)
 	for range count {
 		image, key, length := number[int64](r), number[uint64](r), number[uint16](r)
-		if image <= last || length > maxName {
-			return nil, fmt.Errorf("%w: the name of image %d", errDamaged, image)
-		}
-		name := make([]byte, length)
+		name := make([]byte, min(int(length), len(r.b)))
 		r.fill(name)
-		last = image
 		ix.images[image] = ident{string(name), key}
-	}
-	if r.short || len(r.b) > 0 {
-		return nil, fmt.Errorf("%w: it is too short, or too long", errDamaged)
 	}
 	if err := ix.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return ix, nil
+	// What is out of order, too short, too long or about nothing is written otherwise than it was read.
+	var again bytes.Buffer
+	if ix, err := Merge(ix); err == nil && ix.encode(&again) == nil && bytes.Equal(again.Bytes(), b) {
+		return ix, nil
+	}
+	return nil, fmt.Errorf("%w: it is not as it would be written", errDamaged)
 }
 
-func decodeHead(b []byte) (head, error) {
-	var h head
-	if err := json.Unmarshal(b, &h); err != nil {
-		return h, err
-	}
-	again, err := json.Marshal(h)
-	if err != nil {
-		return h, err
-	}
-	if !bytes.Equal(b, again) {
-		return h, errors.New("a head of another form")
-	}
-	if h.Images < 1 || h.Images > maxImage || h.K < 1 || h.K > math.MaxInt32 || h.Sample < 1 || h.Sample > math.MaxInt32 || h.Batch < 1 ||
+// check checks the numbers of a head that was read.
+func (h head) check() error {
+	if h.Images < 1 || h.Images > maxImage || min(h.K, h.Sample, h.Batch) < 1 || max(h.K, h.Sample) > math.MaxInt32 ||
 		h.Unreadable < len(h.Skipped) || len(h.Skipped) > maxSkipped || len(h.Layers) == 0 {
-		return h, errors.New("a number in the head")
+		return errors.New("a number in the head")
 	}
 	for _, l := range h.Layers {
 		if min(l.Rows, l.Columns, l.Units) < 1 || max(l.Rows, l.Columns, l.Units) > 1<<24 || l.Rows > math.MaxInt32/l.Columns {
-			return h, fmt.Errorf("layer %+v", l)
+			return fmt.Errorf("layer %+v", l)
 		}
 	}
-	end := -1
 	for _, r := range h.Scanned {
-		if r.First <= end || r.End <= r.First || r.End > h.Images {
-			return h, fmt.Errorf("images %v", h.Scanned)
+		if r.First < 0 || r.End <= r.First || r.End > h.Images {
+			return fmt.Errorf("images %v", h.Scanned)
 		}
-		end = r.End
 	}
-	last := -1
 	for _, s := range h.Skipped {
-		if s.Image <= last || !h.has(int64(s.Image)) {
-			return h, fmt.Errorf("unreadable image %d", s.Image)
+		if !h.has(int64(s.Image)) {
+			return fmt.Errorf("unreadable image %d", s.Image)
 		}
-		last = s.Image
 	}
-	return h, nil
+	return nil
 }
 
 // has reports whether an image has been scanned.
@@ -306,51 +290,23 @@ func (h head) has(image int64) bool {
 	return i < len(h.Scanned) && int64(h.Scanned[i].First) <= image
 }
 
-// check checks the rankings, the sample and the names against one another.
+// check checks the responses that were read.
 func (ix *Index) check() error {
-	named := map[int64]bool{}
-	fits := func(e entry, l Layer) error {
-		if _, ok := ix.images[e.Image]; !ok || !ix.head.has(e.Image) {
-			return fmt.Errorf("image %d", e.Image)
-		}
-		named[e.Image] = true
-		if interp.NotFinite(e.Value) || e.At < 0 || int(e.At) >= l.Rows*l.Columns {
-			return fmt.Errorf("response %+v", e)
-		}
-		return nil
-	}
 	u := 0
 	for _, l := range ix.head.Layers {
 		for range l.Units {
-			for ranking := range ix.best {
-				entries := ix.of(ranking, u)
-				for i, e := range entries {
-					if e == none {
-						continue
-					}
-					if err := fits(e, l); err != nil {
-						return err
-					}
-					if i > 0 && !before(ranking, entries[i-1], e) {
-						return fmt.Errorf("the order of unit %d", u)
-					}
-				}
-			}
+			all := slices.Concat(ix.of(top, u), ix.of(low, u))
+			all = slices.DeleteFunc(all, func(e entry) bool { return e == none })
 			for _, r := range ix.sample {
-				if err := fits(entry{r.values[u], r.image, r.at[u]}, l); err != nil {
-					return err
+				all = append(all, entry{r.values[u], r.image, r.at[u]})
+			}
+			for _, e := range all {
+				if !ix.head.has(e.Image) || interp.NotFinite(e.Value) || e.At < 0 || int(e.At) >= l.Rows*l.Columns {
+					return fmt.Errorf("response %+v of unit %d", e, u)
 				}
 			}
 			u++
 		}
-	}
-	for i := range ix.sample {
-		if i > 0 && ix.sample[i-1].compare(ix.sample[i]) >= 0 {
-			return errors.New("the order of the sample")
-		}
-	}
-	if len(named) != len(ix.images) {
-		return errors.New("names of images that are nowhere")
 	}
 	return nil
 }
