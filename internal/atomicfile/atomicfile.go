@@ -13,15 +13,11 @@ import (
 // temporary is the pattern of the temporary files for path.
 func temporary(path string) string { return "." + filepath.Base(path) + ".*.part" }
 
-func create(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), temporary(path))
-}
-
 // Write replaces the file at path by what write writes, with the permissions perm whatever the umask is. If write or
 // anything else fails, the error is returned and the temporary file is removed. A write that ends in f.Sync() makes a
 // file that survives a crash of the machine.
 func Write(path string, perm fs.FileMode, write func(f *os.File) error) error {
-	f, err := create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
 	if err != nil {
 		return err
 	}
@@ -47,7 +43,7 @@ func WriteFile(path string, b []byte, perm fs.FileMode) error {
 
 // Possible returns an error if no temporary file for path can be made.
 func Possible(path string) error {
-	f, err := create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
 	if err != nil {
 		return err
 	}

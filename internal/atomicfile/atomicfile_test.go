@@ -98,7 +98,7 @@ func TestPossible(t *testing.T) {
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	left := func(name string, age time.Duration) string {
-		f, err := create(filepath.Join(dir, name))
+		f, err := os.CreateTemp(dir, temporary(name))
 		if err != nil {
 			t.Fatal(err)
 		}

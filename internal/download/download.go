@@ -114,28 +114,22 @@ func (t *transfer) cut(n int64) error {
 
 // part appends what is missing of p, which begins at byte begin of the file.
 func (t *transfer) part(ctx context.Context, p Part, begin int64) error {
-	pause := cmp.Or(t.pause, time.Second)
-	for try := 0; t.have < begin+p.Size; {
+	for try := 0; t.have < begin+p.Size; try++ {
 		before := t.have
 		err := t.request(ctx, p, begin)
 		var again *breakError
 		switch {
-		case err == nil:
-		case ctx.Err() != nil:
+		case err == nil || ctx.Err() != nil:
 			return ctx.Err()
-		case !errors.As(err, &again):
+		case !errors.As(err, &again) || t.have <= before && try == attempts-1:
 			return err
 		case t.have > before:
-			try = 0
-		default:
-			if try++; try == attempts {
-				return err
-			}
-			select {
-			case <-time.After(pause << (try - 1)):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			try = -1
+			continue
+		}
+		select {
+		case <-time.After(cmp.Or(t.pause, time.Second) << try):
+		case <-ctx.Done():
 		}
 	}
 	return nil

@@ -59,11 +59,11 @@ func Open(path string, o Options) (*interp.Model, error) {
 func Parse(name string, b []byte, o Options) (*interp.Model, error) {
 	o.Name = cmp.Or(o.Name, strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)))
 	o.Input, o.Output = strings.TrimSuffix(o.Input, ":0"), strings.TrimSuffix(o.Output, ":0")
+	var m *interp.Model
 	nodes, err := parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("tensorflow: %s: %w", name, err)
+	if err == nil {
+		m, err = plan.Open(format, nodes, plan.Options(o))
 	}
-	m, err := plan.Open(format, nodes, plan.Options(o))
 	if err != nil {
 		return nil, fmt.Errorf("tensorflow: %s: %w", name, err)
 	}
