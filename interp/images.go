@@ -126,15 +126,15 @@ func (x Images) place(i int) (n, row, column, channel int) {
 // Join returns the images of all batches in one. Classes and keys survive where every batch has them.
 func Join(batches ...Images) (Images, error) {
 	if len(batches) == 0 {
-		return Images{}, fmt.Errorf("no images to join")
+		return Images{}, errors.New("interp: there are no images to join")
 	}
 	all := Images{H: batches[0].H, W: batches[0].W, C: batches[0].C}
 	for i, b := range batches {
 		if err := b.Check(); err != nil {
-			return Images{}, fmt.Errorf("batch %d: %w", i, err)
+			return Images{}, fmt.Errorf("interp: batch %d: %w", i, err)
 		}
 		if b.H != all.H || b.W != all.W || b.C != all.C {
-			return Images{}, fmt.Errorf("batch %d is of %d×%d×%d images, and batch 0 of %d×%d×%d", i, b.H, b.W, b.C, all.H, all.W, all.C)
+			return Images{}, fmt.Errorf("interp: batch %d is of %d×%d×%d images, and batch 0 of %d×%d×%d", i, b.H, b.W, b.C, all.H, all.W, all.C)
 		}
 		all.N += b.N
 		all.Pix, all.Class, all.Key = append(all.Pix, b.Pix...), append(all.Class, b.Class...), append(all.Key, b.Key...)
@@ -166,10 +166,10 @@ func FromImage(m image.Image) Images {
 // Image returns image n for display, clipped to [0, 1] and rounded to 8 bits. It has 1 or 3 channels.
 func (x Images) Image(n int) (image.Image, error) {
 	if n < 0 || n >= x.N || len(x.Pix) < (n+1)*x.Size() {
-		return nil, fmt.Errorf("no image %d among %d", n, x.N)
+		return nil, fmt.Errorf("interp: no image %d among %d", n, x.N)
 	}
 	if x.C != 1 && x.C != 3 {
-		return nil, fmt.Errorf("an image of %d channels has no colours: show its channels one by one", x.C)
+		return nil, fmt.Errorf("interp: an image of %d channels has no colours: show its channels one by one", x.C)
 	}
 	m := image.NewNRGBA(image.Rect(0, 0, x.W, x.H))
 	for i := range x.H * x.W {

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,13 +61,13 @@ type family struct {
 func New(spec Spec) (*Model, error) {
 	switch {
 	case spec.Name == "":
-		return nil, fmt.Errorf("a model needs a name")
+		return nil, errors.New("interp: Spec.Name is empty, must be the network's name")
 	case spec.Forward == nil:
-		return nil, fmt.Errorf("%s: no Forward", spec.Name)
+		return nil, fmt.Errorf("interp: %s: Spec.Forward is nil, must be the network", spec.Name)
 	case slices.Min(spec.Input[:]) < 1:
-		return nil, fmt.Errorf("%s: images of %v", spec.Name, spec.Input)
+		return nil, fmt.Errorf("interp: %s: Spec.Input is %v, must be at least 1×1×1", spec.Name, spec.Input)
 	case len(spec.Classes) == 0:
-		return nil, fmt.Errorf("%s: no classes", spec.Name)
+		return nil, fmt.Errorf("interp: %s: Spec.Classes is empty, must name the classes", spec.Name)
 	}
 	spec.Classes = slices.Clone(spec.Classes)
 	m := &Model{spec: spec, weights: maps.Clone(spec.Weights), place: place{dtype: dtypes.Float32}, family: &family{}}

@@ -40,12 +40,12 @@ func NewWeight[T float32 | float64](data []T, dims ...int) (*Weight, error) {
 	size := 1
 	for _, d := range dims {
 		if d < 1 || size > math.MaxInt32/d {
-			return nil, fmt.Errorf("a weight cannot be shaped %v", dims)
+			return nil, fmt.Errorf("interp: a weight is shaped %v, must have from 1 to 2³¹ − 1 numbers", dims)
 		}
 		size *= d
 	}
 	if size != len(data) {
-		return nil, fmt.Errorf("a weight shaped %v has %d numbers, and %d were given", dims, size, len(data))
+		return nil, fmt.Errorf("interp: a weight shaped %v has %d numbers, must have %d", dims, len(data), size)
 	}
 	w := &Weight{dims: slices.Clone(dims)}
 	switch d := any(data).(type) {

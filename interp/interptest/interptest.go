@@ -14,9 +14,13 @@ import (
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
+	"lucigo/interp/internal/verify"
 	"lucigo/interp/layer"
 	"lucigo/interp/random"
 )
+
+// Every compiled program is checked at every use in the tests that import this package.
+func init() { verify.Turn(true) }
 
 // OnEach runs a test on every backend that is present, each a subtest of the backend's name.
 func OnEach(t *testing.T, test func(t *testing.T, e *engine.Engine)) {

@@ -41,11 +41,11 @@ func Error(kind, name string, have []string) error {
 		return fmt.Errorf("no %s %q; near it: %s", kind, name, strings.Join(n, ", "))
 	}
 	const most = 12
-	if len(have) > most {
-		return fmt.Errorf("no %s %q; there are %d, the first: %s", kind, name, len(have), strings.Join(have[:most], ", "))
-	}
-	if len(have) == 0 {
+	switch {
+	case len(have) == 0:
 		return fmt.Errorf("no %s %q; there are none", kind, name)
+	case len(have) > most:
+		return fmt.Errorf("no %s %q; there are %d, the first: %s", kind, name, len(have), strings.Join(have[:most], ", "))
 	}
 	return fmt.Errorf("no %s %q; there are: %s", kind, name, strings.Join(have, ", "))
 }
