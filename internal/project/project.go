@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"golang.org/x/mod/modfile"
 )
 
 const (
@@ -38,15 +39,7 @@ func Root(dir string) (string, error) {
 
 func isRoot(dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(b)) {
-		if strings.TrimSpace(line) == "module "+Module {
-			return true
-		}
-	}
-	return false
+	return err == nil && modfile.ModulePath(b) == Module
 }
 
 // Cache returns a path in the directory of everything kept between runs: that of LUCIGO_CACHE, or lucigo in the user's

@@ -124,25 +124,19 @@ func (in Input) cut(m image.Image) interp.Images {
 
 // Fitted is a data set whose images, of one channel or three, become what a network takes. They are rounded to 8 bits.
 type Fitted struct {
-	Of interp.Source
+	interp.Source
 	Input
 }
 
 // String says of what it is.
-func (f Fitted) String() string { return fmt.Sprintf("%s, %s", f.Of, f.Input) }
-
-// Len returns how many images there are.
-func (f Fitted) Len() int { return f.Of.Len() }
-
-// Name returns the name of image i.
-func (f Fitted) Name(i int) string { return f.Of.Name(i) }
+func (f Fitted) String() string { return fmt.Sprintf("%s, %s", f.Source, f.Input) }
 
 // Image returns image i, with its key, and with its class if Labels says so.
 func (f Fitted) Image(ctx context.Context, i int) (interp.Images, error) {
 	if err := f.check(); err != nil {
 		return interp.Images{}, err
 	}
-	x, err := f.Of.Image(ctx, i)
+	x, err := f.Source.Image(ctx, i)
 	if err != nil {
 		return x, err
 	}

@@ -15,21 +15,14 @@ import (
 	"lucigo/models/scenes"
 )
 
-// mode is what batch norm does.
-type mode int
-
-const (
-	learning  mode = iota // statistics of the batch, which move the averages
-	searching             // statistics of the batch (while an adversarial image is sought)
-)
-
 const (
 	bnEpsilon = 1e-5
 	bnKeep    = 0.95
 )
 
-// unit returns convolution, batch norm and ReLU, as trained.
-func unit(m mode) scenes.Unit {
+// unit returns convolution, batch norm by the statistics of the batch, and ReLU, as trained. The statistics move the averages if it is
+// learning, and not while an adversarial image is sought.
+func unit(learning bool) scenes.Unit {
 	return func(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node {
 		y := layer.ConvNoBias(s, x, out, w)
 		one := func(g *graph.Graph, s shapes.Shape) *graph.Node { return graph.Ones(g, s) }
@@ -40,7 +33,7 @@ func unit(m mode) scenes.Unit {
 		spread := s.WithInitializer(one).VariableWithShape("variance", c).SetTrainable(false)
 		mean := columnMean(y)
 		variance := graph.MaxScalar(graph.Sub(columnMean(graph.Square(y)), graph.Square(mean)), 0)
-		if m == learning {
+		if learning {
 			move := func(v *model.Variable, x *graph.Node) {
 				v.SetNodeValue(graph.Add(graph.MulScalar(v.NodeValue(y), bnKeep), graph.MulScalar(x, 1-bnKeep)))
 			}
@@ -124,10 +117,10 @@ func step(forward func(scenes.Unit) layer.Forward, attack int, decay float64) fu
 		g := x.Graph()
 		knob := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
 		if attack > 0 {
-			f := func(x *graph.Node) *graph.Node { return forward(unit(searching))(s, x) }
+			f := func(x *graph.Node) *graph.Node { return forward(unit(false))(s, x) }
 			x = adversarial(f, x, graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127), labels, knob(1), attack)
 		}
-		logits := forward(unit(learning))(s, x)
+		logits := forward(unit(true))(s, x)
 		loss = graph.ReduceAllMean(crossEntropy(logits, labels))
 		right = graph.ReduceAllMean(graph.ConvertDType(graph.Equal(graph.ArgMax(logits, -1, dtypes.Int32), labels), x.DType()))
 
