@@ -76,7 +76,7 @@ func BenchmarkGoogLeNet(b *testing.B) {
 		return []*Node{Gradient(ReduceAllSum(s), a[0])[0], s}
 	}
 	run("net", layer.Exact, score, append([]*interp.Tensor{images}, channel...)...)
-	run("net redirected", redirect{Rule: layer.Exact}, score, append([]*interp.Tensor{images}, channel...)...)
+	run("net redirected", redirect{}, score, append([]*interp.Tensor{images}, channel...)...)
 	run("draw", nil, func(_ *interp.Net, a []*Node) []*Node {
 		return sumOf(w.canvas.Draw(a[0], a[1:]), a[0])
 	}, append([]*interp.Tensor{state[0]}, fixed...)...)

@@ -192,7 +192,7 @@ func (w *work) arguments(step int, looks []interp.Arg) []interp.Arg {
 // rule is that of a step's gradient.
 func (w *work) rule(step int) layer.Rule {
 	if w.Minimise || step < w.WarmUp {
-		return redirect{layer.Exact, w.Minimise}
+		return redirect{w.Minimise}
 	}
 	return layer.Exact
 }

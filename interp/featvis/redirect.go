@@ -10,12 +10,8 @@ import (
 // Where nothing at all of an image's gradient passes a ReLU, it lets through what would switch units on:
 // all but what would push down those that are off already. Where the score is to fall, that too passes:
 // a unit that is off is then pushed further below zero.
-type redirect struct {
-	layer.Rule // layer.Exact
-	fall       bool
-}
+type redirect struct{ fall bool }
 
-// String names the rule.
 func (r redirect) String() string {
 	if r.fall {
 		return "redirected, falling"
@@ -23,7 +19,6 @@ func (r redirect) String() string {
 	return "redirected"
 }
 
-// ReLU implements layer.ReLURule.
 func (r redirect) ReLU(x *Node) *Node {
 	passed := IdentityWithCustomGradient(x, func(x, v *Node) *Node {
 		zero := ZerosLike(v)

@@ -419,8 +419,8 @@ func TestLawRedirect(t *testing.T) {
 			rule redirect
 			want []float64
 		}{
-			{redirect{layer.Exact, false}, []float64{0, 1, 0, 0, 5, 0, 2, 0, 0, 1, 0, 0}},
-			{redirect{layer.Exact, true}, []float64{0, 1, 0, 0, 5, -1, 2, 0, -5, 1, 0, -1}},
+			{redirect{false}, []float64{0, 1, 0, 0, 5, 0, 2, 0, 0, 1, 0, 0}},
+			{redirect{true}, []float64{0, 1, 0, 0, 5, -1, 2, 0, -5, 1, 0, -1}},
 		} {
 			y, back := redirected(t, m, c.rule, x, v)
 			if !slices.Equal(back, c.want) {
