@@ -78,7 +78,7 @@ func fieldOf(ctx context.Context, m *interp.Model, layer string, channels []int)
 		if !inside(seen.spans[axis], long[axis]) {
 			continue // all of the image, however large
 		}
-		if f.Size[axis], f.Jump[axis], f.Start[axis], err = arithmetic(seen.spans[axis], long[axis]); err != nil {
+		if f.Size[axis], f.Jump[axis], f.Start[axis], err = arithmetic(seen.spans[axis]); err != nil {
 			return f, fmt.Errorf("along axis %d %w", axis, err)
 		}
 	}
@@ -123,21 +123,16 @@ func inside(units []gapped, length int) bool {
 }
 
 // arithmetic returns the size, jump and start that explain what every unit sees.
-func arithmetic(units []gapped, length int) (size, jump, start int, err error) {
+func arithmetic(units []gapped) (size, jump, start int, err error) {
 	first, last, begin, end, _ := ends(units)
-	uneven := errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
 	jump = last[1].First - last[0].First
 	start = last[0].First - (end-few)*jump
 	size = first[0].End - begin*jump - start
-	for i := range few {
-		if jump < 1 || last[i].First != last[0].First+i*jump || first[i].End != first[0].End+i*jump {
-			return size, jump, start, uneven
-		}
-	}
-	for p, u := range units[begin:end] {
-		from := start + (begin+p)*jump
-		if u.First < from || u.End > from+size {
-			return size, jump, start, uneven
+	for p := begin; p < end; p++ {
+		u, from := units[p], start+p*jump
+		whole := (p >= begin+few || u.End == from+size) && (p < end-few || u.First == from)
+		if jump < 1 || u.First < from || u.End > from+size || !whole {
+			return size, jump, start, errors.New("units do not advance by a whole, constant number of pixels: ask for their Support")
 		}
 	}
 	return size, jump, start, nil
