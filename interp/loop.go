@@ -239,8 +239,11 @@ func (l *Loop) collect(all *[]Rows, p part, results []*Tensor) error {
 	return nil
 }
 
-// State returns array k of the state, of the images that still run.
+// State returns array k of the state, of the images that still run; none has no numbers.
 func (l *Loop) State(k int) (Rows, error) {
+	if len(l.images) == 0 {
+		return Rows{}, nil
+	}
 	var all []Rows
 	for _, p := range l.parts {
 		if k < 0 || k >= len(p.state) {

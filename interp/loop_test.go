@@ -28,6 +28,23 @@ func (count) Build(_ *interp.Net, a []*Node) []*Node {
 	return []*Node{next, ReduceSum(next, 1)}
 }
 
+// When all images have stopped, there is nothing to run and no state, whatever is asked for.
+func TestLoopOfNone(t *testing.T) {
+	m := interptest.Linear()
+	l, err := m.Loop(2, 1, []interp.Arg{interp.Each([]float64{1, 2})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Keep(func(int) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.Next(ctx, count{}, nil)
+	if state, stateErr := l.State(0); err != nil || stateErr != nil || len(out) != 0 || state.N != 0 || len(l.Images()) != 0 {
+		t.Errorf("%d results, %v; the state of %d images, %v", len(out), err, state.N, stateErr)
+	}
+}
+
 // A loop against the same on the host, for every cut, with images that stop on the way.
 func TestLawLoop(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
