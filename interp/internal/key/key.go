@@ -50,6 +50,13 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	}
 	depth++
 	switch v.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Func, reflect.Chan:
+		if v.IsNil() { // an empty slice or map is another value: many a field takes nil for its default
+			w.WriteString("nil;")
+			return nil
+		}
+	}
+	switch v.Kind() {
 	case reflect.Bool:
 		fmt.Fprintf(w, "%t;", v.Bool())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -65,10 +72,6 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Interface:
 		return w.dynamic(v.Elem(), depth)
 	case reflect.Pointer:
-		if v.IsNil() {
-			w.WriteString("nil;")
-			return nil
-		}
 		if v.Elem().Kind() == reflect.Func {
 			fmt.Fprintf(w, "%#x;", v.Pointer())
 			return nil
@@ -103,10 +106,6 @@ func (w *writer) value(v reflect.Value, depth int) error {
 		slices.Sort(entries)
 		fmt.Fprintf(w, "%d{%s", len(entries), strings.Join(entries, ""))
 	default: // a func, a channel, an unsafe pointer
-		if v.Kind() != reflect.UnsafePointer && v.IsNil() {
-			w.WriteString("nil;")
-			return nil
-		}
 		return fmt.Errorf(" is a %s, whose contents cannot be compared", v.Kind())
 	}
 	return nil

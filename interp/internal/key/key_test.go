@@ -42,9 +42,9 @@ func TestTypesAndValues(t *testing.T) {
 	type other struct{ n int }
 	values := []any{
 		nil, 1, int8(1), 1., "1", true, a{1}, a{2}, b{1}, &a{1}, local(), other{1}, own{a{1}}, own{b{1}}, own{own{a{1}}}, own{nil},
-		[]int{}, []int{1}, []int{1, 1}, [2]int{1, 1}, []string{"a", "b"}, []string{"ab"}, []string{"a;1:b"},
+		[]int(nil), []int{}, []int{1}, []int{1, 1}, [2]int{1, 1}, []string{"a", "b"}, []string{"ab"}, []string{"a;1:b"},
 		math.Inf(1), math.NaN(), 0., math.Copysign(0, -1), complex(1, 2),
-		fields{}, fields{s: []string{"a"}}, fields{m: map[string]float64{"a": 1, "b": 2}}, fields{m: map[string]float64{"a": 2, "b": 1}},
+		fields{}, fields{s: []string{}}, fields{m: map[string]float64{}}, fields{s: []string{"a"}}, fields{m: map[string]float64{"a": 1, "b": 2}}, fields{m: map[string]float64{"a": 2, "b": 1}},
 		fields{p: &one}, fields{p: &two}, fields{any: 1}, fields{any: int64(1)}, fields{here: &f}, fields{here: &g},
 	}
 	for i, v := range values {
