@@ -479,6 +479,7 @@ func TestWindowOut(t *testing.T) {
 	}{
 		{Square(7, 2, 3), 224, 112}, {Square(3, 1, 1), 5, 5}, {Square(3, 2, 0), 112, 55}, {ceil(Square(3, 2, 0)), 112, 56},
 		{ceil(Square(3, 2, 0)), 7, 3}, {ceil(Square(2, 2, 1)), 4, 3}, {ceil(Square(2, 3, 1)), 5, 2}, {ceil(Square(3, 2, 1)), 4, 3},
+		{ceil(Square(3, 4, 0)), 8, 2}, {ceil(Square(3, 3, 1)), 5, 2}, // where other frameworks have a last window of padding
 		{Square(3, 1, 0), 3, 1}, {Square(3, 1, 0), 2, 0}, {Square(3, 2, 0), 2, 0}, {ceil(Square(3, 2, 0)), 2, 1}, {ceil(Square(3, 2, 0)), 1, 0},
 		{Window{Size: [2]int{3, 3}, Dilation: [2]int{2, 2}}, 5, 1}, {Window{Size: [2]int{3, 3}, Dilation: [2]int{2, 2}}, 4, 0},
 	} {
@@ -512,6 +513,7 @@ func TestLawSame(t *testing.T) {
 
 // What cannot be is refused, by a message that says what it was.
 func TestRefused(t *testing.T) {
+	dilated := Window{Size: [2]int{2, 3}, Dilation: [2]int{2, 2}, Pad: [2][2]int{{1, 1}, {1, 1}}} // rows −1 and 1 of one row
 	for name, c := range map[string]struct {
 		dims  []int
 		build func(x *Node) *Node
@@ -523,6 +525,8 @@ func TestRefused(t *testing.T) {
 		"negative padding":             {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, -1)) }, "no such window"},
 		"negative stride":              {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, -1, 0)) }, "no such window"},
 		"nothing but padding":          {[]int{1, 3, 3, 1}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, 2)) }, "nothing but padding"},
+		"nothing but gaps":             {[]int{1, 1, 9, 1}, func(x *Node) *Node { return MaxPool(x, dilated) }, "nothing but padding"},
+		"a mean of gaps":               {[]int{1, 1, 9, 1}, func(x *Node) *Node { return MeanPool(x, dilated, false) }, "nothing but padding"},
 		"not an image":                 {[]int{3, 3}, func(x *Node) *Node { return MaxPool(x, Square(2, 1, 0)) }, "images are shaped (Float32)[3, 3], must be [N, H, W, C]"},
 		"other weights":                {[]int{1, 5, 5, 2}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 3, 1), nil, Window{}, 1) }, "must fit weights"},
 		"other groups":                 {[]int{1, 5, 5, 4}, func(x *Node) *Node { return Convolve(x, weights(x, 3, 3, 2, 3), nil, Window{}, 2) }, "in 2 groups"},

@@ -79,25 +79,34 @@ func (w Window) counts(x *graph.Node, axis, n, out int, pad bool) *graph.Node {
 	}
 	inverse := make([]float64, out)
 	for o := range out {
-		count := 0
-		for i := range w.Size[axis] {
-			if at := o*w.Stride[axis] - w.Pad[axis][0] + i*w.Dilation[axis]; low <= at && at < high {
-				count++
-			}
-		}
-		inverse[o] = 1 / float64(count)
+		inverse[o] = 1 / float64(w.inside(axis, o, low, high))
 	}
 	shape := []int{1, 1, 1, 1}
 	shape[1+axis] = out
 	return graph.Reshape(graph.ConstAsDType(x.Graph(), x.DType(), inverse), shape...)
 }
 
-// poolWindow is Window.over, and no window may lie wholly in the padding.
+// inside returns how many taps of window o along an axis are from low to high − 1.
+func (w Window) inside(axis, o, low, high int) (count int) {
+	for i := range w.Size[axis] {
+		if at := o*w.Stride[axis] - w.Pad[axis][0] + i*w.Dilation[axis]; low <= at && at < high {
+			count++
+		}
+	}
+	return count
+}
+
+// poolWindow is Window.over, and every window must see some of the image: it may not lie wholly in the
+// padding, nor may its gaps pass over a small image.
 func poolWindow(what string, x *graph.Node, w Window) (Window, [2]int) {
 	w, out := w.over(what, x)
 	for axis := range 2 {
-		if max(w.Pad[axis][0], w.Pad[axis][1]) >= w.extent(axis) {
-			panic(fmt.Errorf("layer: %s: padding is %v, must be less than the window, %v, which would see nothing but padding", what, w.Pad, w.Size))
+		n := x.Shape().Dim(1 + axis)
+		for o := range out[axis] {
+			if w.inside(axis, o, 0, n) == 0 {
+				panic(fmt.Errorf("layer: %s: padding is %v, dilation %v and the image %d long, and a window of %d would see nothing but padding",
+					what, w.Pad[axis], w.Dilation[axis], n, w.Size[axis]))
+			}
 		}
 	}
 	return w, out
