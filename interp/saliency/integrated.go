@@ -123,5 +123,8 @@ func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 	if p := slices.IndexFunc(g.Baseline, interp.NotFinite); p >= 0 {
 		return b, fmt.Errorf("saliency: Baseline[%d] is %g, must be finite", p, g.Baseline[p])
 	}
+	if err := (interp.Images{N: b.N, H: b.H, W: b.W, C: b.C, Pix: b.Pix}).Check(); err != nil { // x may be free
+		return b, fmt.Errorf("saliency: Baseline: %w", err)
+	}
 	return b, nil
 }

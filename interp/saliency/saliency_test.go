@@ -319,6 +319,8 @@ func TestSeedsAndKeys(t *testing.T) {
 		{saliency.IntegratedGradients{Steps: -1}, "Steps is -1, must"},
 		{saliency.IntegratedGradients{Baseline: []float64{0, nan, 0}}, "Baseline[1] is NaN"},
 		{saliency.IntegratedGradients{Baseline: []float64{0, 0, -inf}}, "Baseline[2] is -Inf"},
+		{saliency.IntegratedGradients{Baseline: []float64{104, 117, 123}}, "Baseline: image 0 is 104 at row 0, column 0, channel 0, must be in [0, 1]"},
+		{saliency.SmoothGrad{N: 2, Of: saliency.IntegratedGradients{Baseline: []float64{0, 0, -2.1}}}, "Baseline: image 0 is -2.1 at row 0, column 0, channel 2, must be in [0, 1]"},
 	} {
 		if _, err := c.bad.Maps(ctx, m, objective.Logit, x); err == nil || !strings.Contains(err.Error(), c.field) {
 			t.Errorf("%s: error %v, want one that says %q", c.bad, err, c.field)
