@@ -27,7 +27,8 @@ type Blob struct {
 }
 
 // Blobs are those of a network by name: the first of a layer is LAYER.weight, the second LAYER.bias, others are
-// LAYER.blob2 and so on. They are a file of tensors as lucigo/models/named takes it.
+// LAYER.blob2 and so on. Those of a BatchNorm are LAYER.running_mean and LAYER.running_var, and what Caffe divides them by is
+// done. They are a file of tensors as lucigo/models/named takes it.
 type Blobs map[string]Blob
 
 // Names returns the names, sorted.
@@ -68,19 +69,19 @@ func Weights(path string) (Blobs, error) {
 	return w, nil
 }
 
-// roles are what the blobs of a layer are called.
-var roles = []string{"weight", "bias"}
+// roles are what the blobs of a layer are called, and statistics those of a BatchNorm.
+var roles, statistics = []string{"weight", "bias"}, []string{"running_mean", "running_var", ""}
 
 // Parse is Weights of a file's content. It keeps nothing of b.
 func Parse(b []byte) (all Blobs, err error) {
 	all = Blobs{}
 	for f := range wire.Fields(b, &err) {
-		// NetParameter has V1LayerParameter layers = 2 and LayerParameter layer = 100.
-		nameField, blobsField := 4, 6
+		// NetParameter has V1LayerParameter layers = 2, where types are numbers, and LayerParameter layer = 100.
+		nameField, typeField, blobsField := 4, 0, 6
 		switch f.Number {
 		case 2:
 		case 100:
-			nameField, blobsField = 1, 7
+			nameField, typeField, blobsField = 1, 2, 7
 		default:
 			continue
 		}
@@ -88,15 +89,23 @@ func Parse(b []byte) (all Blobs, err error) {
 		if content, err = f.Bytes(); err != nil {
 			break
 		}
-		name, blobs, e := layer(content, nameField, blobsField, maxBlobs-len(all))
+		name, kind, blobs, e := layer(content, nameField, typeField, blobsField, maxBlobs-len(all))
+		called := roles
+		if e == nil && kind == "BatchNorm" && len(blobs) > 0 {
+			called, e = statistics, average(blobs)
+		}
 		if e != nil {
 			return nil, fmt.Errorf("layer %.200q: %w", name, e)
 		}
 		for i, blob := range blobs {
-			full := fmt.Sprintf("%s.blob%d", name, i)
-			if i < len(roles) {
-				full = name + "." + roles[i]
+			role := fmt.Sprintf("blob%d", i)
+			if i < len(called) {
+				role = called[i]
 			}
+			if role == "" { // what the others were divided by
+				continue
+			}
+			full := name + "." + role
 			if _, twice := all[full]; twice {
 				return nil, fmt.Errorf("layer %.200q appears twice", name)
 			}
@@ -110,29 +119,53 @@ func Parse(b []byte) (all Blobs, err error) {
 	return all, err
 }
 
-// layer reads a layer's name and blobs. Their fields' numbers differ between the versions.
-func layer(b []byte, nameField, blobsField, most int) (name string, blobs []Blob, err error) {
+// average divides the sums that a BatchNorm keeps, of means and of variances, by its third blob; a layer
+// that was never trained has 0 there, and its statistics are 0.
+func average(blobs []Blob) error {
+	if len(blobs) < 3 || len(blobs[2].Data) != 1 {
+		return errors.New("a BatchNorm must have a mean, a variance, and one number by which both are divided")
+	}
+	var share float32
+	if by := blobs[2].Data[0]; by != 0 {
+		share = 1 / by
+	}
+	if math.IsNaN(float64(share)) {
+		return errors.New("a BatchNorm's mean and variance are divided by NaN: the file is damaged")
+	}
+	for _, blob := range blobs[:2] {
+		for i := range blob.Data {
+			blob.Data[i] *= share
+		}
+	}
+	return nil
+}
+
+// layer reads a layer's name, type and blobs. Their fields' numbers differ between the versions.
+func layer(b []byte, nameField, typeField, blobsField, most int) (name, kind string, blobs []Blob, err error) {
 	for f := range wire.Fields(b, &err) {
 		var content []byte
 		switch f.Number {
 		case nameField:
 			content, err = f.Bytes()
 			name = string(content)
+		case typeField:
+			content, err = f.Bytes()
+			kind = string(content)
 		case blobsField:
 			if len(blobs) == most {
-				return name, nil, fmt.Errorf("the file has more than %d blobs", maxBlobs)
+				return name, kind, nil, fmt.Errorf("the file has more than %d blobs", maxBlobs)
 			}
 			var blob Blob
 			if content, err = f.Bytes(); err == nil {
 				blob, err = parseBlob(content)
 			}
 			if err != nil {
-				return name, nil, fmt.Errorf("blob %d: %w", len(blobs), err)
+				return name, kind, nil, fmt.Errorf("blob %d: %w", len(blobs), err)
 			}
 			blobs = append(blobs, blob)
 		}
 	}
-	return name, blobs, err
+	return name, kind, blobs, err
 }
 
 // parseBlob reads a BlobProto.

@@ -46,10 +46,12 @@ func blob(data []float32, dims ...uint64) []byte {
 }
 
 // layerOf is a LayerParameter of a network of today.
-func layerOf(name string, blobs ...[]byte) []byte {
+func layerOf(name string, blobs ...[]byte) []byte { return layerOfType("Convolution", name, blobs...) }
+
+func layerOfType(kind, name string, blobs ...[]byte) []byte {
 	var l, net message
 	l.text(1, name)
-	l.text(2, "Convolution")
+	l.text(2, kind)
 	l.text(3, "data")
 	for _, b := range blobs {
 		l.bytes(7, b)
@@ -120,6 +122,42 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 			t.Errorf("there is a blob %q", name)
 		}
 		if _, err := w.Float32(name); err == nil || !strings.Contains(err.Error(), "no blob") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// Caffe keeps sums of statistics, and in a third blob by what to divide them; 0 stands for statistics of 0.
+func TestBatchNorm(t *testing.T) {
+	sums := func(kind, name string, more ...[]byte) []byte {
+		return layerOfType(kind, name, append([][]byte{blob([]float32{10, -20}, 2), blob([]float32{30, 5}, 2)}, more...)...)
+	}
+	net := slices.Concat(
+		sums("BatchNorm", "bn", blob([]float32{4}, 1)), sums("BatchNorm", "new", blob([]float32{0}, 1)),
+		sums("Scale", "scale"), sums("BatchNorm", "nv", blob([]float32{2}, 1), blob([]float32{7, 8}, 2)),
+	)
+	w, err := Parse(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]float32{
+		"bn.running_mean": {2.5, -5}, "bn.running_var": {7.5, 1.25}, "new.running_mean": {0, 0}, "new.running_var": {0, 0},
+		"scale.weight": {10, -20}, "scale.bias": {30, 5}, "nv.running_mean": {5, -10}, "nv.running_var": {15, 2.5}, "nv.blob3": {7, 8},
+	}
+	for name, data := range want {
+		if got := w[name]; !slices.Equal(got.Data, data) || !slices.Equal(got.Dims, []int{2}) {
+			t.Errorf("%s: %v %v, want %v", name, got.Dims, got.Data, data)
+		}
+	}
+	if len(w) != len(want) {
+		t.Errorf("names %q", w.Names())
+	}
+	for name, bad := range map[string][]byte{
+		"no divisor":   sums("BatchNorm", "bn"),
+		"two divisors": sums("BatchNorm", "bn", blob([]float32{1, 2}, 2)),
+		"not a number": sums("BatchNorm", "bn", blob([]float32{float32(math.NaN())}, 1)),
+	} {
+		if _, err := Parse(bad); err == nil || !strings.Contains(err.Error(), "BatchNorm") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
