@@ -35,13 +35,23 @@ func (m *Model) Gradient(ctx context.Context, o Objective, rule layer.Rule, x Im
 // Prepare begins to compile Gradient of o, for images of the number and size of x, whose pixels are not looked at. It
 // returns at once; Gradient waits for the rest, and is told of errors.
 func (m *Model) Prepare(o Objective, rule layer.Rule, x Images) {
+	m.prepare(gradient{o.Form}, rule, o, x)
+}
+
+func (m *Model) prepare(step Step, rule layer.Rule, o Objective, x Images) {
+	if min(x.N, x.H, x.W, x.C) < 1 {
+		return
+	}
+	if x.Class == nil {
+		x.Class = make([]int, x.N) // whatever they will be
+	}
 	args, err := o.For(x)
 	if err != nil {
 		return
 	}
 	pixels := Arg{dims: []int{x.H, x.W, x.C}, n: x.N, each: true}
 	if l, err := m.Loop(x.N, m.Batch(x), nil, append([]Arg{pixels}, args...)...); err == nil {
-		l.Prepare(gradient{o.Form}, rule)
+		l.Prepare(step, rule)
 		l.Close()
 	}
 }
@@ -175,6 +185,9 @@ func (s logits) Build(net *Net, a []*graph.Node) []*graph.Node {
 // ask runs a step of the images x and of an objective, whose score is the last of the results, and returns
 // x with its classes. What is asked is checked before, and the score after it.
 func (m *Model) ask(ctx context.Context, step Step, rule layer.Rule, o Objective, x Images) (Images, []Rows, error) {
+	if o.AsksClass() && x.Class == nil {
+		m.prepare(step, rule, o, x) // beside the program that resolves it
+	}
 	x, err := m.Resolve(ctx, o, x)
 	if err != nil {
 		return x, nil, err

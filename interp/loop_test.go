@@ -266,7 +266,7 @@ func TestPrepare(t *testing.T) {
 	h, w, c := m.Input()
 	x := interptest.ImagesOf(5, h, w, c, 1).Asked(0)
 	for _, o := range []interp.Objective{objective.Logit, objective.LogitOf(1)} {
-		prepared(func() { m.Prepare(o, layer.Guided, interp.Images{N: x.N, H: h, W: w, C: c, Class: x.Class}) })
+		prepared(func() { m.Prepare(o, layer.Guided, interp.Images{N: x.N, H: h, W: w, C: c}) })
 		before := compiled()
 		if _, err := m.Gradient(ctx, o, layer.Guided, x); err != nil {
 			t.Fatal(err)
