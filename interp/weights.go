@@ -48,12 +48,8 @@ func NewWeight[T float32 | float64](data []T, dims ...int) (*Weight, error) {
 		return nil, fmt.Errorf("interp: a weight shaped %v has %d numbers, must have %d", dims, len(data), size)
 	}
 	w := &Weight{dims: slices.Clone(dims)}
-	switch d := any(data).(type) {
-	case []float32:
-		w.f32 = d
-	case []float64:
-		w.f64 = d
-	}
+	w.f32, _ = any(data).([]float32)
+	w.f64, _ = any(data).([]float64)
 	return w, nil
 }
 

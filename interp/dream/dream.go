@@ -110,8 +110,10 @@ func (d Dream) check() error {
 		value any
 		must  string
 	}{
-		{d.Iterations >= 1 && d.Iterations <= most, "Iterations", d.Iterations, fmt.Sprint("from 1 to ", most)},
-		{d.Octaves >= 1 && d.Octaves <= most, "Octaves", d.Octaves, fmt.Sprint("from 1 to ", most)},
+		{d.Iterations >= 1, "Iterations", d.Iterations, "at least 1"},
+		{d.Iterations <= most, "Iterations", d.Iterations, fmt.Sprint("at most ", most)},
+		{d.Octaves >= 1, "Octaves", d.Octaves, "at least 1"},
+		{d.Octaves <= most, "Octaves", d.Octaves, fmt.Sprint("at most ", most)},
 		{d.Scale > 1 && !interp.NotFinite(d.Scale), "Scale", d.Scale, "above 1 and finite"},
 		{d.Step > 0 && !interp.NotFinite(d.Step), "Step", d.Step, "above 0 and finite"},
 		{d.Jitter <= most, "Jitter", d.Jitter, fmt.Sprint("at most ", most)},
