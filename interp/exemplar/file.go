@@ -297,10 +297,7 @@ func (ix *Index) check() error {
 		for range l.Units {
 			all := slices.Concat(ix.of(top, u), ix.of(low, u))
 			all = slices.DeleteFunc(all, func(e entry) bool { return e == none })
-			for _, r := range ix.sample {
-				all = append(all, entry{r.values[u], r.image, r.at[u]})
-			}
-			for _, e := range all {
+			for _, e := range append(all, ix.sampled(u)...) {
 				if !ix.head.has(e.Image) || interp.NotFinite(e.Value) || e.At < 0 || int(e.At) >= l.Rows*l.Columns {
 					return fmt.Errorf("response %+v of unit %d", e, u)
 				}

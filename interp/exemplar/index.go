@@ -104,31 +104,37 @@ func (ix *Index) Lowest(layer string, unit int) ([]Example, error) {
 }
 
 func (ix *Index) ranking(ranking int, layer string, unit int) ([]Example, error) {
+	return ix.examples(layer, unit, func(u int) []entry { return ix.of(ranking, u) })
+}
+
+// examples returns a unit's entries, by its number among all, as examples.
+func (ix *Index) examples(layer string, unit int, entries func(u int) []entry) (out []Example, err error) {
 	l, u, err := ix.find(layer, unit)
 	if err != nil {
 		return nil, err
 	}
-	var out []Example
-	for _, e := range ix.of(ranking, u) {
+	for _, e := range entries(u) {
 		if e != none {
-			out = append(out, ix.example(e, l))
+			id := ix.images[e.Image]
+			out = append(out, Example{Image: int(e.Image), Name: id.name, Key: id.key,
+				Row: int(e.At) / l.Columns, Column: int(e.At) % l.Columns, Value: e.Value})
 		}
 	}
 	return out, nil
 }
 
+// sampled returns the responses of a unit, by its number among all, to the random sample.
+func (ix *Index) sampled(u int) (out []entry) {
+	for _, r := range ix.sample {
+		out = append(out, entry{r.values[u], r.image, r.at[u]})
+	}
+	return out
+}
+
 // Random returns a unit's responses to the random sample: images drawn from the whole data set, all as
 // likely, in random order; the same for all units.
 func (ix *Index) Random(layer string, unit int) ([]Example, error) {
-	l, u, err := ix.find(layer, unit)
-	if err != nil {
-		return nil, err
-	}
-	var out []Example
-	for _, r := range ix.sample {
-		out = append(out, ix.example(entry{r.values[u], r.image, r.at[u]}, l))
-	}
-	return out, nil
+	return ix.examples(layer, unit, ix.sampled)
 }
 
 // Percentiles returns the examples at percentiles, from 0 to 100, of a unit's responses to the random
@@ -208,12 +214,6 @@ func find(all []Layer, name string, unit int) (Layer, int, error) {
 		names = append(names, l.Name)
 	}
 	return Layer{}, 0, near.Error("layer", name, names)
-}
-
-func (ix *Index) example(e entry, l Layer) Example {
-	id := ix.images[e.Image]
-	return Example{Image: int(e.Image), Name: id.name, Key: id.key,
-		Row: int(e.At) / l.Columns, Column: int(e.At) % l.Columns, Value: e.Value}
 }
 
 // put adds the responses of all units to an image.

@@ -62,23 +62,23 @@ func fieldOf(ctx context.Context, m *interp.Model, layer string, channels []int)
 	h, w, _ := m.Input()
 	shape := [2]int{h, w}
 	f := Field{Layer: layer, Size: shape}
-	near, err := see(ctx, m, layer, shape, channels)
-	if err != nil || near.flat {
+	near, flat, err := see(ctx, m, layer, shape, channels)
+	if err != nil || flat {
 		return f, err
 	}
 	for axis := range 2 {
 		// The image grows along one axis alone, until what the units there see ends inside it.
 		seen, long := near, shape
-		for !inside(seen.spans[axis], long[axis]) && long[axis] < longest*shape[axis] {
+		for !inside(seen[axis], long[axis]) && long[axis] < longest*shape[axis] {
 			long[axis] *= 4
-			if seen, err = see(ctx, m, layer, long, channels); err != nil {
+			if seen, _, err = see(ctx, m, layer, long, channels); err != nil {
 				return f, fmt.Errorf("units see more than an image of %d×%d pixels, and a larger one does not go in: %w", shape[0], shape[1], err)
 			}
 		}
-		if !inside(seen.spans[axis], long[axis]) {
+		if !inside(seen[axis], long[axis]) {
 			continue // all of the image, however large
 		}
-		if f.Size[axis], f.Jump[axis], f.Start[axis], err = arithmetic(seen.spans[axis]); err != nil {
+		if f.Size[axis], f.Jump[axis], f.Start[axis], err = arithmetic(seen[axis]); err != nil {
 			return f, fmt.Errorf("along axis %d %w", axis, err)
 		}
 	}

@@ -43,9 +43,9 @@ func SupportOf(ctx context.Context, m *interp.Model, layer string, h, w int, cha
 	}
 	s, err := interp.Once(m, key{layer, fmt.Sprint(channels), h, w}, func() (Support, error) {
 		s := Support{Layer: layer}
-		seen, err := see(ctx, m, layer, [2]int{h, w}, channels)
+		seen, _, err := see(ctx, m, layer, [2]int{h, w}, channels)
 		for axis, spans := range []*[]Span{&s.Rows, &s.Columns} {
-			for _, v := range seen.spans[axis] {
+			for _, v := range seen[axis] {
 				*spans = append(*spans, v.Span)
 			}
 		}
@@ -57,25 +57,19 @@ func SupportOf(ctx context.Context, m *interp.Model, layer string, h, w int, cha
 	return s, nil
 }
 
-// sights are what the units of a layer see along each axis; flat layers have no positions.
-type sights struct {
-	flat  bool
-	spans [2][]gapped
-}
-
 // gapped is a span and the longest run of pixels in it that is not seen.
 type gapped struct {
 	Span
 	gap int
 }
 
-// see returns what the units of a layer see of an image. Each row and each column of units is a question.
-func see(ctx context.Context, m *interp.Model, layer string, shape [2]int, channels []int) (s sights, err error) {
+// see returns what the units of a layer see of an image along each axis; flat layers have no positions. Each
+// row and each column of units is a question.
+func see(ctx context.Context, m *interp.Model, layer string, shape [2]int, channels []int) (spans [2][]gapped, flat bool, err error) {
 	const together = 64 // questions
-	return s, m.Inspect(shape[0], shape[1], layer, func(image, value *graph.Node) error {
+	err = m.Inspect(shape[0], shape[1], layer, func(image, value *graph.Node) error {
 		units := value.Shape().Dimensions
-		s.flat = len(units) != 4
-		if s.flat {
+		if flat = len(units) != 4; flat {
 			units = []int{1, 1, 1, units[len(units)-1]}
 		}
 		wanted := make([]bool, units[3])
@@ -114,14 +108,15 @@ func see(ctx context.Context, m *interp.Model, layer string, shape [2]int, chann
 				if question >= units[1] {
 					axis = 1
 				}
-				s.spans[axis] = append(s.spans[axis], spanOf(lines[axis], bit(question-first)))
+				spans[axis] = append(spans[axis], spanOf(lines[axis], bit(question-first)))
 			}
 		}
-		if slices.ContainsFunc(slices.Concat(s.spans[:]...), func(v gapped) bool { return v.First < v.End }) {
+		if slices.ContainsFunc(slices.Concat(spans[:]...), func(v gapped) bool { return v.First < v.End }) {
 			return nil
 		}
 		return errors.New("no unit sees a pixel: the layer, or these channels of it, do not depend on the image")
 	})
+	return spans, flat, err
 }
 
 // bit is a number with one bit, or none outside 0 to 63.
