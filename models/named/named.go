@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
 	"lucigo/internal/parallel"
 	"lucigo/interp"
 	"lucigo/interp/near"
@@ -27,7 +30,8 @@ type Reader struct {
 	Name func(variable string) string
 
 	// Flat has, by the path of a dense layer's weights, the channels, rows and columns that the layer sees
-	// flattened: other frameworks flatten images [C, H, W], layer.Flatten [H, W, C].
+	// flattened: other frameworks flatten images [C, H, W], layer.Flatten [H, W, C]. A layer that sees several of
+	// both must have it; {in, 1, 1} takes the file's order.
 	Flat map[string][3]int
 }
 
@@ -104,7 +108,16 @@ func (r Reader) Read(src Source, spec interp.Spec) (*interp.Model, error) {
 }
 
 func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
-	m, err := interp.New(spec)
+	sketch, forward := spec, spec.Forward
+	var flat []flattened
+	if forward != nil {
+		sketch.Forward = func(s *model.Scope, x *graph.Node) *graph.Node {
+			logits := forward(s, x)
+			flat = flattens(x.Graph())
+			return logits
+		}
+	}
+	m, err := interp.New(sketch)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +143,12 @@ func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
 	if err := check(src, tensors); err != nil {
 		return nil, fmt.Errorf("this is the file of another network than %s: %w", spec.Name, err)
 	}
+	for _, f := range flat {
+		if _, ok := r.Flat[f.path]; !ok {
+			return nil, fmt.Errorf("%s: Flat has nothing for variable %q, which sees images flattened: it must have their channels, rows and columns, %v",
+				spec.Name, f.path, f.chw)
+		}
+	}
 	weights := make([]*interp.Weight, len(tensors))
 	err = parallel.Each(context.Background(), len(tensors), func(i int) error {
 		data, err := src.Float32(tensors[i].name)
@@ -146,6 +165,44 @@ func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
 		spec.Weights[v.Path] = weights[i]
 	}
 	return interp.New(spec)
+}
+
+// flattened is a dense layer's weights, and the channels, rows and columns of the images that it sees flattened.
+type flattened struct {
+	path string
+	chw  [3]int
+}
+
+// flattens finds dense layers after a flatten of images, with only functions of single numbers between them,
+// where the order matters. A network that turns its images itself is left alone.
+func flattens(g *graph.Graph) (all []flattened) {
+	from := map[*graph.Node]*[3]int{} // what flattened images are computed from
+	for _, n := range g.Nodes() {
+		in := n.Inputs()
+		if len(in) == 0 || n.NumOutputs() != 1 {
+			continue
+		}
+		switch x := in[0]; n.Type() {
+		case graph.NodeTypeReshape:
+			if x.Rank() != 4 || n.Rank() != 2 || n.Shape().Dim(0) != x.Shape().Dim(0) || x.Type() == graph.NodeTypeTranspose {
+				continue
+			}
+			if d := x.Shape().Dimensions; d[1]*d[2] > 1 && d[3] > 1 {
+				from[n] = &[3]int{d[3], d[1], d[2]}
+			}
+		case graph.NodeTypeDotGeneral:
+			if chw := from[x]; chw != nil && in[1].Type() == graph.NodeTypeParameter {
+				all = append(all, flattened{in[1].GetParameterName(), *chw})
+			}
+		default:
+			for _, x := range in {
+				if from[x] != nil && slices.Equal(x.Shape().Dimensions, n.Shape().Dimensions) {
+					from[n] = from[x]
+				}
+			}
+		}
+	}
+	return all
 }
 
 // tensor is a variable's value in the other framework's layout.

@@ -54,9 +54,13 @@ func (f *file) Float32(name string) ([]float32, error) { return f.data[name], ni
 
 // small is a network with each kind of layer that has weights, and a dense layer after a flatten.
 func small(s *model.Scope, x *graph.Node) *graph.Node {
+	return smallWith(s, x, func(x *graph.Node) *graph.Node { return x })
+}
+
+func smallWith(s *model.Scope, x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
 	x = layer.ReLU(layer.Conv(s.At("features").At("0"), x, 3, layer.Window{Size: [2]int{2, 3}}))
 	x = layer.ReLU(layer.BatchNorm(s.At("bn"), layer.ConvNoBias(s.At("conv2"), x, 4, layer.Square(1, 1, 0))))
-	return layer.Dense(s.At("fc"), layer.Flatten(x), 5)
+	return layer.Dense(s.At("fc"), f(layer.Flatten(x)), 5)
 }
 
 var smallSpec = interp.Spec{Name: "small", Forward: small, Input: [3]int{4, 5, 2}, Classes: []string{"a", "b", "c", "d", "e"}}
@@ -156,6 +160,46 @@ func TestReadOfAnotherFile(t *testing.T) {
 	}
 	if _, err := (Reader{Flat: map[string][3]int{"/fc/weight": {4, 3, 3}}}).Read(smallFile(), smallSpec); err == nil || !strings.Contains(err.Error(), "near it: /fc/weights") {
 		t.Errorf("error %v of a Flat of no variable", err)
+	}
+	for between, f := range map[string]layer.Forward{
+		"nothing": small,
+		"a ReLU":  func(s *model.Scope, x *graph.Node) *graph.Node { return smallWith(s, x, layer.ReLU) },
+		"a LeakyReLU": func(s *model.Scope, x *graph.Node) *graph.Node {
+			return smallWith(s, x, func(x *graph.Node) *graph.Node { return layer.LeakyReLU(x, .1) })
+		},
+	} {
+		spec := smallSpec
+		spec.Forward = f
+		if _, err := (Reader{}).Read(smallFile(), spec); err == nil || !strings.Contains(err.Error(), `variable "/fc/weights", which sees images flattened: it must have their channels, rows and columns, [4 3 3]`) {
+			t.Errorf("error %v without a Flat, and %s between flatten and layer", err, between)
+		}
+	}
+	for what, f := range map[string]func(x *graph.Node) *graph.Node{ // of which the order says nothing, or which turn the images themselves
+		"a mean":       layer.GlobalMean,
+		"one channel":  func(x *graph.Node) *graph.Node { return layer.Flatten(graph.ReduceAndKeep(x, graph.ReduceMean, 3)) },
+		"one position": func(x *graph.Node) *graph.Node { return layer.Flatten(graph.ReduceAndKeep(x, graph.ReduceMean, 1, 2)) },
+		"turned":       func(x *graph.Node) *graph.Node { return layer.Flatten(graph.TransposeAllAxes(x, 0, 3, 1, 2)) },
+	} {
+		var in int
+		spec := smallSpec
+		spec.Forward = func(s *model.Scope, x *graph.Node) *graph.Node {
+			x = f(layer.Conv(s.At("conv"), x, 3, layer.Square(2, 1, 0)))
+			in = x.Shape().Dim(1)
+			return layer.Dense(s.At("fc"), x, 5)
+		}
+		if m, err := interp.New(spec); err != nil {
+			t.Fatal(err)
+		} else if _, err := m.Variables(); err != nil { // tells in
+			t.Fatal(err)
+		}
+		f := &file{}
+		f.add("conv.weight", 3, 2, 2, 2)
+		f.add("conv.bias", 3)
+		f.add("fc.weight", 5, in)
+		f.add("fc.bias", 5)
+		if _, err := (Reader{}).Read(f, spec); err != nil {
+			t.Errorf("%s before a dense layer: error %v", what, err)
+		}
 	}
 	many := smallFile()
 	for i := range 70 {
