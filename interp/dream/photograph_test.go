@@ -13,6 +13,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/dream"
+	"lucigo/interp/interptest"
 	"lucigo/interp/interptest/shared"
 	"lucigo/interp/objective"
 	"lucigo/models/googlenet"
@@ -73,6 +74,7 @@ func TestOracleDream(t *testing.T) {
 // BenchmarkMegapixel is a whole dream of a megapixel with the published numbers. It reports the most
 // memory that the process ever had, where the system tells.
 func BenchmarkMegapixel(b *testing.B) {
+	interptest.Unchecked()
 	m, x := sky(b, 1152, 864)
 	for b.Loop() {
 		for _, err := range (dream.Dream{}).Frames(b.Context(), m, objective.Energy("inception_4c/output"), x) {

@@ -12,6 +12,7 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/exemplar"
+	"lucigo/interp/interptest"
 )
 
 // zeiler are layers 1 to 5.
@@ -30,6 +31,7 @@ func processor(b *testing.B) time.Duration {
 // in turn; by the clock, and, for a machine that does other work too, by processor time. Photographs are
 // 224×224 of 256, the batch 16.
 func BenchmarkScan(b *testing.B) {
+	interptest.Unchecked()
 	ctx := context.Background()
 	m, all := photographs(b)
 	const batch, batches = 16, 10
@@ -94,6 +96,7 @@ func BenchmarkScan(b *testing.B) {
 
 // BenchmarkScanParts tells what a photograph costs besides the network: reading it, on one core.
 func BenchmarkScanParts(b *testing.B) {
+	interptest.Unchecked()
 	_, src := photographs(b)
 	i := 0
 	for b.Loop() {

@@ -16,6 +16,7 @@ import (
 // 224×224 with the standard transformations, and whole steps. A step should take at most 20 ms more than
 // the net.
 func BenchmarkGoogLeNet(b *testing.B) {
+	interptest.Unchecked()
 	m := openGoogLeNet(b)
 	o := objective.Channel("mixed4a", 11)
 	start := func(r Render) *work {

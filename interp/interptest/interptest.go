@@ -22,6 +22,9 @@ import (
 // Every compiled program is checked at every use in the tests that import this package.
 func init() { verify.Turn(true) }
 
+// Unchecked turns the check of programs at every use off. Benchmarks call it: the check builds a graph at every run.
+func Unchecked() { verify.Turn(false) }
+
 // OnEach runs a test on every backend that is present, each a subtest of the backend's name.
 func OnEach(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
 	t.Helper()

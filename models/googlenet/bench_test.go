@@ -30,6 +30,7 @@ func BenchmarkOpen(b *testing.B) {
 // BenchmarkGradient is the gradient of a logit at the image, from pixels on the host to numbers on the
 // host, once everything is compiled.
 func BenchmarkGradient(b *testing.B) {
+	interptest.Unchecked()
 	m := open(b)
 	for _, n := range []int{1, 8} {
 		b.Run(fmt.Sprintf("batch%d", n), func(b *testing.B) {
@@ -49,6 +50,7 @@ func BenchmarkGradient(b *testing.B) {
 
 // BenchmarkSmoothGrad is SmoothGrad with its defaults, 50 noisy copies of one image.
 func BenchmarkSmoothGrad(b *testing.B) {
+	interptest.Unchecked()
 	m := open(b)
 	x := interptest.ImagesOf(1, Size, Size, 3, 1).Asked(340)
 	smooth := func() {
@@ -78,6 +80,7 @@ func TestMain(m *testing.M) {
 
 // oneGradient does what a cell does, and prints how many seconds each stage took.
 func oneGradient(path string) error {
+	interptest.Unchecked()
 	at := time.Now()
 	stage := func(name string) {
 		fmt.Printf("%s %g\n", name, time.Since(at).Seconds())
