@@ -74,13 +74,17 @@ func Normalize(x, mean, variance, scale, offset *graph.Node, epsilon float64) *g
 	})
 }
 
-// BatchNorm is batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) of x, [N, H, W, C] or [N, C],
-// with epsilon 1e-5. Its variables in s are "scale" (ones), "offset" (zeros) and, not trainable, "mean"
+// BatchNorm is batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) of x, [N, H, W, C] or [N, C].
+// Epsilon is the network's, and no file of weights tells it: PyTorch's and Caffe's default is 1e-5, that of
+// TensorFlow, Keras and most ports of Inception and MobileNet 1e-3. Its variables in s are "scale" (ones), "offset" (zeros) and, not trainable, "mean"
 // (zeros) and "variance" (ones), all [C]. While training it takes the statistics of the batch, the
 // variance with divisor n, and moves the variables towards them by a tenth a step; else it takes the
 // variables.
-func BatchNorm(s *model.Scope, x *graph.Node) *graph.Node {
-	const epsilon, keep = 1e-5, 0.9
+func BatchNorm(s *model.Scope, x *graph.Node, epsilon float64) *graph.Node {
+	const keep = 0.9
+	if !(epsilon >= 0) {
+		panic(fmt.Errorf("layer: BatchNorm: epsilon is %g, must be at least 0", epsilon))
+	}
 	g, last := x.Graph(), x.Rank()-1
 	shape := shapes.Make(x.DType(), x.Shape().Dim(last))
 	ones, zeros := s.WithInitializer(graph.Ones), s.WithInitializer(graph.Zeros)

@@ -59,7 +59,7 @@ func small(s *model.Scope, x *graph.Node) *graph.Node {
 
 func smallWith(s *model.Scope, x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
 	x = layer.ReLU(layer.Conv(s.At("features").At("0"), x, 3, layer.Window{Size: [2]int{2, 3}}))
-	x = layer.ReLU(layer.BatchNorm(s.At("bn"), layer.ConvNoBias(s.At("conv2"), x, 4, layer.Square(1, 1, 0))))
+	x = layer.ReLU(layer.BatchNorm(s.At("bn"), layer.ConvNoBias(s.At("conv2"), x, 4, layer.Square(1, 1, 0)), 1e-5))
 	return layer.Dense(s.At("fc"), f(layer.Flatten(x)), 5)
 }
 

@@ -24,7 +24,7 @@ var cifar = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "fr
 // resnet20 is the network of He et al., arXiv:1512.03385, section 4.2, with shortcuts without weights.
 func resnet20(s *model.Scope, x *graph.Node) *graph.Node {
 	unit := func(s *model.Scope, i int, x *graph.Node, out, stride int) *graph.Node {
-		return layer.BatchNorm(s.At("bn%d", i), layer.ConvNoBias(s.At("conv%d", i), x, out, layer.Square(3, stride, 1)))
+		return layer.BatchNorm(s.At("bn%d", i), layer.ConvNoBias(s.At("conv%d", i), x, out, layer.Square(3, stride, 1)), 1e-5)
 	}
 	x = layer.At("conv1", layer.ReLU(unit(s, 1, normalized(x, []float64{.485, .456, .406}, []float64{.229, .224, .225}), 16, 1)))
 	for stage, out := range []int{16, 32, 64} {
