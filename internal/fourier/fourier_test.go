@@ -43,7 +43,7 @@ func TestFrequency(t *testing.T) {
 		8: {0, .125, .25, .375, .5, -.375, -.25, -.125},
 	} {
 		for i, f := range want {
-			if got := Frequency(i, n); math.Abs(got-f) > 1e-15 {
+			if got := Frequency(i, n); !(math.Abs(got-f) <= 1e-15) {
 				t.Errorf("bin %d of %d has frequency %g, want %g", i, n, got, f)
 			}
 		}

@@ -41,7 +41,7 @@ func TestWhole(t *testing.T) {
 	}
 	for _, i := range []int{0, 29, 570, 599} { // corners: red grows to the right, green downwards
 		red, green := (float64(i%30)+.5)/30, (float64(i/30)+.5)/20
-		if math.Abs(x.Pix[3*i]-red) > .02 || math.Abs(x.Pix[3*i+1]-green) > .03 {
+		if !(math.Abs(x.Pix[3*i]-red) <= .02) || !(math.Abs(x.Pix[3*i+1]-green) <= .03) {
 			t.Errorf("pixel %d is %.2f, want %.2f and %.2f", i, x.Pix[3*i:3*i+3], red, green)
 		}
 	}

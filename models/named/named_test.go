@@ -120,7 +120,7 @@ func TestLawRead(t *testing.T) {
 		for i, v := range flat {
 			want += w("fc.weight", o*len(flat)+i) * v
 		}
-		if got := p.Logits.Of(0)[o]; math.Abs(got-want) > 1e-12*math.Abs(want) {
+		if got := p.Logits.Of(0)[o]; !(math.Abs(got-want) <= 1e-12*math.Abs(want)) {
 			t.Errorf("logit %d is %g, want %g", o, got, want)
 		}
 	}

@@ -66,13 +66,13 @@ func TestLawHit(t *testing.T) {
 			}
 			met++
 			p := o.along(d, got)
-			if f := inside(s, p); math.Abs(f) > 1e-3 {
+			if f := inside(s, p); !(math.Abs(f) <= 1e-3) {
 				t.Fatalf("%v: hits at %v, which is %g off the surface", s, p, f)
 			}
 			if got > want+1e-3 {
 				t.Fatalf("%v: hits at %g and is inside at %g already", s, got, want)
 			}
-			if n.dot(d) > 1e-9 || math.Abs(n.dot(n)-1) > 1e-3 {
+			if n.dot(d) > 1e-9 || !(math.Abs(n.dot(n)-1) <= 1e-3) {
 				t.Fatalf("%v: normal %v (length² %g) looks along the ray %v", s, n, n.dot(n), d)
 			}
 			const e = 1e-4 // away from edges the slope of the definition is the normal
@@ -125,7 +125,7 @@ func TestLawPatternsClose(t *testing.T) {
 			f := Finish{Frequency: 1.9 + 1.5*r.Float64(), Kind: r.Float64(), Width: r.Float64(), Offset: [3]float64{31 * r.Float64(), 31 * r.Float64(), 31 * r.Float64()}}
 			same := func(s Shape, p, q, n, m vec) {
 				a, b := f.mix(su, p, s.chart(p, n, f.Frequency*density[su])), f.mix(su, q, s.chart(q, m, f.Frequency*density[su]))
-				if math.Abs(a-b) > 1e-4 {
+				if !(math.Abs(a-b) <= 1e-4) {
 					t.Fatalf("%v %v: %g on one side of the seam, %g on the other", su, s, a, b)
 				}
 			}
@@ -161,7 +161,7 @@ func TestLawChartIsContinuous(t *testing.T) {
 	f := s.Finish.Frequency
 	compared := 0
 	for i := range 256 * 255 {
-		if p.Mask[i] != 1 || p.Mask[i+1] != 1 || math.Abs(float64(p.Depth[i]-p.Depth[i+1])) > 0.02 {
+		if p.Mask[i] != 1 || p.Mask[i+1] != 1 || !(math.Abs(float64(p.Depth[i]-p.Depth[i+1])) <= 0.02) {
 			continue
 		}
 		compared++
@@ -194,10 +194,10 @@ func TestLawMaskArea(t *testing.T) {
 		}
 		radius := s.Size * 4 * 0.9 / math.Sqrt(16-0.81)
 		want := math.Pi * radius * radius / 4
-		if got := sum / (128 * 128); math.Abs(got/want-1) > 0.01 {
+		if got := sum / (128 * 128); !(math.Abs(got/want-1) <= 0.01) {
 			t.Errorf("size %g: the mask covers %.4f, the disc %.4f", s.Size, got, want)
 		}
-		if math.Abs(depth-3.1) > 0.005 {
+		if !(math.Abs(depth-3.1) <= 0.005) {
 			t.Errorf("the nearest point of the sphere is at depth %g, want 3.1", depth)
 		}
 	}
@@ -211,7 +211,7 @@ func TestLawDepthOfAFace(t *testing.T) {
 	for i, m := range p.Mask {
 		if m == 1 {
 			seen++
-			if math.Abs(float64(p.Depth[i])-(4-0.68)) > 1e-5 {
+			if !(math.Abs(float64(p.Depth[i])-(4-0.68)) <= 1e-5) {
 				t.Fatalf("pixel %d is at depth %g", i, p.Depth[i])
 			}
 		}
@@ -319,7 +319,7 @@ func TestLawNoise(t *testing.T) {
 		x, y, z := r.NormFloat64()*40, r.NormFloat64()*40, r.NormFloat64()*40
 		v := fractal(x, y, z, 3)
 		lowest, highest = min(lowest, v), max(highest, v)
-		if a, b := wrapped(x, y, z, 7, 10), wrapped(x+7, y-20, z, 7, 10); math.Abs(a-b) > 1e-6 {
+		if a, b := wrapped(x, y, z, 7, 10), wrapped(x+7, y-20, z, 7, 10); !(math.Abs(a-b) <= 1e-6) {
 			t.Fatalf("noise at %g %g %g: %g, and %g a period on", x, y, z, a, b)
 		}
 		const e = 1e-5

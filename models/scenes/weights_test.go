@@ -71,7 +71,7 @@ func TestRecordedAccuracy(t *testing.T) {
 		}
 		got := right(t, m, x)
 		t.Logf("%s: %.3f of %d images, recorded %.4f of %d; PGD-5 %v", name, got, n, r.Accuracy, r.Images, r.PGD5)
-		if math.Abs(got-r.Accuracy) > 4*math.Sqrt(r.Accuracy*(1-r.Accuracy)/float64(n))+1e-9 {
+		if !(math.Abs(got-r.Accuracy) <= 4*math.Sqrt(r.Accuracy*(1-r.Accuracy)/float64(n))+1e-9) {
 			t.Errorf("%s gets %.3f right, recorded is %.3f", name, got, r.Accuracy)
 		}
 		size := 0
@@ -136,7 +136,7 @@ func TestRecordedRobustness(t *testing.T) {
 		r := recorded(t, name).PGD5["4"]
 		got := right(t, m, x)
 		t.Logf("%s: %.3f under attack, recorded %.3f", name, got, r)
-		if math.Abs(got-r) > 4*math.Sqrt(r*(1-r)/n)+0.03 {
+		if !(math.Abs(got-r) <= 4*math.Sqrt(r*(1-r)/n)+0.03) {
 			t.Errorf("%s gets %.3f right under attack, recorded is %.3f", name, got, r)
 		}
 	}

@@ -68,7 +68,7 @@ func TestLawUniform(t *testing.T) {
 			sum += d[i]
 		}
 		for i := range d {
-			if mean := sum / steps; math.Abs(d[i]-mean) > .12*mean {
+			if mean := sum / steps; !(math.Abs(d[i]-mean) <= .12*mean) {
 				t.Errorf("%s: step %d of %d is %.4f, and the mean %.4f", name, i, steps, d[i], mean)
 			}
 		}
@@ -88,7 +88,7 @@ func TestLawLightness(t *testing.T) {
 		d0, _, _ := toOKLab(diverging(t0))
 		d1, _, _ := toOKLab(diverging(t1))
 		n1, _, _ := toOKLab(diverging(-t1))
-		if d1 >= d0 || math.Abs(d1-n1) > .006 {
+		if d1 >= d0 || !(math.Abs(d1-n1) <= .006) {
 			t.Errorf("diverging at %g, %g and %g has lightness %g, %g and %g", t0, t1, -t1, d0, d1, n1)
 		}
 	}

@@ -180,7 +180,7 @@ func check(t *testing.T, picture image.Image, from image.Point, across, by int, 
 					want = 127 + math.Round(127*min(max(v[j]/Style{}.largest(v), -1), 1))
 				}
 				got := at(picture, left+i%x.W*by+by/2, top+i/x.W*by+by-1)[channel]
-				if math.Abs(float64(got)-want) > 1 {
+				if !(math.Abs(float64(got)-want) <= 1) {
 					t.Fatalf("tile %d, projections %t, pixel %d: %d, want %g", n, projections, i, got, want)
 				}
 			}

@@ -254,7 +254,7 @@ func TestLargest(t *testing.T) {
 		{hundred, 0, 99}, {hundred, 99.5, 99.5}, {hundred, 100, 100}, {hundred, .25, .25},
 		{sparse, 0, 3}, {[]float64{0, 0}, 0, 0}, {[]float64{-7}, 0, 7}, {[]float64{1, 2}, 50, 1.5},
 	} {
-		if got := (Style{Clip: c.clip}).largest(c.values); math.Abs(got-c.want) > 1e-12 {
+		if got := (Style{Clip: c.clip}).largest(c.values); !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("percentile %g of %d values is %g, want %g", c.clip, len(c.values), got, c.want)
 		}
 	}
@@ -275,7 +275,7 @@ func TestLawOverlayKeepsTheImage(t *testing.T) {
 				pix := x.Pix[(n*64+i)*3:]
 				want := 110 + 145*(.299*pix[0]+.587*pix[1]+.114*pix[2])
 				got := cell.Picture.At(i%8, i/8).(color.RGBA)
-				if got.R != got.G || got.G != got.B || math.Abs(float64(got.R)-want) > 2 {
+				if got.R != got.G || got.G != got.B || !(math.Abs(float64(got.R)-want) <= 2) {
 					t.Fatalf("signed %v: pixel %d of map %d is %v, want %.1f of 255", signed, i, n, got, want)
 				}
 			}

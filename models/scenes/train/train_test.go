@@ -138,7 +138,7 @@ func TestLawFold(t *testing.T) {
 	}
 	want, got := run(arrays, averaged), run(folded, scenes.ConvReLU)
 	for i := range want {
-		if math.Abs(float64(got[i]-want[i])) > 1e-5*(1+math.Abs(float64(want[i]))) {
+		if !(math.Abs(float64(got[i]-want[i])) <= 1e-5*(1+math.Abs(float64(want[i])))) {
 			t.Fatalf("logit %d is %g folded, %g with batch norm", i, got[i], want[i])
 		}
 	}
@@ -197,7 +197,7 @@ func TestWrite(t *testing.T) {
 			}
 			exact := a[name].Values()
 			for i, v := range want[name].Values() {
-				if math.Abs(v-exact[i]) > math.Abs(exact[i])/2048 {
+				if !(math.Abs(v-exact[i]) <= math.Abs(exact[i])/2048) {
 					t.Errorf("%g rounds to %g", exact[i], v)
 				}
 			}
@@ -230,7 +230,7 @@ func TestAdversarial(t *testing.T) {
 				toward = -eps
 			}
 			want := min(max(x[n][i]+toward, 0), 1)
-			if math.Abs(float64(v-want)) > 1e-6 {
+			if !(math.Abs(float64(v-want)) <= 1e-6) {
 				t.Errorf("image %d, value %d: %g, want %g", n, i, v, want)
 			}
 		}
@@ -302,7 +302,7 @@ func TestAdamW(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, got := range tensors.MustCopyFlatData[float32](store.GetVariable("/w").MustValue()) {
-			if math.Abs(float64(got)-w[i]) > 1e-5 {
+			if !(math.Abs(float64(got)-w[i]) <= 1e-5) {
 				t.Fatalf("step %d: weight %d is %g, want %g", step, i, got, w[i])
 			}
 		}
@@ -316,13 +316,13 @@ func TestOneCycle(t *testing.T) {
 		rates = append(rates, float64(oneCycle(i, n, 2, 0.2, 0.5).rate))
 	}
 	top := slices.Index(rates, slices.Max(rates))
-	if top < 195 || top > 205 || math.Abs(rates[top]-2) > 1e-3 || math.Abs(rates[0]-0.08) > 1e-3 || rates[n-1] > 1e-3 {
+	if top < 195 || top > 205 || !(math.Abs(rates[top]-2) <= 1e-3) || !(math.Abs(rates[0]-0.08) <= 1e-3) || rates[n-1] > 1e-3 {
 		t.Errorf("the rate goes from %g to %g at step %d to %g", rates[0], rates[top], top, rates[n-1])
 	}
 	if !slices.IsSorted(rates[:top]) || !slices.IsSortedFunc(rates[top:], func(a, b float64) int { return int(math.Copysign(1, b-a)) }) {
 		t.Error("the rate does not rise once and fall once")
 	}
-	if e := oneCycle(150, n, 2, 0.2, 0.5).epsilon; math.Abs(float64(e)-0.25) > 1e-3 {
+	if e := oneCycle(150, n, 2, 0.2, 0.5).epsilon; !(math.Abs(float64(e)-0.25) <= 1e-3) {
 		t.Errorf("half way up epsilon is %g", e)
 	}
 	if e := oneCycle(700, n, 2, 0.2, 0.5).epsilon; e != 0.5 {
@@ -382,7 +382,7 @@ func TestAccuracy(t *testing.T) {
 		}
 	}
 	for _, a := range got {
-		if math.Abs(a-want) > 1e-6 || want == 0 {
+		if !(math.Abs(a-want) <= 1e-6) || want == 0 {
 			t.Errorf("accuracies %v, want %g", got, want)
 		}
 	}

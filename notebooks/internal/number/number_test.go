@@ -37,7 +37,7 @@ func TestLawTextReadsBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Text(%g, %d) = %q: %v", v, digits, s, err)
 		}
-		if tolerance := 0.5000001 * math.Pow(10, 1-float64(digits)); math.Abs(got-v) > tolerance*math.Abs(v) {
+		if tolerance := 0.5000001 * math.Pow(10, 1-float64(digits)); !(math.Abs(got-v) <= tolerance*math.Abs(v)) {
 			t.Fatalf("Text(%g, %d) = %q", v, digits, s)
 		}
 	}
