@@ -133,7 +133,7 @@ func TestLawObjective(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, v := range got {
-			if want := c.want(i); math.Abs(v-want) > 1e-12*max(1, math.Abs(want)) {
+			if want := c.want(i); !(math.Abs(v-want) <= 1e-12*max(1, math.Abs(want))) {
 				t.Errorf("%s of image %d: %g, want %g", c.o, i, v, want)
 			}
 		}
@@ -445,7 +445,7 @@ func TestFromStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, v := range p.Logits.Data {
-		if math.Abs(v-float64(want[i])) > 1e-6 {
+		if !(math.Abs(v-float64(want[i])) <= 1e-6) {
 			t.Errorf("logit %d is %g, and was %g where it was trained", i, v, want[i])
 		}
 	}

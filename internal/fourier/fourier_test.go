@@ -27,7 +27,7 @@ func TestLawTransform(t *testing.T) {
 				for i, v := range picture {
 					want += v * cmplx.Exp(complex(0, -2*math.Pi*(fy*float64(i/width)+fx*float64(i%width))))
 				}
-				if cmplx.Abs(got[bin]-want) > 1e-12 {
+				if !(cmplx.Abs(got[bin]-want) <= 1e-12) {
 					t.Errorf("bin %d is %v, want %v", bin, got[bin], want)
 				}
 			}

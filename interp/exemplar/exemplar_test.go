@@ -129,7 +129,7 @@ func same(t *testing.T, what string, got, want []Example, src interp.Source) {
 	}
 	for i, g := range got {
 		w := want[i]
-		if g.Image != w.Image || g.Row != w.Row || g.Column != w.Column || math.Abs(g.Value-w.Value) > 1e-5*max(1, math.Abs(w.Value)) || g.Name != src.Name(g.Image) {
+		if g.Image != w.Image || g.Row != w.Row || g.Column != w.Column || !(math.Abs(g.Value-w.Value) <= 1e-5*max(1, math.Abs(w.Value))) || g.Name != src.Name(g.Image) {
 			t.Fatalf("%s %d: %+v, want %+v", what, i, g, w)
 		}
 	}
@@ -813,7 +813,7 @@ func testPatches(t *testing.T, m *interp.Model, layers []string) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if math.Abs(maps.Score[i]-e.Value) > 1e-12*math.Abs(e.Value) {
+				if !(math.Abs(maps.Score[i]-e.Value) <= 1e-12*math.Abs(e.Value)) {
 					t.Errorf("%s: response %g was %g", name, maps.Score[i], e.Value)
 				}
 				field := p.Field.Rect(e.Row, e.Column)
@@ -828,7 +828,7 @@ func testPatches(t *testing.T, m *interp.Model, layers []string) {
 				for _, v := range maps.Of(i) {
 					cut += math.Abs(v)
 				}
-				if math.Abs(sum-cut) > 1e-12*sum { // nothing of the gradient lies outside the patch
+				if !(math.Abs(sum-cut) <= 1e-12*sum) { // nothing of the gradient lies outside the patch
 					t.Errorf("%s: the patch has %g of %g of the gradient's mass", name, cut, sum)
 				}
 				for row := range x.H {
@@ -849,7 +849,7 @@ func testPatches(t *testing.T, m *interp.Model, layers []string) {
 						if got := x.Slice(i, i+1).Pix[j]; got != wantPixel {
 							t.Fatalf("%s example %d (%d, %d): pixel %g, want %g", name, i, row, column, got, wantPixel)
 						}
-						if got := maps.Of(i)[j]; math.Abs(got-wantMap) > 1e-12*(1+math.Abs(wantMap)) {
+						if got := maps.Of(i)[j]; !(math.Abs(got-wantMap) <= 1e-12*(1+math.Abs(wantMap))) {
 							t.Fatalf("%s example %d (%d, %d): gradient %g, want %g", name, i, row, column, got, wantMap)
 						}
 					}

@@ -101,7 +101,7 @@ func TestLawCover(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n, e := range p.Examples {
-			if math.Abs(a[n]-b[n]) > 1e-12 || math.Abs(before[n]-e.Value) > 1e-12*math.Abs(e.Value) || math.Abs(a[n]-before[n]) < 1e-3*e.Value {
+			if !(math.Abs(a[n]-b[n]) <= 1e-12) || !(math.Abs(before[n]-e.Value) <= 1e-12*math.Abs(e.Value)) || math.Abs(a[n]-before[n]) < 1e-3*e.Value {
 				t.Errorf("%s %d: %g covered, %g of grey; %g before, %g in the index", layer, n, a[n], b[n], before[n], e.Value)
 			}
 		}

@@ -193,7 +193,7 @@ func TestLawStart(t *testing.T) {
 			mean, square, fourth = mean+v, square+v*v, fourth+v*v*v*v
 		}
 		n := float64(len(v))
-		if math.Abs(mean/n) > .03 || math.Abs(square/n-1) > .05 || math.Abs(fourth/n-c.kurtosis) > .2 {
+		if !(math.Abs(mean/n) <= .03) || !(math.Abs(square/n-1) <= .05) || !(math.Abs(fourth/n-c.kurtosis) <= .2) {
 			t.Errorf("%s: in units of %g, the start's mean is %g, its square %g and its fourth power %g", c.p, c.sd, mean/n, square/n, fourth/n)
 		}
 	}
@@ -311,7 +311,7 @@ func keeps(t *testing.T, x interp.Images, s Spectrum, magnitudes func(plane []fl
 	if !(worst < 1e-5) {
 		t.Errorf("magnitude (%d, %d) is off by %g of itself", where/half, where%half, worst)
 	}
-	if math.Abs(mean) > 1e-9 || math.Abs(square-1) > 1e-6 {
+	if !(math.Abs(mean) <= 1e-9) || !(math.Abs(square-1) <= 1e-6) {
 		t.Errorf("mean %g, mean square %g", mean, square)
 	}
 }
@@ -366,7 +366,7 @@ func TestLawSpectrumOf(t *testing.T) {
 		for k := range 3 {
 			z += imageNet.Root[i%3][k] * planes[k][i/3]
 		}
-		if got, want := 1/(1+math.Exp(-z)), min(max(v, .01), .99); math.Abs(got-want) > 1e-12 {
+		if got, want := 1/(1+math.Exp(-z)), min(max(v, .01), .99); !(math.Abs(got-want) <= 1e-12) {
 			t.Errorf("number %d: %g, want %g", i, got, want)
 		}
 	}
@@ -400,7 +400,7 @@ func TestLawDefaultSpectrum(t *testing.T) {
 		if i%(4*h) > 0 {
 			want = 1 / math.Sqrt(fy*fy+fx*fx)
 		}
-		if math.Abs(v-want) > 1e-12 {
+		if !(math.Abs(v-want) <= 1e-12) {
 			t.Errorf("magnitude %d is %g, want %g", i, v, want)
 		}
 	}
@@ -532,7 +532,7 @@ func TestImageNetColours(t *testing.T) {
 	longest := math.Sqrt(.26*.26 + .27*.27 + .27*.27)
 	m := Fourier{}.Colours.matrix(3)
 	for i, v := range m.Data {
-		if want := published[i/3][i%3] / longest; math.Abs(v-want) > 1e-12 {
+		if want := published[i/3][i%3] / longest; !(math.Abs(v-want) <= 1e-12) {
 			t.Errorf("number (%d, %d) is %g, want %g", i/3, i%3, v, want)
 		}
 	}
@@ -574,7 +574,7 @@ func TestLawColours(t *testing.T) {
 			if factor == 0 {
 				factor = product / covariance
 			}
-			if math.Abs(product-factor*covariance) > 1e-9*factor*covariance+1e-12 {
+			if !(math.Abs(product-factor*covariance) <= 1e-9*factor*covariance+1e-12) {
 				t.Errorf("channels %d, %d: %g, and the covariance is %g", a, b, product, covariance)
 			}
 		}
@@ -585,7 +585,7 @@ func TestLawColours(t *testing.T) {
 		}
 	}
 	length := func(k int) float64 { return math.Hypot(math.Hypot(c.Root[0][k], c.Root[1][k]), c.Root[2][k]) }
-	if math.Abs(length(0)-1) > 1e-12 || length(1) > 1 || length(2) > length(1) {
+	if !(math.Abs(length(0)-1) <= 1e-12) || length(1) > 1 || length(2) > length(1) {
 		t.Errorf("axes of lengths %g, %g, %g", length(0), length(1), length(2))
 	}
 	inverse, err := c.inverse()
@@ -598,7 +598,7 @@ func TestLawColours(t *testing.T) {
 			for k := range 3 {
 				v += c.Root[a][k] * inverse[k][b]
 			}
-			if want := RGB.Root[a][b]; math.Abs(v-want) > 1e-9 {
+			if want := RGB.Root[a][b]; !(math.Abs(v-want) <= 1e-9) {
 				t.Errorf("root × inverse at %d, %d is %g", a, b, v)
 			}
 		}

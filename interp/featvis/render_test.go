@@ -255,7 +255,7 @@ func TestLawWhatTheNetworkSees(t *testing.T) {
 							want += v * weights[k] / float64(work.Looks)
 						}
 					}
-					if math.Abs(got[i]-want) > 1e-8 {
+					if !(math.Abs(got[i]-want) <= 1e-8) {
 						t.Errorf("%s: step %d, image %d scores %g as it is seen, want %g", r, step, i, got[i], want)
 					}
 				}
@@ -353,7 +353,7 @@ func TestKnownOptimum(t *testing.T) {
 				worst = max(worst, math.Abs(v-.7))
 			}
 		}
-		if f.Step != 150 || worst > .1 {
+		if f.Step != 150 || !(worst <= .1) {
 			t.Errorf("%s: after %d steps a pixel is %.3f from the best", c.p, f.Step, worst)
 		}
 	}
@@ -495,7 +495,7 @@ func TestVariationOfLines(t *testing.T) {
 		for _, size := range [][2]int{{1, 3}, {3, 1}} {
 			x := interp.Images{N: 1, H: size[0], W: size[1], C: 3, Pix: []float64{.1, .2, .3, .5, .2, .2, .4, .3, .9}}
 			got, err := m.Score(ctx, Variation, x)
-			if want := .4 + .1 + .1 + .1 + .7; err != nil || math.Abs(got[0]-want) > 1e-12 {
+			if want := .4 + .1 + .1 + .1 + .7; err != nil || !(math.Abs(got[0]-want) <= 1e-12) {
 				t.Errorf("%d: %v, %v, want %g", size, got, err, want)
 			}
 		}
@@ -518,14 +518,14 @@ func TestLawBlend(t *testing.T) {
 	sb, _ := m.Score(ctx, b, x)
 	for i := range got {
 		w := float64(i) / 4
-		if want := (1-w)*sa[i] + w*sb[i]; math.Abs(got[i]-want) > 1e-5 {
+		if want := (1-w)*sa[i] + w*sb[i]; !(math.Abs(got[i]-want) <= 1e-5) {
 			t.Errorf("image %d: %g, want %g", i, got[i], want)
 		}
 	}
 	if o.Images() != 5 || !strings.Contains(o.String(), a.String()) || !strings.Contains(o.String(), b.String()) {
 		t.Errorf("%s, of %d images", o, o.Images())
 	}
-	if one, err := m.Score(ctx, Blend(a, b, 1), x.Slice(0, 1)); err != nil || math.Abs(one[0]-sa[0]) > 1e-6 {
+	if one, err := m.Score(ctx, Blend(a, b, 1), x.Slice(0, 1)); err != nil || !(math.Abs(one[0]-sa[0]) <= 1e-6) {
 		t.Errorf("of one image: %v, want %g, %v", one, sa[0], err)
 	}
 }

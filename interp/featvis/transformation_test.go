@@ -48,7 +48,7 @@ func TestLawJitter(t *testing.T) {
 			}
 		}
 	}
-	if math.Abs(both) > .3 {
+	if !(math.Abs(both) <= .3) {
 		t.Errorf("the shifts of the axes vary together, by %g", both)
 	}
 }
@@ -60,7 +60,7 @@ func TestLawScaleAndRotate(t *testing.T) {
 		s := random.New(0, 0, uint64(i))
 		a := Rotate{}.Draw(s, Look{})
 		angle := math.Atan2(a[1], a[0]) * 180 / math.Pi
-		if math.Abs(angle) > 10 || a[2] != 0 || a[5] != 0 || math.Abs(a[0]*a[4]-a[1]*a[3]-1) > 1e-12 || a[0] != a[4] {
+		if !(math.Abs(angle) <= 10) || a[2] != 0 || a[5] != 0 || !(math.Abs(a[0]*a[4]-a[1]*a[3]-1) <= 1e-12) || a[0] != a[4] {
 			t.Fatalf("no rotation by up to 10°: %v", a)
 		}
 		angles, spread = angles+angle/draws, spread+angle*angle/draws
@@ -71,7 +71,7 @@ func TestLawScaleAndRotate(t *testing.T) {
 			factors, wide = factors+f/draws, wide+(f-1)*(f-1)/draws
 		}
 	}
-	if math.Abs(angles) > .4 || math.Abs(spread-100./3) > 2 || math.Abs(factors-1) > .004 || math.Abs(wide-.01/3) > .0002 {
+	if !(math.Abs(angles) <= .4) || !(math.Abs(spread-100./3) <= 2) || !(math.Abs(factors-1) <= .004) || !(math.Abs(wide-.01/3) <= .0002) {
 		t.Errorf("mean angle %g°, its square %g, mean factor %g, its distance from 1 squared %g", angles, spread, factors, wide)
 	}
 }
@@ -99,15 +99,15 @@ func TestLawComposition(t *testing.T) {
 				vx, vy = vx*math.Cos(angle)-vy*math.Sin(angle), vx*math.Sin(angle)+vy*math.Cos(angle)
 			}
 		}
-		if gx, gy := m.apply(vx, vy); math.Hypot(gx-x, gy-y) > 1e-9 {
+		if gx, gy := m.apply(vx, vy); !(math.Hypot(gx-x, gy-y) <= 1e-9) {
 			t.Errorf("step %d: the mark at (%g, %g) is seen at (%g, %g), which maps to (%g, %g)", step, x, y, vx, vy, gx, gy)
 		}
-		if gx, gy := m.Inverse().apply(x, y); math.Hypot(gx-vx, gy-vy) > 1e-9 {
+		if gx, gy := m.Inverse().apply(x, y); !(math.Hypot(gx-vx, gy-vy) <= 1e-9) {
 			t.Errorf("step %d: the inverse shows it at (%g, %g), want (%g, %g)", step, gx, gy, vx, vy)
 		}
 	}
 	// A quarter turn clockwise brings what is to the right of the middle below it.
-	if x, y := turn(90).Inverse().apply(1, 0); math.Hypot(x, y-1) > 1e-12 {
+	if x, y := turn(90).Inverse().apply(1, 0); !(math.Hypot(x, y-1) <= 1e-12) {
 		t.Errorf("right of the middle goes to (%g, %g)", x, y)
 	}
 	for _, bad := range []Transformation{Crop{First: -1}, Crop{SD: -1}, Crop{Last: 1}, Crop{Off: math.Inf(1)}, Scale{-1, 1}, Scale{0, -1}, Scale{2, 1}, Jitter{-3}, Rotate{math.Inf(1)}} {
@@ -142,7 +142,7 @@ func TestLawCrop(t *testing.T) {
 			left, top := a.apply(-100, -30)
 			right, bottom := a.apply(100, 30)
 			part := (right - left) / 500
-			if math.Abs((bottom-top)/300-part) > 1e-12 || !a.upright() {
+			if !(math.Abs((bottom-top)/300-part) <= 1e-12) || !a.upright() {
 				t.Fatalf("%s: a window of %g × %g of the image, %v", c.crop, part, (bottom-top)/300, a)
 			}
 			if part < c.smallest-1e-12 || part > c.biggest+1e-12 {
@@ -153,7 +153,7 @@ func TestLawCrop(t *testing.T) {
 			off[1] += math.Pow((top+bottom)/600, 2) / draws
 		}
 		sd := math.Sqrt(square - mean*mean)
-		if math.Abs(mean-c.mean) > .002 || math.Abs(sd-c.sd) > .04*c.sd || math.Abs(math.Sqrt(off[0])/c.off-1) > .04 || math.Abs(math.Sqrt(off[1])/c.off-1) > .04 {
+		if !(math.Abs(mean-c.mean) <= .002) || !(math.Abs(sd-c.sd) <= .04*c.sd) || !(math.Abs(math.Sqrt(off[0])/c.off-1) <= .04) || !(math.Abs(math.Sqrt(off[1])/c.off-1) <= .04) {
 			t.Errorf("%s when %g is done: windows of %g ± %g, off by %g, %g", c.crop, c.done, mean, sd, math.Sqrt(off[0]), math.Sqrt(off[1]))
 		}
 	}

@@ -201,15 +201,18 @@ func shifted(t *testing.T, m *interp.Model, o interp.Objective, x interp.Images,
 	return s
 }
 
-// Distance is the relative L2 distance of a from b.
+// Distance is the relative L2 distance of a from b: infinite where one has a number that the other lacks, or a NaN.
 func Distance(a, b []float64) float64 {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
 	var d, n float64
 	for i := range b {
 		d += (a[i] - b[i]) * (a[i] - b[i])
 		n += b[i] * b[i]
 	}
-	if len(a) != len(b) {
+	if d = math.Sqrt(d / max(n, 1e-300)); math.IsNaN(d) {
 		return math.Inf(1)
 	}
-	return math.Sqrt(d / max(n, 1e-300))
+	return d
 }

@@ -380,7 +380,7 @@ func TestLawSecondDerivatives(t *testing.T) {
 					return call[float64](t, exec, moved)[0].v[0]
 				}
 				want := (step(h) - step(-h)) / (2 * h)
-				if math.Abs(got-want) > 1e-6*(1+math.Abs(want)) {
+				if !(math.Abs(got-want) <= 1e-6*(1+math.Abs(want))) {
 					t.Errorf("second derivative %v, want %v", got, want)
 				}
 			})

@@ -53,7 +53,7 @@ func TestOrientation(t *testing.T) {
 		{"a chessboard", 6, 6, colours, grating(.5, .5), 0},
 	} {
 		got, err := Orientation(picture(c.height, c.width, c.channels, c.at), c.width, len(c.channels))
-		if err != nil || math.Abs(got-c.want) > 1e-12 {
+		if err != nil || !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("%s: %g, %v, want %g", c.what, got, err, c.want)
 		}
 	}
@@ -91,7 +91,7 @@ func TestOrientationSlow(t *testing.T) {
 			}
 		}
 	}
-	if got, _ := Orientation(f, width, channels); math.Abs(got-cmplx.Abs(along)/all) > 1e-12 {
+	if got, _ := Orientation(f, width, channels); !(math.Abs(got-cmplx.Abs(along)/all) <= 1e-12) {
 		t.Errorf("%g, want %g", got, cmplx.Abs(along)/all)
 	}
 }
@@ -107,7 +107,7 @@ func TestLawOrientation(t *testing.T) {
 		p, c := i/channels, i%channels
 		turned[(p%size*size+size-1-p/size)*channels+c] = 7 - 2*v
 	}
-	if after, _ := Orientation(turned, size, channels); math.Abs(after-before) > 1e-12 {
+	if after, _ := Orientation(turned, size, channels); !(math.Abs(after-before) <= 1e-12) {
 		t.Errorf("%g, and turned %g", before, after)
 	}
 	mean := func(size int) (m float64) {
@@ -134,14 +134,14 @@ func TestChroma(t *testing.T) {
 		{"red in one place, green in another", []float64{1, 0, 0, 0, 3, 0}, 2. / 3},
 		{"half of the energy", []float64{1, 1, 1, math.Sqrt(1.5), -math.Sqrt(1.5), 0}, .5},
 	} {
-		if got, err := Chroma(c.f); err != nil || math.Abs(got-c.want) > 1e-15 {
+		if got, err := Chroma(c.f); err != nil || !(math.Abs(got-c.want) <= 1e-15) {
 			t.Errorf("%s: %g, %v, want %g", c.what, got, err, c.want)
 		}
 	}
 	if got, _ := Chroma(make([]float64, 6)); !math.IsNaN(got) {
 		t.Errorf("zeros: %g", got)
 	}
-	if got, _ := Chroma(normals(30000, 5)); math.Abs(got-2./3) > .01 {
+	if got, _ := Chroma(normals(30000, 5)); !(math.Abs(got-2./3) <= .01) {
 		t.Errorf("noise: %g", got)
 	}
 	for _, n := range []int{0, 4} {

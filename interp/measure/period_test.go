@@ -27,7 +27,7 @@ func TestLawPeriodOfGratings(t *testing.T) {
 				x, y := float64(i%width), float64(i/width)
 				m[i] = .5 + .3*math.Sin(2*math.Pi*(x*math.Cos(angle)+y*math.Sin(angle))/want+angle)
 			}
-			if got := period(t, m, width); math.Abs(got/want-1) > .05 {
+			if got := period(t, m, width); !(math.Abs(got/want-1) <= .05) {
 				t.Errorf("period %g at angle %g: %g", want, angle, got)
 			}
 		}
@@ -41,7 +41,7 @@ func TestPeriodOfTwoGratings(t *testing.T) {
 	for i := range m {
 		m[i] = math.Sin(2*math.Pi*float64(i%n)/4) + 2*math.Sin(2*math.Pi*float64(i/n)/16)
 	}
-	if got, want := period(t, m, n), 5/(1./4+4./16); math.Abs(got/want-1) > .01 {
+	if got, want := period(t, m, n), 5/(1./4+4./16); !(math.Abs(got/want-1) <= .01) {
 		t.Errorf("period %g, want %g", got, want)
 	}
 }
@@ -56,7 +56,7 @@ func TestLawPeriodOfNoise(t *testing.T) {
 			mean += math.Hypot((float64(x)+.5)/2000, (float64(y)+.5)/2000) / 1e6
 		}
 	}
-	if got := period(t, m, 128); math.Abs(got*mean-1) > .02 || math.Abs(1/mean-2.6) > .05 {
+	if got := period(t, m, 128); !(math.Abs(got*mean-1) <= .02) || !(math.Abs(1/mean-2.6) <= .05) {
 		t.Errorf("white noise has period %g, want %g", got, 1/mean)
 	}
 }
@@ -86,7 +86,7 @@ func TestLawPeriodScales(t *testing.T) {
 	for name, got := range map[string]float64{
 		"brighter and stronger": period(t, other, n), "turned": period(t, turned, n), "half of twice as large": period(t, pattern(2*n, 2), 2*n) / 2,
 	} {
-		if math.Abs(got/one-1) > 1e-3 {
+		if !(math.Abs(got/one-1) <= 1e-3) {
 			t.Errorf("%s: %g, was %g", name, got, one)
 		}
 	}

@@ -43,7 +43,7 @@ func TestLawNormals(t *testing.T) {
 		{"fourth moment", m[4], 3, math.Sqrt(96)}, {"neighbours' covariance", m[0] - 1, 0, 1},
 		{"share within 1", float64(inside) / n, math.Erf(1 / math.Sqrt2), .5},
 	} {
-		if math.Abs(c.got-c.want) > tolerance*c.wide {
+		if !(math.Abs(c.got-c.want) <= tolerance*c.wide) {
 			t.Errorf("%s: %g, want %g ± %g", c.what, c.got, c.want, tolerance*c.wide)
 		}
 	}
@@ -59,7 +59,7 @@ func TestLawAvalanche(t *testing.T) {
 				b[word] ^= 1 << bit
 				flips += bits.OnesCount64(Hash(a[:]...) ^ Hash(b[:]...))
 			}
-			if share := float64(flips) / (64 * 64); math.Abs(share-.5) > .06 {
+			if share := float64(flips) / (64 * 64); !(math.Abs(share-.5) <= .06) {
 				t.Fatalf("bit %d of word %d flips %.2f of the hash", bit, word, share)
 			}
 		}
@@ -72,7 +72,7 @@ func TestIntn(t *testing.T) {
 		count[s.Intn(i, 6)]++
 	}
 	for face, c := range count {
-		if math.Abs(float64(c)-10000) > 5*math.Sqrt(10000*5./6) {
+		if !(math.Abs(float64(c)-10000) <= 5*math.Sqrt(10000*5./6)) {
 			t.Errorf("face %d came %d times of 60000", face, c)
 		}
 	}

@@ -52,7 +52,7 @@ func TestLawFiltersAreWeights(t *testing.T) {
 								tap := row*((wd+dilation-1)/dilation) + column/dilation
 								want = -3 * values[(tap*f.C+f.C-1-c)*5+unit]
 							}
-							if got := f.Of(unit)[(row*wd+column)*f.C+c]; math.Abs(got-want) > 1e-5 {
+							if got := f.Of(unit)[(row*wd+column)*f.C+c]; !(math.Abs(got-want) <= 1e-5) {
 								t.Fatalf("%s: unit %d (%d, %d) channel %d: %g, want %g", m, unit, row, column, c, got, want)
 							}
 						}

@@ -77,7 +77,7 @@ func TestLawEveryMethod(t *testing.T) {
 			if d := interptest.Distance(one.Pix, out.Pix[x.Size():2*x.Size()]); !(d <= 5e-6) {
 				t.Errorf("%s: without its neighbours the map changes by %g", c.title, d)
 			}
-			if d := math.Abs(one.Score[0] - out.Score[1]); d > 1e-5 {
+			if d := math.Abs(one.Score[0] - out.Score[1]); !(d <= 1e-5) {
 				t.Errorf("%s: without its neighbours the score changes by %g", c.title, d)
 			}
 			ended, cancel := context.WithCancel(ctx)
@@ -114,7 +114,7 @@ func TestLawLinear(t *testing.T) {
 		{saliency.IntegratedGradients{Baseline: base, Steps: 1}, func(w, x float64) float64 { return w * (x - .3) }},
 	} {
 		for i, v := range maps(t, c.method, m, objective.Logit, x).Pix {
-			if want := c.want(w[i], x.Pix[i]); math.Abs(v-want) > 1e-14 {
+			if want := c.want(w[i], x.Pix[i]); !(math.Abs(v-want) <= 1e-14) {
 				t.Errorf("%s: number %d is %g, want %g", c.method, i, v, want)
 			}
 		}
@@ -254,7 +254,7 @@ func TestLawGapOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := math.Abs(sum/(out.Score[1]-low[1]) - 1); math.Abs(gap[1]-want) > 1e-9 {
+	if want := math.Abs(sum/(out.Score[1]-low[1]) - 1); !(math.Abs(gap[1]-want) <= 1e-9) {
 		t.Errorf("a map of three times the size has gap %g, want %g", gap[1], want)
 	}
 }
@@ -272,7 +272,7 @@ func TestIntegratedGradientsClosedForm(t *testing.T) {
 	}
 	cube := interp.Objective{Name: "Σx³", Form: interp.FormOf(func(p *layer.Pass, _ []*graph.Node) *graph.Node { return sumCubes(p.Images) })}
 	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
-		if want := math.Pow(x.Pix[i], 3); math.Abs(v-want) > 1e-5 {
+		if want := math.Pow(x.Pix[i], 3); !(math.Abs(v-want) <= 1e-5) {
 			t.Errorf("number %d is %g, want %g", i, v, want)
 		}
 	}

@@ -91,7 +91,7 @@ func TestGuidedInFloat32(t *testing.T) {
 	}
 	slices.Sort(errs)
 	t.Logf("relative L2 errors %.1e", errs)
-	if errs[5] > 1e-6 || errs[11] > 5e-3 {
+	if !(errs[5] <= 1e-6 && errs[11] <= 5e-3) {
 		t.Errorf("of %d photographs half err by up to %.1e, all by up to %.1e", len(errs), errs[5], errs[11])
 	}
 }

@@ -140,7 +140,7 @@ func within(m image.Image, width int) image.Image {
 // magnitude returns the largest magnitude of numbers, which must be finite.
 func magnitude(values []float64) (largest float64, err error) {
 	for _, v := range values {
-		if math.IsNaN(v - v) {
+		if interp.NotFinite(v) {
 			return 0, errors.New("it holds a number that is not finite: look for one in the weights")
 		}
 		largest = max(largest, math.Abs(v))

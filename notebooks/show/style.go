@@ -66,7 +66,7 @@ func (s Style) draw(m interp.Maps, n int, under interp.Images) (Cell, error) {
 		return Cell{}, fmt.Errorf("there is no map %d: N=%d, H=%d, W=%d, C=%d and %d numbers", n, m.N, m.H, m.W, m.C, len(m.Pix))
 	}
 	for i, v := range m.Of(n) {
-		if math.IsNaN(v - v) {
+		if interp.NotFinite(v) {
 			return Cell{}, fmt.Errorf("map %d is %g at row %d, column %d, channel %d: look for what is not finite in the image, the weights or the objective",
 				n, v, i/(m.W*m.C), i/m.C%m.W, i%m.C)
 		}
