@@ -29,6 +29,16 @@ var kindNames = []struct {
 	{maxPools, "max-pooling", "layer.MaxPool"},
 }
 
+func (k kinds) String() string {
+	var names []string
+	for _, n := range kindNames {
+		if k&n.kind != 0 {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // changes returns what a rule changes: it has a method for it. It panics if a rule but Exact has none, as
 // where a method's name is misspelt, and if it embeds a Rule that changes more: of an embedded interface a
 // struct has only that interface's methods.
@@ -137,7 +147,7 @@ func (f *foreign) error(rule Rule, names []string, at int) error {
 	if len(f.found) == 0 {
 		return nil
 	}
-	var operators, changed, instead []string
+	var operators, instead []string
 	var where string
 	if at > 0 {
 		where = fmt.Sprintf(" after layer %q", names[at-1])
@@ -154,9 +164,9 @@ func (f *foreign) error(rule Rule, names []string, at int) error {
 	}
 	for _, k := range kindNames {
 		if found&k.kind != 0 {
-			changed, instead = append(changed, k.name), append(instead, k.instead)
+			instead = append(instead, k.instead)
 		}
 	}
 	return fmt.Errorf("layer: rule %s changes %s, and does not reach GoMLX's operators %s%s: write them as %s",
-		rule, strings.Join(changed, ", "), strings.Join(operators, ", "), where, strings.Join(instead, ", or as "))
+		rule, found, strings.Join(operators, ", "), where, strings.Join(instead, ", or as "))
 }

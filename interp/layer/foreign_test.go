@@ -236,3 +236,35 @@ func TestRuleThatChangesNothing(t *testing.T) {
 		t.Errorf("guided with linear layers of its own changes %b", k)
 	}
 }
+
+// A rule that finds nothing to change in a whole network would give the exact gradient in its own name.
+func TestNetworkThatARuleLeavesAlone(t *testing.T) {
+	tanh := func(_ *model.Scope, x *graph.Node) *graph.Node { return GlobalMean(At("tanh", Tanh(x))) }
+	for _, c := range []struct {
+		rule Rule
+		f    Forward
+		want string
+	}{
+		{Exact, tanh, ""},
+		{Guided, tanh, "rule guided changes ReLUs, and the network has none"},
+		{Deconv, tanh, "rule deconv changes ReLUs, and the network has none"},
+		{pooling{}, tanh, "rule pooling changes max-pooling, and the network has none"},
+		{custom{}, tanh, ""}, // changes the mean
+		{every{}, tanh, ""},
+		{Guided, func(s *model.Scope, x *graph.Node) *graph.Node { return ReLU(tanh(s, x)) }, ""},
+	} {
+		logits := func(p *Pass) { p.Logits() }
+		layer := func(p *Pass) { p.Layer("tanh") } // of a part of the network, nothing is known of the rest
+		for _, ask := range []func(p *Pass){logits, layer} {
+			err := building(t, 4, func(x *graph.Node) {
+				p := Start(nil, x, c.f, c.rule, nil)
+				defer p.Stop()
+				ask(p)
+			})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%s: error %v, want %q", c.rule, err, c.want)
+			}
+			c.want = ""
+		}
+	}
+}

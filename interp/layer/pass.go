@@ -29,6 +29,7 @@ type Pass struct {
 	rule    Rule
 	foreign foreign
 	inside  bool // a layer is being built
+	changed bool // the rule changed a layer
 	replace map[string]*graph.Node
 	layers  map[string]*graph.Node
 	names   []string // in the order of the Forward
@@ -44,7 +45,7 @@ type Pass struct {
 //
 // Where the rule changes what ReLUs, linear layers, pointwise functions or max-pools do, a Forward that has
 // operators of such a kind outside this package is an error, which Layer and Logits panic with: the rule
-// would not reach them.
+// would not reach them. So is, at its logits, a Forward that has nothing for the rule to change.
 func Start(s *model.Scope, images *graph.Node, f Forward, rule Rule, replace map[string]*graph.Node) *Pass {
 	if rule == nil {
 		rule = Exact
@@ -143,6 +144,7 @@ func (p *Pass) step() bool {
 	g.AttachState(passKey{}, p)
 	defer g.AttachState(passKey{}, before)
 	if outer, ok := before.(*Pass); ok { // this Forward is a part of another's, under a rule of its own
+		outer.changed = true
 		outer.foreign.read(g, true)
 		defer outer.foreign.read(g, false)
 	}
@@ -155,6 +157,9 @@ func (p *Pass) step() bool {
 		panic(err)
 	}
 	if p.done && p.logits != nil {
+		if p.foreign.changes != 0 && !p.changed {
+			panic(fmt.Errorf("layer: rule %s changes %s, and the network has none: it would give the exact gradient", p.rule, p.foreign.changes))
+		}
 		for name := range p.replace {
 			if p.layers[name] == nil {
 				panic(near.Error("layer", name, p.names))
@@ -210,6 +215,7 @@ func through[R any](x *graph.Node, ruled func(R) *graph.Node, exact func() *grap
 		p.foreign.read(g, false)
 	}()
 	if rule, ok := p.rule.(R); ok {
+		p.changed = true
 		return ruled(rule)
 	}
 	return exact()
