@@ -31,7 +31,7 @@ type Reader struct {
 
 	// Flat has, by the path of a dense layer's weights, the channels, rows and columns that the layer sees
 	// flattened: other frameworks flatten images [C, H, W], layer.Flatten [H, W, C]. A layer that sees several of
-	// both must have it; {in, 1, 1} takes the file's order.
+	// both must have it, and so must each variable of a batch norm before it; {in, 1, 1} takes the file's order.
 	Flat map[string][3]int
 }
 
@@ -113,7 +113,7 @@ func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
 	if forward != nil {
 		sketch.Forward = func(s *model.Scope, x *graph.Node) *graph.Node {
 			logits := forward(s, x)
-			flat = flattens(x.Graph())
+			flat = flattens(x)
 			return logits
 		}
 	}
@@ -167,21 +167,39 @@ func (r Reader) read(src Source, spec interp.Spec) (*interp.Model, error) {
 	return interp.New(spec)
 }
 
-// flattened is a dense layer's weights, and the channels, rows and columns of the images that it sees flattened.
+// flattened is a variable of a layer that sees images flattened, and their channels, rows and columns.
 type flattened struct {
 	path string
 	chw  [3]int
 }
 
-// flattens finds dense layers after a flatten of images, with only functions of single numbers between them,
-// where the order matters. A network that turns its images itself is left alone.
-func flattens(g *graph.Graph) (all []flattened) {
-	from := map[*graph.Node]*[3]int{} // what flattened images are computed from
-	for _, n := range g.Nodes() {
+// flattens finds the variables for which the order of a flatten of images matters: the weights of dense layers
+// after it, with only functions of single numbers between them, and those with one number for each, as of a
+// batch norm. A network that turns its images itself is left alone.
+func flattens(images *graph.Node) (all []flattened) {
+	from := map[*graph.Node]*[3]int{}             // what flattened images are computed from
+	depends := map[*graph.Node]bool{images: true} // on the images
+	made := map[*graph.Node][]*graph.Node{}       // of which variables with one axis others are made
+	needs := func(v *graph.Node, chw *[3]int) {
+		if f := (flattened{v.GetParameterName(), *chw}); !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	for _, n := range images.Graph().Nodes() {
 		in := n.Inputs()
+		if n.Type() == graph.NodeTypeParameter && n.Rank() == 1 {
+			made[n] = []*graph.Node{n}
+		}
 		if len(in) == 0 || n.NumOutputs() != 1 {
 			continue
 		}
+		if !slices.ContainsFunc(in, func(x *graph.Node) bool { return depends[x] }) {
+			for _, x := range in {
+				made[n] = append(made[n], made[x]...)
+			}
+			continue
+		}
+		depends[n] = true
 		switch x := in[0]; n.Type() {
 		case graph.NodeTypeReshape:
 			if x.Rank() != 4 || n.Rank() != 2 || n.Shape().Dim(0) != x.Shape().Dim(0) || x.Type() == graph.NodeTypeTranspose {
@@ -192,12 +210,21 @@ func flattens(g *graph.Graph) (all []flattened) {
 			}
 		case graph.NodeTypeDotGeneral:
 			if chw := from[x]; chw != nil && in[1].Type() == graph.NodeTypeParameter {
-				all = append(all, flattened{in[1].GetParameterName(), *chw})
+				needs(in[1], chw)
 			}
 		default:
 			for _, x := range in {
 				if from[x] != nil && slices.Equal(x.Shape().Dimensions, n.Shape().Dimensions) {
 					from[n] = from[x]
+				}
+			}
+			if chw := from[n]; chw != nil {
+				for _, x := range in {
+					for _, v := range made[x] {
+						if v.Shape().Size() == chw[0]*chw[1]*chw[2] {
+							needs(v, chw)
+						}
+					}
 				}
 			}
 		}
@@ -220,8 +247,11 @@ func (r Reader) tensor(v interp.Variable) (tensor, error) {
 	}
 	t := tensor{Variable: v, name: name(v.Path), dims: v.Dims, turn: func(data []float32) []float32 { return data }}
 	flat, ok := r.Flat[v.Path]
-	if ok && (len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
+	if ok && (len(v.Dims) != 1 && len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
 		return t, fmt.Errorf("Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
+	}
+	if ok && len(v.Dims) == 1 {
+		t.turn = func(data []float32) []float32 { return layout.HWIO(data, 1, flat[0], flat[1], flat[2]) }
 	}
 	if n := len(v.Dims); n == 2 || n == 4 {
 		in, out := v.Dims[n-2], v.Dims[n-1]

@@ -126,6 +126,51 @@ func TestLawRead(t *testing.T) {
 	}
 }
 
+// A batch norm between a flatten and a dense layer needs its order too, and gets it.
+func TestLawBatchNormOfFlattened(t *testing.T) {
+	spec := smallSpec
+	spec.Forward = func(s *model.Scope, x *graph.Node) *graph.Node {
+		x = layer.BatchNorm(s.At("bn"), layer.Flatten(x), 1e-5)
+		return layer.Dense(s.At("fc"), layer.ReLU(x), 5)
+	}
+	h, w, c := spec.Input[0], spec.Input[1], spec.Input[2]
+	f := &file{}
+	reader := Reader{Flat: map[string][3]int{"/fc/weights": {c, h, w}}}
+	f.add("fc.weight", 5, h*w*c)
+	f.add("fc.bias", 5)
+	for _, name := range []string{"weight", "bias", "running_mean", "running_var"} {
+		f.add("bn."+name, h*w*c)
+	}
+	for _, name := range []string{"mean", "scale", "variance", "offset"} {
+		if _, err := reader.Read(f, spec); err == nil || !strings.Contains(err.Error(), `for variable "/bn/`) {
+			t.Errorf("error %v without a Flat of %s", err, name)
+		}
+		reader.Flat["/bn/"+name] = [3]int{c, h, w}
+	}
+	m, err := reader.Read(f, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = m.Float64()
+	x := interptest.Images(m, 1, 1)
+	p, err := m.Predict(t.Context(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := func(name string, i int) float64 { return float64(f.data[name][i]) }
+	for o := range 5 {
+		want := v("fc.bias", o)
+		for i := range h * w * c { // as [C, H, W]
+			pixel := x.Pix[(i/w%h*w+i%w)*c+i/(h*w)]
+			y := (pixel-v("bn.running_mean", i))/math.Sqrt(v("bn.running_var", i)+1e-5)*v("bn.weight", i) + v("bn.bias", i)
+			want += v("fc.weight", o*h*w*c+i) * max(y, 0)
+		}
+		if got := p.Logits.Of(0)[o]; !(math.Abs(got-want) <= 1e-12*math.Abs(want)) {
+			t.Errorf("logit %d is %g, want %g", o, got, want)
+		}
+	}
+}
+
 // Everything that does not fit is told at once, with near names.
 func TestReadOfAnotherFile(t *testing.T) {
 	f := &file{}
