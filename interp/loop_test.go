@@ -222,6 +222,18 @@ func TestVariablesAndInitial(t *testing.T) {
 	if !slices.Equal(slices.Sorted(slices.Values(paths)), m.Weights().Paths()) || vars[0].Path != "/conv1/weights" || vars[0].Layer != "conv1" || vars[len(vars)-1].Layer != "" {
 		t.Errorf("variables %v", vars)
 	}
+	layers, err := m.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(vars[0].Dims) // what was returned is the caller's, and what is kept stays
+	clear(layers[0].Shape)
+	if vars, err := m.Variables(); err != nil || slices.Contains(vars[0].Dims, 0) {
+		t.Errorf("variables %v after the first answer was changed, error %v", vars, err)
+	}
+	if layers, err := m.Layers(); err != nil || slices.Contains(layers[0].Shape, 0) {
+		t.Errorf("layers %v after the first answer was changed, error %v", layers, err)
+	}
 	w, err := m.Initial(1)
 	if err != nil {
 		t.Fatal(err)

@@ -192,7 +192,11 @@ func (m *Model) Layers() ([]Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
 	}
-	return slices.Clone(s.layers), nil
+	layers := slices.Clone(s.layers) // whose shapes are kept
+	for i := range layers {
+		layers[i].Shape = slices.Clone(layers[i].Shape)
+	}
+	return layers, nil
 }
 
 // Batch returns how many images of x's size go through a step at once: a power of two, at most 16, whose

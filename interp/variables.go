@@ -29,7 +29,11 @@ func (m *Model) Variables() ([]Variable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.spec.Name, err)
 	}
-	return slices.Clone(s.variables), nil
+	all := slices.Clone(s.variables) // whose dimensions are kept
+	for i := range all {
+		all[i].Dims = slices.Clone(all[i].Dims)
+	}
+	return all, nil
 }
 
 // Initial returns new weights for the network, drawn from the distributions of its variables' own

@@ -220,6 +220,11 @@ func TestReceptiveFieldAndSupport(t *testing.T) {
 		if whole < len(s.Rows)*len(s.Columns)/4 {
 			t.Errorf("%s: %d units see the whole of their field", name, whole)
 		}
+		clear(s.Rows) // what was returned is the caller's, and what is kept stays
+		clear(s.Columns)
+		if again, err := receptive.SupportOf(ctx, m, name, h, w); err != nil || slices.Contains(again.Rows, receptive.Span{}) || slices.Contains(again.Columns, receptive.Span{}) {
+			t.Errorf("%s: after its first answer was changed, the second has empty spans: %v, error %v", name, again, err)
+		}
 	}
 }
 

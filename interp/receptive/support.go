@@ -54,6 +54,7 @@ func SupportOf(ctx context.Context, m *interp.Model, layer string, h, w int, cha
 	if err != nil {
 		return s, fmt.Errorf("receptive: %s: the support of layer %q at %d×%d pixels: %w", m.Name(), layer, h, w, err)
 	}
+	s.Rows, s.Columns = slices.Clone(s.Rows), slices.Clone(s.Columns)
 	return s, nil
 }
 
