@@ -489,6 +489,30 @@ func TestWindowOut(t *testing.T) {
 	}
 }
 
+// Mean pools as PyTorch computes them where ceil mode and padding meet (pytorch/pytorch 183528, in which its
+// export differs, and microsoft/onnxruntime 16203): padding counts, what is after it does not.
+func TestOracleMeanPoolInCeilMode(t *testing.T) {
+	counting := array{[]int{1, 4, 4, 1}, make([]float64, 16)}
+	for i := range counting.v {
+		counting.v[i] = float64(i + 1)
+	}
+	row := array{[]int{1, 1, 9, 1}, []float64{2.0903, 4.6493, 1.6320, -3.2051, 4.6975, 4.7296, 3.3653, -1.5815, -2.3832}}
+	onEvery(t, func(t *testing.T, b compute.Backend) {
+		for _, c := range []struct {
+			x    array
+			w    Window
+			want array
+		}{
+			{counting, Square(3, 2, 1), array{[]int{1, 3, 3, 1}, []float64{14. / 9, 10. / 3, 2, 19. / 3, 11, 6, 4.5, 7.5, 4}}},
+			{row, Window{Size: [2]int{1, 7}, Stride: [2]int{1, 3}, Pad: [2][2]int{{}, {3, 3}}}, array{[]int{1, 1, 4, 1}, []float64{.73807144, 2.5655572, .8032287, -.5994 / 6}}},
+		} {
+			c.w.Ceil = true
+			got := run[float64](t, b, []array{c.x}, func(x []*Node) []*Node { return []*Node{MeanPool(x[0], c.w, true)} })
+			same(t, "mean pool", got[0], c.want, 1e-6)
+		}
+	})
+}
+
 // Same's output is the input divided by the stride, rounded up, and of an odd padding more is after.
 func TestLawSame(t *testing.T) {
 	onEvery(t, func(t *testing.T, b compute.Backend) {
