@@ -315,7 +315,7 @@ func TestDrawErrors(t *testing.T) {
 		{func(s *Style, m *interp.Maps, x *interp.Images) { s.Palette = 3 }, "show: Style.Palette is Palette(3), must"},
 		{func(s *Style, m *interp.Maps, x *interp.Images) { x.H, x.W = 4, 16 }, "the image under map 0 is 4×16, must be 8×8"},
 		{func(s *Style, m *interp.Maps, x *interp.Images) { *x = interp.Images{} }, "the image under map 0 is 0×0"},
-		{func(s *Style, m *interp.Maps, x *interp.Images) { x.C, x.Pix = 2, x.Pix[:128] }, "the image under map 0: an image of 2 channels"},
+		{func(s *Style, m *interp.Maps, x *interp.Images) { x.C, x.Pix = 2, x.Pix[:128] }, "the image under map 0: interp: an image of 2 channels"},
 	} {
 		s := Style{Palette: Overlay}
 		m, x := noise(6, 1, 8, 8, 3)
