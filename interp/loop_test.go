@@ -263,7 +263,7 @@ func TestVariablesAndInitial(t *testing.T) {
 
 // What is prepared is what runs, so it is compiled once; what cannot be compiled is told where it runs.
 func TestPrepare(t *testing.T) {
-	m := interptest.Linear()
+	m := interptest.Branchy() // which has ReLUs
 	compiled := func() int { n, _, _ := m.Programs(); return n }
 	prepared := func(more func()) {
 		t.Helper()
