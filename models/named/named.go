@@ -248,7 +248,7 @@ func (r Reader) tensor(v interp.Variable) (tensor, error) {
 	t := tensor{Variable: v, name: name(v.Path), dims: v.Dims, turn: func(data []float32) []float32 { return data }}
 	flat, ok := r.Flat[v.Path]
 	if ok && (len(v.Dims) != 1 && len(v.Dims) != 2 || flat[0]*flat[1]*flat[2] != v.Dims[0]) {
-		return t, fmt.Errorf("Flat has %v for variable %q, shaped %v: it must be a dense layer's and have as many numbers as that sees", flat, v.Path, v.Dims)
+		return t, fmt.Errorf("variable %q is shaped %v, and Flat has %v for it: it must be a dense layer's and have as many numbers as that sees", v.Path, v.Dims, flat)
 	}
 	if ok && len(v.Dims) == 1 {
 		t.turn = func(data []float32) []float32 { return layout.HWIO(data, 1, flat[0], flat[1], flat[2]) }

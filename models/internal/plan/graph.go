@@ -93,7 +93,7 @@ func (g *source) find(option, name string) (int, error) {
 			names = append(names, n.Name)
 		}
 	}
-	return 0, fmt.Errorf("Options.%s: %w", option, near.Error("node", name, names))
+	return 0, fmt.Errorf("%s: %w", option, near.Error("node", name, names))
 }
 
 // sources returns the nodes whose values node i takes, in order.
@@ -149,7 +149,7 @@ func (g *source) order(output, input int) ([]int, error) {
 // output returns the node of the logits: the named one, or the input of the Softmax that the most nodes lead to.
 func (g *source) output(name string) (int, error) {
 	if name != "" {
-		return g.find("Output", name)
+		return g.find("Options.Output", name)
 	}
 	const most = 64
 	best, longest, tied, found := 0, 0, false, 0
@@ -190,7 +190,7 @@ func (g *source) output(name string) (int, error) {
 // input returns the node of the images: the named one, or the only input that the output needs.
 func (g *source) input(name string, output int) (int, error) {
 	if name != "" {
-		return g.find("Input", name)
+		return g.find("Options.Input", name)
 	}
 	order, err := g.order(output, -1)
 	if err != nil {
