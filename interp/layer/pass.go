@@ -157,7 +157,7 @@ func (p *Pass) step() bool {
 		panic(err)
 	}
 	if p.done && p.logits != nil {
-		if p.foreign.changes != 0 && !p.changed {
+		if _, optional := p.rule.(OptionalRule); p.foreign.changes != 0 && !p.changed && !optional {
 			panic(fmt.Errorf("layer: rule %s changes %s, and the network has none: it would give the exact gradient", p.rule, p.foreign.changes))
 		}
 		for name := range p.replace {

@@ -37,6 +37,12 @@ type MaxPoolRule interface {
 	MaxPool(x *graph.Node, w Window) *graph.Node
 }
 
+// OptionalRule marks a rule that may find nothing to change in a network, and is Exact there. Of other rules that is
+// an error.
+type OptionalRule interface {
+	Optional()
+}
+
 // The rules. Guided and Deconv follow max-pooling's switches, as the exact gradient does.
 var (
 	// Exact is the derivative. A ReLU's is 0 at 0, and NaN stays NaN.
