@@ -78,6 +78,7 @@ func (f Frame) EndsOctave() bool { return f.Iteration == f.Iterations }
 // Ends reports whether the frame is the last of its dream: in the size of the image.
 func (f Frame) Ends() bool { return f.EndsOctave() && f.Octave == f.Octaves }
 
+// String names the method with all its parameters.
 func (d Dream) String() string {
 	d = d.whole()
 	var b strings.Builder

@@ -18,6 +18,7 @@ type Zoom struct {
 	Rate  float64 // of the image that is cut off each time, in (0, 1); 0 is .05
 }
 
+// String names the method with all its parameters.
 func (z Zoom) String() string {
 	z = z.whole()
 	return fmt.Sprintf("%d zooms by %g of %s", z.N, z.Rate, z.Dream)

@@ -19,6 +19,7 @@ type Fourier struct {
 	Colours Colours
 }
 
+// String returns the parametrisation's name and parameters.
 func (f Fourier) String() string {
 	return fmt.Sprintf("Fourier(decay=%g, σ=%g%s)", cmp.Or(f.Decay, 1), cmp.Or(f.SD, .01), f.Colours.suffix())
 }

@@ -25,6 +25,7 @@ type MaCo struct {
 	Colours   Colours
 }
 
+// String returns the parametrisation's name and parameters.
 func (p MaCo) String() string {
 	of := "1/f"
 	if p.Magnitude.Magnitude != nil {

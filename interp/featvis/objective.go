@@ -105,6 +105,7 @@ type Diversity struct {
 	Weight float64 // 0: 1
 }
 
+// String returns the name of the term, with its parameters.
 func (d Diversity) String() string { return fmt.Sprintf("diversity(%s, %g)", d.Layer, d.weight()) }
 
 func (d Diversity) weight() float64 { return cmp.Or(d.Weight, 1) }

@@ -59,6 +59,7 @@ type Pixels struct {
 	Colours Colours
 }
 
+// String returns the parametrisation's name and parameters.
 func (p Pixels) String() string {
 	return fmt.Sprintf("pixels(σ=%g%s)", cmp.Or(p.SD, .01), p.Colours.suffix())
 }

@@ -53,8 +53,10 @@ type Jitter struct {
 	Pixels int // 0: 8
 }
 
+// String returns the transformation's name and parameter.
 func (j Jitter) String() string { return fmt.Sprintf("jitter %d", cmp.Or(j.Pixels, 8)) }
 
+// Draw implements Transformation.
 func (j Jitter) Draw(s random.Stream, _ Look) Affine {
 	d := cmp.Or(j.Pixels, 8)
 	if d < 0 {
@@ -71,11 +73,13 @@ type Scale struct {
 
 func (s Scale) defaults() Scale { return cmp.Or(s, Scale{.9, 1.1}) }
 
+// String returns the transformation's name and parameters.
 func (s Scale) String() string {
 	s = s.defaults()
 	return fmt.Sprintf("scale %g–%g", s.Low, s.High)
 }
 
+// Draw implements Transformation.
 func (s Scale) Draw(r random.Stream, _ Look) Affine {
 	s = s.defaults()
 	by := s.Low + (s.High-s.Low)*r.Uniform(0)
@@ -91,8 +95,10 @@ type Rotate struct {
 	Degrees float64 // 0: 10
 }
 
+// String returns the transformation's name and parameter.
 func (t Rotate) String() string { return fmt.Sprintf("rotate ±%g°", cmp.Or(t.Degrees, 10)) }
 
+// Draw implements Transformation.
 func (t Rotate) Draw(s random.Stream, _ Look) Affine {
 	return turn(cmp.Or(t.Degrees, 10) * (2*s.Uniform(0) - 1))
 }
@@ -122,11 +128,13 @@ func (c Crop) defaults() Crop {
 	return c
 }
 
+// String returns the transformation's name and parameters.
 func (c Crop) String() string {
 	c = c.defaults()
 	return fmt.Sprintf("crops of %g–%g ± %g at ±%g", c.First, c.Last, c.SD, c.Off)
 }
 
+// Draw implements Transformation.
 func (c Crop) Draw(s random.Stream, at Look) Affine {
 	c = c.defaults()
 	if !(c.First > 0 && c.Last > 0 && c.SD >= 0 && c.Off >= 0) {

@@ -23,6 +23,7 @@ type IntegratedGradients struct {
 	Baseline []float64
 }
 
+// String names the method, its steps and its baseline.
 func (g IntegratedGradients) String() string {
 	s := fmt.Sprintf("IG(steps=%d, baseline ", cmp.Or(g.Steps, 50))
 	switch n := len(g.Baseline); {

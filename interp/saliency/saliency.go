@@ -39,6 +39,7 @@ var (
 	Deconvnet = Gradient{layer.Deconv}
 )
 
+// String returns the method's usual name.
 func (g Gradient) String() string {
 	switch g.Rule {
 	case nil, layer.Exact:
@@ -51,6 +52,7 @@ func (g Gradient) String() string {
 	return fmt.Sprintf("%s gradient", g.Rule)
 }
 
+// Maps implements Method.
 func (g Gradient) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	return m.Gradient(ctx, o, g.Rule, x)
 }
@@ -61,8 +63,10 @@ type TimesInput struct {
 	Of Method // nil is the gradient
 }
 
+// String returns the name of the method, × input.
 func (t TimesInput) String() string { return name(t.Of) + " × input" }
 
+// Maps implements Method.
 func (t TimesInput) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	out, err := of(t.Of).Maps(ctx, m, o, x)
 	if err != nil {

@@ -31,9 +31,14 @@ type SquareGrad Noise
 // the image: Adebayo et al., arXiv:1810.03307.
 type VarGrad Noise
 
+// String names the method and the noise.
 func (s SmoothGrad) String() string { return Noise(s).title("SmoothGrad") }
+
+// String names the method and the noise.
 func (s SquareGrad) String() string { return Noise(s).title("SquareGrad") }
-func (s VarGrad) String() string    { return Noise(s).title("VarGrad") }
+
+// String names the method and the noise.
+func (s VarGrad) String() string { return Noise(s).title("VarGrad") }
 
 func (n Noise) title(statistic string) string {
 	n = n.defaults()
@@ -48,11 +53,13 @@ func (n Noise) title(statistic string) string {
 	return s
 }
 
+// Maps implements Method.
 func (s SmoothGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	mean, _, err := Noise(s).moments(ctx, m, o, x)
 	return mean, err
 }
 
+// Maps implements Method.
 func (s SquareGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	mean, variance, err := Noise(s).moments(ctx, m, o, x)
 	for i, v := range variance {
@@ -61,6 +68,7 @@ func (s SquareGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objectiv
 	return mean, err
 }
 
+// Maps implements Method.
 func (s VarGrad) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
 	mean, variance, err := Noise(s).moments(ctx, m, o, x)
 	mean.Pix = variance
