@@ -126,7 +126,7 @@ func (f *File) readHeader(size int64) error {
 	n := binary.LittleEndian.Uint64(prefix[:])
 	switch {
 	case n > maxHeader:
-		return fmt.Errorf("a header of %d bytes, of which at most %d are read: the file is damaged or not safetensors", n, maxHeader)
+		return fmt.Errorf("a header of %d bytes, and at most %d are read: the file is damaged or not safetensors", n, maxHeader)
 	case int64(n) > size-8:
 		return fmt.Errorf("a header of %d bytes in a file of %d: the file is truncated", n, size)
 	}
@@ -256,12 +256,13 @@ func (f *File) Float32(name string) ([]float32, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", f.name, near.Error("tensor", name, f.names))
 	}
-	number := numbers[t.Type]
-	if number == nil {
+	read := numbers[t.Type]
+	if read == nil {
 		return nil, fmt.Errorf("%s: tensor %q holds %s, must be F64, F32, F16 or BF16", f.name, name, t.Type)
 	}
 	width := int64(widths[t.Type])
-	out := make([]float32, 0, t.size/width)
+	out := make([]float32, t.size/width)
+	rest := out
 	buffer := make([]byte, min(t.size, 64<<10)) // a multiple of every width, as t.size is of its own
 	for done := int64(0); done < t.size; {
 		piece := buffer[:min(int64(len(buffer)), t.size-done)]
@@ -269,27 +270,33 @@ func (f *File) Float32(name string) ([]float32, error) {
 			return nil, fmt.Errorf("%s: tensor %q: %w", f.name, name, err)
 		}
 		done += int64(len(piece))
-		if t.Type == "F32" { // as most files: without a call for each number
-			first := len(out)
-			out = out[:first+len(piece)/4]
-			for i := range out[first:] {
-				out[first+i] = math.Float32frombits(binary.LittleEndian.Uint32(piece[4*i:]))
-			}
-			continue
-		}
-		for ; len(piece) > 0; piece = piece[width:] {
-			out = append(out, number(piece))
-		}
+		n := int64(len(piece)) / width
+		read(rest[:n], piece)
+		rest = rest[n:]
 	}
 	return out, nil
 }
 
-// numbers are the floating-point types: each turns the first bytes into a number.
-var numbers = map[string]func(b []byte) float32{
-	"F64":  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
-	"F32":  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
-	"F16":  func(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() },
-	"BF16": func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) },
+// numbers are the floating-point types: each fills out with the numbers of b. F32, which most files hold, is read without
+// a call for each number.
+var numbers = map[string]func(out []float32, b []byte){
+	"F32": func(out []float32, b []byte) {
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	},
+	"F64":  each(8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }),
+	"F16":  each(2, func(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() }),
+	"BF16": each(2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }),
+}
+
+// each reads numbers of the given width one by one.
+func each(width int, number func(b []byte) float32) func(out []float32, b []byte) {
+	return func(out []float32, b []byte) {
+		for i := range out {
+			out[i] = number(b[i*width:])
+		}
+	}
 }
 
 // readAt fills p from offset off.
