@@ -33,6 +33,7 @@ type Layer struct {
 	Units         int
 }
 
+// String returns the layer's name, with its rows, columns and units.
 func (l Layer) String() string {
 	return fmt.Sprintf("%s (%d×%d×%d)", l.Name, l.Rows, l.Columns, l.Units)
 }

@@ -89,8 +89,8 @@ func or(to, of []uint64, t, f int, runs []run) {
 	}
 }
 
-// product is spread for an operator that multiplies an input by the other one, of which it is known which
-// numbers are not zero (nil: all of them).
+// product is spread for an operator that multiplies an input by the other one. Other says which numbers of
+// the other one are not zero; nil means all of them.
 func product(to, of []uint64, runs []run, other []int32) {
 	if to == nil || other == nil {
 		spread(to, of, runs)
@@ -131,8 +131,8 @@ func strides(dims []int) []int {
 	return steps
 }
 
-// aligned returns the runs over a result and an input that has its axes, or none, of which some have length
-// 1: the same number then belongs to every place.
+// aligned returns the runs over a result and an input that has the same axes, or none. Along an axis where
+// the input has length 1, the same number belongs to every place.
 func aligned(dims, in []int) []run {
 	runs, steps, inSteps := make([]run, len(dims)), strides(dims), strides(in)
 	for a, n := range dims {

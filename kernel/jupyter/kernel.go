@@ -132,7 +132,7 @@ func (k *Kernel) launch(c Command) error {
 	}
 	k.cmd = exec.Command(args[0], args[1:]...)
 	k.cmd.Dir, k.cmd.Env = c.Dir, c.Env
-	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir) // What a killed kernel leaves behind goes with the directory.
+	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir) // The directory goes, and with it what a killed kernel leaves.
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not hide its end.
 	OwnGroup(k.cmd)

@@ -18,7 +18,7 @@ type Suite struct {
 	Cases    []Case  `xml:"testcase"`
 }
 
-// Case is one thing that could fail: a cell, or a claim. WriteJUnit fills in of which notebook.
+// Case is one thing that could fail: a cell, or a claim. WriteJUnit fills in the notebook.
 type Case struct {
 	Class   string    `xml:"classname,attr"`
 	Name    string    `xml:"name,attr"`

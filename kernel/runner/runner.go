@@ -159,7 +159,7 @@ func (r Runner) write(result *Result) error {
 	return nil
 }
 
-// report writes the report of all jobs, of which the first have these results, and of the rest no cell was reached.
+// report writes the report of all jobs. The first of them have these results; no cell of the others was reached.
 func (r Runner) report(jobs []Job, results []Result) error {
 	if r.JUnit == "" {
 		return nil

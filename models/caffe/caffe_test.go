@@ -127,7 +127,7 @@ func TestReadsBothVersionsOfLayers(t *testing.T) {
 	}
 }
 
-// Caffe keeps sums of statistics, and in a third blob by what to divide them; 0 stands for statistics of 0.
+// Caffe keeps sums of statistics, and their divisor in a third blob; a divisor of 0 means statistics of 0.
 func TestBatchNorm(t *testing.T) {
 	sums := func(kind, name string, more ...[]byte) []byte {
 		return layerOfType(kind, name, append([][]byte{blob([]float32{10, -20}, 2), blob([]float32{30, 5}, 2)}, more...)...)

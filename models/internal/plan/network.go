@@ -131,7 +131,7 @@ func (g *source) plan(input, output, channels int) (*network, error) {
 		return nil, err
 	}
 	if len(order) > maxSteps {
-		return nil, fmt.Errorf("%d nodes lead to %q, of which at most %d are supported", len(order), g.nodes[output].Name, maxSteps)
+		return nil, fmt.Errorf("%d nodes lead to %q, and at most %d are supported", len(order), g.nodes[output].Name, maxSteps)
 	}
 	p := &planner{
 		source: g, network: &network{weights: interp.Weights{}}, constantOf: map[int]*constant{}, stepOf: map[int]int{},
@@ -259,7 +259,7 @@ func (b *building) value(st step) *graph.Node {
 		numbers *= float64(d)
 	}
 	if numbers > maxNumbers {
-		panic(fmt.Errorf("it gives %.0f numbers an image, of which %d are supported; give smaller images", numbers, maxNumbers))
+		panic(fmt.Errorf("it gives %.0f numbers an image, and at most %d are supported; give smaller images", numbers, maxNumbers))
 	}
 	return y
 }

@@ -38,7 +38,7 @@ type Window struct {
 	Same bool
 }
 
-// window checks a window, of which the node's value is computed from a number of places.
+// window checks a window. Taps is how many of its places the node's value is computed from.
 func (c *Call) window(w Window, taps int) {
 	for axis := range 2 {
 		a, b, d, pad := w.Size[axis], w.Stride[axis], w.Dilation[axis], w.Pad[axis]
@@ -154,7 +154,7 @@ func (c *Call) Concat(axis int64, skip int) Build {
 	}
 }
 
-// Reshape gives its first input another shape, in the format's layout, of which one axis may be −1. It leaves images
+// Reshape gives its first input another shape, in the format's layout; one axis may be −1. It leaves images
 // apart: a graph that was written for one image at a time takes several.
 func (c *Call) Reshape(dims []int64) Build {
 	if c.err == nil && (len(dims) == 0 || len(dims) > maxRank || dims[0] != 1 && dims[0] != -1) {
