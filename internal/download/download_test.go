@@ -7,33 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"lucigo/internal/download/downloadtest"
 )
-
-// content is what a test's file consists of: two parts, served as /0 and /1.
-var content = func() [2][]byte {
-	r := rand.New(rand.NewPCG(1, 2))
-	var c [2][]byte
-	for i, n := range []int{150_000, 70_001} {
-		c[i] = make([]byte, n)
-		for j := range c[i] {
-			c[i][j] = byte(r.Uint32())
-		}
-	}
-	return c
-}()
-
-func whole() []byte { return append(bytes.Clone(content[0]), content[1]...) }
 
 // published is a test's file, which a server publishes.
 type published struct {
@@ -45,8 +30,8 @@ type published struct {
 // file is the test's file, served at url, with a directory of its own.
 func file(t *testing.T, url string) published {
 	return published{
-		filepath.Join(t.TempDir(), "file.part"), fmt.Sprintf("%x", sha256.Sum256(whole())), int64(len(whole())),
-		[]Part{{url + "/0", int64(len(content[0]))}, {url + "/1", int64(len(content[1]))}},
+		filepath.Join(t.TempDir(), "file.part"), fmt.Sprintf("%x", sha256.Sum256(downloadtest.Whole())), int64(len(downloadtest.Whole())),
+		[]Part{{url + "/0", int64(len(downloadtest.Content[0]))}, {url + "/1", int64(len(downloadtest.Content[1]))}},
 	}
 }
 
@@ -60,16 +45,6 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-func part(r *http.Request) []byte {
-	i, _ := strconv.Atoi(r.URL.Path[1:])
-	return content[i]
-}
-
-// good serves the parts, with ranges.
-func good(w http.ResponseWriter, r *http.Request) {
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(part(r)))
-}
-
 var quick = Client{pause: time.Millisecond}
 
 func check(t *testing.T, f published, err error) {
@@ -77,8 +52,8 @@ func check(t *testing.T, f published, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(f.path); err != nil || !bytes.Equal(got, whole()) {
-		t.Fatalf("%s has %d bytes (%v), not the %d served", f.path, len(got), err, len(whole()))
+	if got, err := os.ReadFile(f.path); err != nil || !bytes.Equal(got, downloadtest.Whole()) {
+		t.Fatalf("%s has %d bytes (%v), not the %d served", f.path, len(got), err, len(downloadtest.Whole()))
 	}
 }
 
@@ -89,7 +64,7 @@ func TestDownloadsOnceAndTellsProgress(t *testing.T) {
 			t.Errorf("the server may encode the file as %q", got)
 		}
 		requests.Add(1)
-		good(w, r)
+		downloadtest.Serve(w, r)
 	}))
 	var last, of int64
 	c := Client{Progress: func(have, total int64) {
@@ -112,7 +87,7 @@ func TestDownloadsOnceAndTellsProgress(t *testing.T) {
 func TestResumesAfterBreaks(t *testing.T) {
 	var sent atomic.Int64
 	f := file(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
-		good(&breaking{ResponseWriter: w, left: 20_000, sent: &sent}, r)
+		downloadtest.Serve(&breaking{ResponseWriter: w, left: 20_000, sent: &sent}, r)
 	}))
 	check(t, f, f.get(t.Context(), quick))
 	if sent.Load() != f.size {
@@ -145,9 +120,9 @@ func TestResumesAnEarlierDownload(t *testing.T) {
 	for _, have := range []int{1, 100_000, 150_000, 200_000, 220_001} {
 		var sent atomic.Int64
 		f := file(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
-			good(&breaking{ResponseWriter: w, left: 1 << 30, sent: &sent}, r)
+			downloadtest.Serve(&breaking{ResponseWriter: w, left: 1 << 30, sent: &sent}, r)
 		}))
-		leave(t, f, whole()[:have])
+		leave(t, f, downloadtest.Whole()[:have])
 		check(t, f, f.get(t.Context(), quick))
 		if want := f.size - int64(have); sent.Load() != want {
 			t.Errorf("%d bytes were there, and %d were sent, want %d", have, sent.Load(), want)
@@ -164,8 +139,8 @@ func leave(t *testing.T, f published, parts []byte) {
 }
 
 func TestServerWithoutRanges(t *testing.T) {
-	f := file(t, serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(part(r)) }))
-	leave(t, f, whole()[:170_000])
+	f := file(t, serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(downloadtest.Part(r)) }))
+	leave(t, f, downloadtest.Whole()[:170_000])
 	var last int64
 	c := Client{Progress: func(have, _ int64) { last = have }}
 	check(t, f, f.get(t.Context(), c))
@@ -176,7 +151,7 @@ func TestServerWithoutRanges(t *testing.T) {
 
 // More than the file could be: it is started anew.
 func TestTooLongAPart(t *testing.T) {
-	f := file(t, serve(t, good))
+	f := file(t, serve(t, downloadtest.Serve))
 	leave(t, f, make([]byte, f.size+1))
 	check(t, f, f.get(t.Context(), quick))
 }
@@ -201,13 +176,13 @@ func TestBadServers(t *testing.T) {
 		{"absent later", "404", 100, 100, http.NotFound},
 		{"broken", "500", 0, 0, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }},
 		{"shorter", "149999 bytes, must be 150000", 0, 0, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(len(part(r))-1))
-			w.Write(part(r)[1:])
+			w.Header().Set("Content-Length", fmt.Sprint(len(downloadtest.Part(r))-1))
+			w.Write(downloadtest.Part(r)[1:])
 		}},
 		{"shorter than what is there", "416", 100_000, 100_000, func(w http.ResponseWriter, r *http.Request) {
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(part(r)[:50_000]))
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(downloadtest.Part(r)[:50_000]))
 		}},
-		{"longer", "more than 150000", 0, 131_072, func(w http.ResponseWriter, r *http.Request) { w.Write(append(bytes.Clone(part(r)), 0)) }},
+		{"longer", "more than 150000", 0, 131_072, func(w http.ResponseWriter, r *http.Request) { w.Write(append(bytes.Clone(downloadtest.Part(r)), 0)) }},
 		{"without end", "more than 150000", 0, 131_072, func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				w.Write(make([]byte, 1<<16))
@@ -220,20 +195,20 @@ func TestBadServers(t *testing.T) {
 		{"a portal of plain text", "6000 bytes, must be 150000", 100, 100, answer(200, "Content-Type", "text/plain", "Content-Length", "6000")},
 		{"compressed", `encoded as "gzip"`, 100, 100, answer(200, "Content-Encoding", "gzip")},
 		{"other content", "SHA-256", 0, -1, func(w http.ResponseWriter, r *http.Request) {
-			other := bytes.Clone(part(r))
+			other := bytes.Clone(downloadtest.Part(r))
 			other[77]++
 			w.Write(other)
 		}},
 		{"other range", `must be "bytes 100-149999/150000"`, 100, 100, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", "bytes 99-149999/150000")
 			w.WriteHeader(http.StatusPartialContent)
-			w.Write(part(r)[99:])
+			w.Write(downloadtest.Part(r)[99:])
 		}},
 		{"other length", "50 bytes, must be 149900", 100, 100, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", "bytes 100-149999/150000")
 			w.Header().Set("Content-Length", "50")
 			w.WriteHeader(http.StatusPartialContent)
-			w.Write(part(r)[:50])
+			w.Write(downloadtest.Part(r)[:50])
 		}},
 		{"a range unasked", "206", 0, 0, answer(206, "Content-Range", "bytes 0-149999/150000")},
 		{"stopping at once", "stopped", 0, 0, func(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +219,7 @@ func TestBadServers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := file(t, serve(t, c.handler))
-			leave(t, f, whole()[:c.have])
+			leave(t, f, downloadtest.Whole()[:c.have])
 			client := quick
 			if c.name == "silent" {
 				client.patience = 50 * time.Millisecond
@@ -256,9 +231,9 @@ func TestBadServers(t *testing.T) {
 			switch kept, err := os.ReadFile(f.path); {
 			case c.left < 0 && !errors.Is(err, fs.ErrNotExist):
 				t.Error("wrong parts are kept: the next download could not repair them")
-			case c.left >= 0 && c.left <= c.have && !bytes.Equal(kept, whole()[:c.left]):
+			case c.left >= 0 && c.left <= c.have && !bytes.Equal(kept, downloadtest.Whole()[:c.left]):
 				t.Errorf("%d bytes are left of %d: %v", len(kept), c.have, err)
-			case c.left > c.have && len(kept) > len(content[0]):
+			case c.left > c.have && len(kept) > len(downloadtest.Content[0]):
 				t.Errorf("the file has grown to %d bytes", len(kept))
 			}
 		})
@@ -276,8 +251,8 @@ func TestNoNetwork(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	f := file(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", fmt.Sprint(len(part(r))))
-		w.Write(part(r)[:70_000])
+		w.Header().Set("Content-Length", fmt.Sprint(len(downloadtest.Part(r))))
+		w.Write(downloadtest.Part(r)[:70_000])
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}))
@@ -302,7 +277,7 @@ func TestCancel(t *testing.T) {
 
 // A full disk (here a device that is always full) is an error and no reason to remove what is there.
 func TestFullDisk(t *testing.T) {
-	f := file(t, serve(t, good))
+	f := file(t, serve(t, downloadtest.Serve))
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("skipped: no /dev/full here")
 	}

@@ -6,44 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"lucigo/internal/download/downloadtest"
 	"lucigo/models/weights"
 )
-
-// content is what a test's file consists of: two parts, served as /0 and /1.
-var content = func() [2][]byte {
-	r := rand.New(rand.NewPCG(1, 2))
-	var c [2][]byte
-	for i, n := range []int{150_000, 70_001} {
-		c[i] = make([]byte, n)
-		for j := range c[i] {
-			c[i][j] = byte(r.Uint32())
-		}
-	}
-	return c
-}()
-
-func whole() []byte { return append(bytes.Clone(content[0]), content[1]...) }
 
 // file is the test's file, served at url, with a cache of its own. It is its two parts backwards.
 func file(t *testing.T, url string) weights.File {
 	t.Setenv("LUCIGO_CACHE", t.TempDir())
 	t.Setenv("LUCIGO_MODELS", "")
 	return weights.File{
-		Model: "test", Name: "test.weights", Size: int64(len(whole())), SHA256: hash(backwards(whole())), PartsSHA256: hash(whole()),
-		Parts: []weights.Part{{URL: url + "/0", Size: int64(len(content[0]))}, {URL: url + "/1", Size: int64(len(content[1]))}},
+		Model: "test", Name: "test.weights", Size: int64(len(downloadtest.Whole())), SHA256: hash(backwards(downloadtest.Whole())), PartsSHA256: hash(downloadtest.Whole()),
+		Parts: []weights.Part{{URL: url + "/0", Size: int64(len(downloadtest.Content[0]))}, {URL: url + "/1", Size: int64(len(downloadtest.Content[1]))}},
 		Join:  func(parts []byte) ([]byte, error) { return backwards(parts), nil },
 	}
 }
@@ -57,9 +41,8 @@ func serve(t *testing.T) (url string, requests *atomic.Int32) {
 	requests = new(atomic.Int32)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		i, _ := strconv.Atoi(r.URL.Path[1:])
 		time.Sleep(10 * time.Millisecond)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content[i]))
+		downloadtest.Serve(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL, requests
@@ -88,10 +71,10 @@ func TestFile(t *testing.T) {
 	f := file(t, url)
 	var wait sync.WaitGroup
 	for range 4 {
-		wait.Go(func() { check(t, f, backwards(whole())) })
+		wait.Go(func() { check(t, f, backwards(downloadtest.Whole())) })
 	}
 	wait.Wait()
-	check(t, f, backwards(whole()))
+	check(t, f, backwards(downloadtest.Whole()))
 	if n := requests.Load(); n != 2 {
 		t.Errorf("%d requests for two parts", n)
 	}
@@ -99,17 +82,17 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, whole(), 0o600); err != nil {
+	if err := os.WriteFile(path, downloadtest.Whole(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	check(t, f, backwards(whole()))
+	check(t, f, backwards(downloadtest.Whole()))
 }
 
 func TestFileOfItsParts(t *testing.T) {
 	url, _ := serve(t)
 	f := file(t, url)
 	f.Join, f.SHA256, f.PartsSHA256 = nil, f.PartsSHA256, ""
-	check(t, f, whole())
+	check(t, f, downloadtest.Whole())
 }
 
 // An error that is not of the parts' content leaves them for the next call, which asks for nothing again.
@@ -122,11 +105,11 @@ func TestFileKeepsItsParts(t *testing.T) {
 		t.Errorf("Join fails, and the error is %v", err)
 	}
 	f.Join = join
-	check(t, f, backwards(whole()))
+	check(t, f, backwards(downloadtest.Whole()))
 	if n := requests.Load(); n != 2 {
 		t.Errorf("%d requests for two parts", n)
 	}
-	f.Name, f.SHA256 = "other.weights", hash(whole())
+	f.Name, f.SHA256 = "other.weights", hash(downloadtest.Whole())
 	if _, err := File(t.Context(), f); err == nil || !strings.Contains(err.Error(), "other.weights: what was downloaded makes another file") {
 		t.Errorf("another file: %v", err)
 	}
