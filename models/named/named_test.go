@@ -79,11 +79,10 @@ func smallFile() *file {
 	return f
 }
 
-// The logits of a network whose weights were read are those of the other framework's arithmetic, images
-// [C, H, W], in plain loops.
-func TestLawRead(t *testing.T) {
-	f := smallFile()
-	m, err := Reader{Flat: map[string][3]int{"/fc/weights": {4, 3, 3}}}.Read(f, smallSpec)
+// predicted returns an image, and its logits by the network of spec with the weights that r reads, in float64.
+func predicted(t *testing.T, r Reader, f *file, spec interp.Spec) (interp.Images, interp.Prediction) {
+	t.Helper()
+	m, err := r.Read(f, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +92,14 @@ func TestLawRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return x, p
+}
+
+// The logits of a network whose weights were read are those of the other framework's arithmetic, images
+// [C, H, W], in plain loops.
+func TestLawRead(t *testing.T) {
+	f := smallFile()
+	x, p := predicted(t, Reader{Flat: map[string][3]int{"/fc/weights": {4, 3, 3}}}, f, smallSpec)
 	w := func(name string, i int) float64 { return float64(f.data[name][i]) }
 	var flat []float64
 	for o := range 4 {
@@ -147,16 +154,7 @@ func TestLawBatchNormOfFlattened(t *testing.T) {
 		}
 		reader.Flat["/bn/"+name] = [3]int{c, h, w}
 	}
-	m, err := reader.Read(f, spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m = m.Float64()
-	x := interptest.Images(m, 1, 1)
-	p, err := m.Predict(t.Context(), x)
-	if err != nil {
-		t.Fatal(err)
-	}
+	x, p := predicted(t, reader, f, spec)
 	v := func(name string, i int) float64 { return float64(f.data[name][i]) }
 	for o := range 5 {
 		want := v("fc.bias", o)
