@@ -68,7 +68,11 @@ func TestPrepareCUDA(t *testing.T) {
 	plugin := touch(t, site, "jax_plugins/xla_cuda13/xla_cuda_plugin.so")
 	t.Setenv("PATH", "/bin")
 	t.Setenv("XLA_FLAGS", "--xla_first=1")
+	t.Setenv("NVIDIA_TF32_OVERRIDE", "")
 	prepareCUDA(plugin)
+	if v := os.Getenv("NVIDIA_TF32_OVERRIDE"); v != "0" {
+		t.Errorf("NVIDIA_TF32_OVERRIDE became %q, want 0", v)
+	}
 	if f := os.Getenv("XLA_FLAGS"); f != "--xla_first=1" {
 		t.Errorf("without CUDA's files, XLA_FLAGS became %q", f)
 	}
@@ -84,7 +88,11 @@ func TestPrepareCUDA(t *testing.T) {
 		}
 	}
 	t.Setenv("XLA_FLAGS", "--xla_gpu_cuda_data_dir=/mine")
+	t.Setenv("NVIDIA_TF32_OVERRIDE", "1")
 	prepareCUDA(plugin)
+	if v := os.Getenv("NVIDIA_TF32_OVERRIDE"); v != "1" {
+		t.Errorf("the user's NVIDIA_TF32_OVERRIDE became %q", v)
+	}
 	if f := os.Getenv("XLA_FLAGS"); !strings.HasSuffix(f, "=/mine") {
 		t.Errorf("the user's directory was replaced: %q", f)
 	}
