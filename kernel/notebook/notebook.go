@@ -1,7 +1,7 @@
-// Package notebook reads and writes Jupyter notebooks: nbformat 4.0 to 4.5 in, 4.5 out.
+// Package notebook reads and writes Jupyter notebooks: nbformat 3 to 4.5 in, 4.5 out.
 //
-// Everything the format defines is kept, metadata byte for byte; what it does not define is dropped, because a
-// notebook with it would not be valid.
+// Everything is kept, metadata byte for byte, and fields that this package does not know too; but a field that the
+// format has only elsewhere is dropped, such as the outputs of a Markdown cell.
 package notebook
 
 import (
@@ -29,6 +29,9 @@ type Notebook struct {
 	File     string // that Read read; "" for none
 	Metadata Metadata
 	Cells    []*Cell
+
+	minor   int    // of the format that was read
+	unknown object // fields that this package does not know
 }
 
 // Metadata is a JSON object whose values this package passes on as they are.
@@ -43,14 +46,16 @@ const (
 
 // Cell is one cell; Outputs and ExecutionCount are a code cell's alone, Attachments the others'.
 type Cell struct {
-	ID             string                `json:"id"`        // 1 to 64 of a-z, A-Z, 0-9, - and _, unique in the notebook
-	Type           string                `json:"cell_type"` // Markdown, Code or Raw
-	Metadata       Metadata              `json:"metadata"`
-	Source         string                `json:"source"`
-	Line           int                   `json:"-"`           // of what was parsed, from 1, where Source begins; 0 for a new cell
-	Attachments    map[string]MIMEBundle `json:"attachments"` // by file name
-	Outputs        []*Output             `json:"outputs"`
-	ExecutionCount *int                  `json:"execution_count"` // nil: not run
+	ID             string // 1 to 64 of a-z, A-Z, 0-9, - and _, unique in the notebook
+	Type           string // Markdown, Code or Raw
+	Metadata       Metadata
+	Source         string
+	Line           int                   // of what was parsed, from 1, where Source begins; 0 for a new cell
+	Attachments    map[string]MIMEBundle // by file name
+	Outputs        []*Output
+	ExecutionCount *int // nil: not run
+
+	unknown object
 }
 
 // NewCode is a code cell with tags.
@@ -71,9 +76,8 @@ func (b MIMEBundle) Text(mime string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	var s multiline
-	if json.Unmarshal(raw, &s) == nil {
-		return string(s), true
+	if s, err := text(raw); err == nil {
+		return s, true
 	}
 	return string(raw), true
 }
@@ -88,137 +92,23 @@ const (
 
 // Output is one output of a code cell; which fields it has depends on its type.
 type Output struct {
-	Type           string     `json:"output_type"`
-	Name           string     `json:"name"`            // Stream: stdout or stderr
-	Text           string     `json:"text"`            // Stream: what was printed
-	Data           MIMEBundle `json:"data"`            // DisplayData and ExecuteResult
-	Metadata       Metadata   `json:"metadata"`        // the same
-	ExecutionCount *int       `json:"execution_count"` // ExecuteResult
-	EName          string     `json:"ename"`           // Error
-	EValue         string     `json:"evalue"`          // Error
-	Traceback      []string   `json:"traceback"`       // Error
-}
+	Type           string
+	Name           string     // Stream: stdout or stderr
+	Text           string     // Stream: what was printed
+	Data           MIMEBundle // DisplayData and ExecuteResult
+	Metadata       Metadata   // the same
+	ExecutionCount *int       // ExecuteResult
+	EName          string     // Error
+	EValue         string     // Error
+	Traceback      []string   // Error
 
-// Read reads the notebook in file; its errors begin with the file's name.
-func Read(file string) (*Notebook, error) {
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: not a file", file)
-	case info.Size() > MaxSize:
-		return nil, fmt.Errorf("%s: larger than %d MiB: clear its outputs, or split it", file, MaxSize>>20)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	nb, err := Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	nb.File = file
-	return nb, nil
-}
-
-// multiline is text that the format stores as a string or as a list of strings.
-type multiline string
-
-func (m *multiline) UnmarshalJSON(b []byte) error {
-	var parts []string
-	if err := json.Unmarshal(b, &parts); err == nil && len(b) > 0 && b[0] == '[' {
-		*m = multiline(strings.Join(parts, ""))
-		return nil
-	}
-	var s *string
-	if err := json.Unmarshal(b, &s); err != nil || s == nil {
-		return errors.New("a text must be a string or a list of strings")
-	}
-	*m = multiline(*s)
-	return nil
+	unknown object
 }
 
 // lines is text as nbformat writes it: a list of lines with their line ends.
 func lines(s string) []string { return slices.AppendSeq([]string{}, strings.Lines(s)) }
 
 var validID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
-
-// Parse reads a notebook. Cells without an id, or with one that is invalid or used twice, get a new one that depends
-// on nothing but the cell's place and text.
-func Parse(b []byte) (*Notebook, error) {
-	var raw struct {
-		Format   *int              `json:"nbformat"`
-		Minor    int               `json:"nbformat_minor"`
-		Metadata Metadata          `json:"metadata"`
-		Cells    []json.RawMessage `json:"cells"`
-	}
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-	if err := json.Unmarshal(b, &raw); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
-			return nil, fmt.Errorf("not a notebook: %w", err)
-		}
-		var syntax *json.SyntaxError
-		line := 1
-		if errors.As(err, &syntax) {
-			line += bytes.Count(b[:min(int(syntax.Offset), len(b))], []byte("\n"))
-		}
-		return nil, fmt.Errorf("not a notebook: not JSON: %w (line %d)", err, line)
-	}
-	switch {
-	case raw.Format == nil:
-		return nil, errors.New("not a notebook: it has no nbformat field")
-	case *raw.Format != 4:
-		return nil, fmt.Errorf("nbformat is %d.%d, must be 4.0 to 4.5: save it again with a current Jupyter", *raw.Format, raw.Minor)
-	case raw.Cells == nil:
-		return nil, errors.New("not a notebook: it has no list of cells")
-	}
-	nb := &Notebook{Metadata: raw.Metadata.orEmpty(), Cells: make([]*Cell, len(raw.Cells))}
-	used := map[string]bool{}
-	at, line := 0, 1
-	forward := func(by int) { // to where the next cell's source begins
-		line += bytes.Count(b[at:at+by], []byte("\n"))
-		at += by
-	}
-	forward(value(b, "cells"))
-	for i, r := range raw.Cells {
-		nb.Cells[i] = &Cell{}
-		if err := json.Unmarshal(r, nb.Cells[i]); err != nil {
-			return nil, fmt.Errorf("cell %d: %w", i+1, err)
-		}
-		if id := nb.Cells[i].ID; !validID.MatchString(id) || used[id] {
-			nb.Cells[i].ID = ""
-		}
-		used[nb.Cells[i].ID] = true
-		if before, text := bytes.Index(b[at:], r), value(r, "source"); before >= 0 { // b holds r as it is
-			forward(before + text)
-			nb.Cells[i].Line = line
-			forward(len(r) - text)
-		}
-	}
-	nb.identify()
-	return nb, nil
-}
-
-// value is where the value of a key begins in a JSON object: of a list, its first element.
-func value(object []byte, key string) int {
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.Token() // {
-	for {
-		name, err := d.Token()
-		if err != nil { // It has no such key.
-			return 0
-		}
-		if name == key {
-			return len(object) - len(bytes.TrimLeft(object[d.InputOffset():], ": \t\r\n["))
-		}
-		var skipped json.RawMessage
-		if d.Decode(&skipped) != nil {
-			return 0
-		}
-	}
-}
 
 // identify gives ids to the cells that have none.
 func (nb *Notebook) identify() {
@@ -234,71 +124,6 @@ func (nb *Notebook) identify() {
 			}
 		}
 	}
-}
-
-// UnmarshalJSON reads a cell, and no fields that are not of its type.
-func (c *Cell) UnmarshalJSON(b []byte) error {
-	type plain Cell
-	raw := struct {
-		*plain
-		Source  *multiline        `json:"source"`
-		Outputs []json.RawMessage `json:"outputs"`
-	}{plain: (*plain)(c)}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	switch {
-	case c.Type != Code && c.Type != Markdown && c.Type != Raw:
-		return fmt.Errorf("cell_type is %q, must be code, markdown or raw", c.Type)
-	case raw.Source == nil:
-		return errors.New("source is missing")
-	}
-	c.Source, c.Metadata = string(*raw.Source), c.Metadata.orEmpty()
-	tags, err := c.tags()
-	if err != nil {
-		return err
-	}
-	for i, t := range tags {
-		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
-			return fmt.Errorf("tag %d is %q, must be neither empty nor given before, and without a comma", i+1, t)
-		}
-	}
-	if c.Type != Code {
-		c.ExecutionCount = nil
-		return nil
-	}
-	c.Attachments = nil
-	for i, r := range raw.Outputs {
-		o := &Output{}
-		if err := json.Unmarshal(r, o); err != nil {
-			return fmt.Errorf("output %d: %w", i+1, err)
-		}
-		c.Outputs = append(c.Outputs, o)
-	}
-	return nil
-}
-
-// UnmarshalJSON reads an output.
-func (o *Output) UnmarshalJSON(b []byte) error {
-	type plain Output
-	raw := struct {
-		*plain
-		Text multiline `json:"text"`
-	}{plain: (*plain)(o)}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	o.Text = string(raw.Text)
-	switch o.Type {
-	case Stream:
-		if o.Name == "" {
-			return errors.New("name is missing")
-		}
-	case DisplayData, ExecuteResult, Error:
-	default:
-		return fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error", o.Type)
-	}
-	return nil
 }
 
 func (m Metadata) orEmpty() Metadata {
@@ -348,6 +173,23 @@ func (nb *Notebook) Language() string {
 	_ = json.Unmarshal(nb.Metadata["kernelspec"], &kernel) // What is of another type says nothing.
 	_ = json.Unmarshal(nb.Metadata["language_info"], &info)
 	return strings.ToLower(cmp.Or(kernel.Language, info.Name))
+}
+
+// Claims is the number of claims that the notebook says it makes, in its metadata: "lucigo": {"claims": 12}. 0 is none.
+func (nb *Notebook) Claims() int {
+	n, _ := nb.Metadata.claims() // That of a notebook that was read is a number.
+	return n
+}
+
+func (m Metadata) claims() (n int, err error) {
+	var ours object
+	if json.Unmarshal(m["lucigo"], &ours) != nil {
+		return 0, nil
+	}
+	if _, err := ours.take("claims", &n, "a whole number"); err != nil || n < 0 {
+		return 0, fmt.Errorf("metadata: lucigo: %w", cmp.Or(err, fmt.Errorf("claims is %d, must be at least 0", n)))
+	}
+	return n, nil
 }
 
 // Title is the notebook's title: of its metadata, else its first Markdown heading, else "".
@@ -405,13 +247,13 @@ func (nb *Notebook) Encode() ([]byte, error) {
 		} else if c.Attachments != nil {
 			o["attachments"] = c.Attachments
 		}
-		cells[i] = o
+		cells[i] = c.unknown.joined(o)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
-	err := enc.Encode(map[string]any{"nbformat": 4, "nbformat_minor": 5, "metadata": nb.Metadata.orEmpty(), "cells": cells})
+	err := enc.Encode(nb.unknown.joined(map[string]any{"nbformat": 4, "nbformat_minor": max(nb.minor, 5), "metadata": nb.Metadata.orEmpty(), "cells": cells}))
 	return b.Bytes(), err
 }
 
@@ -424,9 +266,8 @@ func (o *Output) encode() map[string]any {
 		data := map[string]any{}
 		for mime, raw := range o.Data {
 			data[mime] = unescaped(raw)
-			var s multiline
-			if json.Unmarshal(raw, &s) == nil && !strings.HasSuffix(mime, "json") {
-				data[mime] = lines(string(s))
+			if s, err := text(raw); err == nil && !isJSON(mime) {
+				data[mime] = lines(s)
 			}
 		}
 		m["data"], m["metadata"] = data, o.Metadata.orEmpty()
@@ -436,7 +277,17 @@ func (o *Output) encode() map[string]any {
 	case Error:
 		m["ename"], m["evalue"], m["traceback"] = o.EName, o.EValue, append([]string{}, o.Traceback...)
 	}
-	return m
+	return o.unknown.joined(m)
+}
+
+// joined is fields together with those of o that are not among them.
+func (o object) joined(fields map[string]any) map[string]any {
+	for name, raw := range o {
+		if _, ok := fields[name]; !ok {
+			fields[name] = unescaped(raw)
+		}
+	}
+	return fields
 }
 
 // unescaped is raw decoded, so that it is encoded again without the escapes (\u003c) that HTML would need.

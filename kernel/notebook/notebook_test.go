@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,8 +14,9 @@ import (
 	"testing"
 )
 
-// checkFormat holds JSON against what nbformat 4.5 demands: field by field, nothing missing, nothing more.
-func checkFormat(b []byte) error {
+// checkFormat holds JSON against what nbformat 4.5 demands: field by field, nothing missing, nothing more except fields
+// with the names given.
+func checkFormat(b []byte, unknown ...string) error {
 	var top map[string]any
 	if err := json.Unmarshal(b, &top); err != nil {
 		return err
@@ -27,7 +29,7 @@ func checkFormat(b []byte) error {
 			}
 		}
 		for f := range o {
-			if !slices.Contains(need, f) && !slices.Contains(optional, f) {
+			if !slices.Contains(need, f) && !slices.Contains(optional, f) && !slices.Contains(unknown, f) {
 				return fmt.Errorf("%s has a field %s", what, f)
 			}
 		}
@@ -44,7 +46,7 @@ func checkFormat(b []byte) error {
 	if err := fields("the notebook", top, "metadata nbformat nbformat_minor cells"); err != nil {
 		return err
 	}
-	if top["nbformat"] != 4.0 || top["nbformat_minor"] != 5.0 {
+	if minor, _ := top["nbformat_minor"].(float64); top["nbformat"] != 4.0 || minor < 5 {
 		return fmt.Errorf("format %v.%v", top["nbformat"], top["nbformat_minor"])
 	}
 	id := regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
@@ -111,12 +113,12 @@ func checkFormat(b []byte) error {
 }
 
 const sample = `{"nbformat":4,"nbformat_minor":2,"metadata":{"kernelspec":{"name":"x","display_name":"X","language":"Go"},"own":{"b":1.0,"a":[1]}},"future":1,"cells":[
-{"cell_type":"markdown","metadata":{},"source":["# A title\n","text"],"attachments":{"a.png":{"image/png":"AAAA"}}},
+{"cell_type":"markdown","metadata":{},"ours":"<i>","outputs":["misplaced"],"execution_count":8,"source":["# A title\n","text"],"attachments":{"a.png":{"image/png":"AAAA"}}},
 {"cell_type":"code","metadata":{"tags":["parameters"],"x":1},"source":"var n = 1","execution_count":3,"outputs":[
  {"output_type":"stream","name":"stdout","text":["a\n","b"]},
  {"output_type":"display_data","data":{"text/html":["<b>\n","</b>"],"application/vnd.x+json":{"k":["\u003c=",1.50]}},"metadata":{"w":1}},
  {"output_type":"execute_result","data":{"text/plain":"3"},"metadata":{},"execution_count":3},
- {"output_type":"error","ename":"E","evalue":"v","traceback":["\u001b[31mt\u001b[0m"]}]},
+ {"output_type":"error","ename":"E","evalue":"v","extra":[],"traceback":["\u001b[31mt\u001b[0m"]}]},
 {"cell_type":"code","id":"same","metadata":{},"source":[],"execution_count":null,"outputs":[]},
 {"cell_type":"raw","id":"same","metadata":{},"source":""},
 {"cell_type":"markdown","id":"not valid!","metadata":{},"source":"x"}]}`
@@ -157,7 +159,7 @@ func TestLawRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkFormat(first); err != nil {
+	if err := checkFormat(first, "future", "ours", "extra"); err != nil {
 		t.Errorf("%v:\n%s", err, first)
 	}
 	again, err := Parse(first)
@@ -171,13 +173,15 @@ func TestLawRoundTrip(t *testing.T) {
 	if !bytes.Equal(first, second) {
 		t.Errorf("written again, it is:\n%s\nnot\n%s", second, first)
 	}
-	for _, kept := range []string{`"own": {`, `1.0`, `"attachments"`, `"a\n",`, `"<b>\n",`, `"x": 1`, `"<=",`, `1.50`} {
+	for _, kept := range []string{`"own": {`, `1.0`, `"attachments"`, `"a\n",`, `"<b>\n",`, `"x": 1`, `"<=",`, `1.50`, `"future": 1`, `"ours": "<i>"`, `"extra": []`} {
 		if !bytes.Contains(first, []byte(kept)) {
 			t.Errorf("%s is lost:\n%s", kept, first)
 		}
 	}
-	if bytes.Contains(first, []byte("future")) {
-		t.Error("a field that the format does not have is kept")
+	for _, dropped := range []string{"misplaced", `"execution_count": 8`} {
+		if bytes.Contains(first, []byte(dropped)) {
+			t.Errorf("a field that the format has only elsewhere is kept: %s", dropped)
+		}
 	}
 }
 
@@ -234,21 +238,27 @@ func TestFirst(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"", "not JSON"},
-		{"hello", "not JSON"},
+		{"hello", "not JSON: a notebook begins with {"},
 		{"{\n\"nbformat\": 4,\n oops}", "line 3"},
 		{"[]", "not a notebook"},
 		{`{"cells":[]}`, "no nbformat"},
-		{`{"nbformat":3,"nbformat_minor":0,"worksheets":[]}`, "nbformat is 3.0, must be 4.0 to 4.5"},
-		{`{"nbformat":5,"cells":[]}`, "nbformat is 5.0, must be"},
+		{`{"nbformat":2,"worksheets":[]}`, "nbformat is 2, must be 3 to 4.5: convert it: jupyter nbconvert --to notebook --nbformat 4"},
+		{`{"nbformat":5,"cells":[]}`, "nbformat is 5.0, must be 3 to 4.5: the Jupyter that wrote it may convert it: jupyter nbconvert --to"},
+		{`{"nbformat":"4","cells":[]}`, `nbformat is "4", must be a whole number`},
+		{`{"nbformat":4,"cells":{}}`, "cells is {}, must be a list of cells"},
+		{`{"Nbformat":4,"Cells":[]}`, "no nbformat"},
+		{`{"nbformat":4,"metadata":{"lucigo":{"claims":"12"}},"cells":[]}`, `metadata: lucigo: claims is "12", must be a whole number`},
+		{`{"nbformat":4,"metadata":{"lucigo":{"claims":-1}},"cells":[]}`, `claims is -1, must be at least 0`},
 		{`{"nbformat":4}`, "no list of cells"},
-		{`{"nbformat":4,"cells":[{"cell_type":"movie","source":""}]}`, `cell 1: cell_type is "movie", must be`},
-		{`{"nbformat":4,"cells":[{"cell_type":"code"}]}`, "cell 1: source is missing"},
-		{`{"nbformat":4,"cells":[{"cell_type":"code","source":[1]}]}`, "cell 1: a text must be a string or a list"},
-		{`{"nbformat":4,"cells":[null]}`, `cell 1: cell_type is ""`},
+		{`{"nbformat":4,"cells":[{"cell_type":"movie","source":""}]}`, `cell 1, line 1: cell_type is "movie", must be`},
+		{`{"nbformat":4,"cells":[{"cell_type":"code"}]}`, "cell 1, line 1: source is missing"},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":[1]}]}`, "cell 1, line 1: source: it is [1], must be a text or a list of its lines"},
+		{`{"nbformat":4,"cells":[null]}`, `cell 1, line 1: cell_type is ""`},
+		{`{"nbformat":4,"cells":[3]}`, `cell 1, line 1: it is 3, must be an object`},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"display_data","data":{"image/png":1}}]}]}`, `output 1: image/png: it is 1, must be a text`},
 		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","metadata":{"tags":"x"}}]}`, "must be a list of strings"},
 		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","metadata":{"tags":["a","a"]}}]}`, `tag 2 is "a", must be neither`},
-		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"x"}]}]}`, `cell 1: output 1: output_type is "x", must be`},
+		{`{"nbformat":4,"cells":[{"cell_type":"code","source":"","outputs":[{"output_type":"x"}]}]}`, `cell 1, line 1: output 1: output_type is "x", must be`},
 	} {
 		if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.text, err, c.want)
@@ -301,7 +311,10 @@ func TestWriteReplacesWhole(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
+	f.Add([]byte(old))
 	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["var x = ",1]}]}`))
+	f.Add([]byte(`{"nBformAt":4,"Cells":[{"Cell_tYpe":"code","sourCe":"","outputs":[{"output_tYpe":"display_data","dAtA":{"":0}}]}]}`))
+	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["a\n","<<<<<<< b\n","=======\n",">>>>>>>\n"],}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		nb, err := Parse(b)
 		if err != nil {
@@ -311,15 +324,31 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkFormat(out); err != nil {
+		if err := checkFormat(out, nb.unknownNames()...); err != nil {
 			t.Fatalf("%v:\n%s", err, out)
 		}
-		if _, err := Parse(out); err != nil {
-			t.Fatal(err)
+		again, err := Parse(out)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		if second, err := again.Encode(); err != nil || !bytes.Equal(second, out) {
+			t.Fatalf("written again, it is:\n%s\nnot\n%s", second, out)
 		}
 		list, err := nb.Parameters()
 		if err == nil && len(list) > 0 {
 			_ = nb.Inject(map[string]string{list[0].Name: "1"}) // Any error will do, no panic.
 		}
 	})
+}
+
+// unknownNames are the names of the fields that the package does not know, and keeps.
+func (nb *Notebook) unknownNames() []string {
+	names := slices.Collect(maps.Keys(nb.unknown))
+	for _, c := range nb.Cells {
+		names = slices.AppendSeq(names, maps.Keys(c.unknown))
+		for _, o := range c.Outputs {
+			names = slices.AppendSeq(names, maps.Keys(o.unknown))
+		}
+	}
+	return names
 }

@@ -1,0 +1,387 @@
+package notebook
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Read reads the notebook in file; its errors begin with the file's name.
+func Read(file string) (*Notebook, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a file", file)
+	case info.Size() > MaxSize:
+		return nil, fmt.Errorf("%s: larger than %d MiB: clear its outputs, or split it", file, MaxSize>>20)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	nb, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	nb.File = file
+	return nb, nil
+}
+
+// Parse reads a notebook. Cells without an id, or with one that is invalid or used twice, get a new one that depends
+// on nothing but the cell's place and text.
+func Parse(b []byte) (*Notebook, error) {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if err := disguised(b); err != nil {
+		return nil, err
+	}
+	var top object
+	if err := json.Unmarshal(b, &top); err != nil {
+		return nil, broken(b, err)
+	}
+	var format, minor int
+	has, err := top.take("nbformat", &format, "a whole number")
+	if _, err2 := top.take("nbformat_minor", &minor, "a whole number"); err == nil {
+		err = err2
+	}
+	key := "cells"
+	switch {
+	case err != nil:
+	case !has:
+		err = errors.New("not a notebook: it has no nbformat field")
+	case format > 4:
+		err = fmt.Errorf("nbformat is %d.%d, must be 3 to 4.5: the Jupyter that wrote it may convert it: jupyter nbconvert --to notebook --nbformat 4", format, minor)
+	case format < 3:
+		err = fmt.Errorf("nbformat is %d, must be 3 to 4.5: convert it: jupyter nbconvert --to notebook --nbformat 4", format)
+	case format == 3:
+		key = "worksheets"
+	}
+	if err != nil {
+		return nil, err
+	}
+	raws, err := top.cells(key)
+	if err != nil {
+		return nil, err
+	}
+	nb := &Notebook{Cells: make([]*Cell, len(raws)), minor: minor}
+	if _, err := top.take("metadata", &nb.Metadata, "an object"); err != nil {
+		return nil, err
+	}
+	nb.Metadata = nb.Metadata.orEmpty()
+	nb.unknown = top
+	if format == 3 {
+		nb.upgrade(raws)
+	}
+	if _, err := nb.Metadata.claims(); err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	at, line := 0, 1
+	forward := func(by int) { // to where the next cell's source begins
+		line += bytes.Count(b[at:at+by], []byte("\n"))
+		at += by
+	}
+	forward(value(b, key))
+	for i, raw := range raws {
+		forward(max(bytes.Index(b[at:], raw), 0)) // b holds raw as it is
+		c, err := parseCell(raw, format)
+		if err != nil {
+			var p misplaced
+			if errors.As(err, &p) {
+				forward(max(bytes.Index(raw, p.value), 0) + p.offset)
+			}
+			return nil, fmt.Errorf("cell %d, line %d: %w", i+1, line, err)
+		}
+		nb.Cells[i] = c
+		if !validID.MatchString(c.ID) || used[c.ID] {
+			c.ID = ""
+		}
+		used[c.ID] = true
+		source := "source"
+		if format == 3 && c.Type == Code {
+			source = "input"
+		}
+		text := value(raw, source)
+		forward(text)
+		c.Line = line
+		forward(len(raw) - text)
+	}
+	nb.identify()
+	return nb, nil
+}
+
+// object is a JSON object whose fields are taken one by one, by their exact names. What is left in the end is not
+// known to this package.
+type object map[string]json.RawMessage
+
+// take decodes a field and removes it. It says whether there was one; null is none. want says what the field must be.
+func (o object) take(name string, to any, want string) (bool, error) {
+	raw, ok := o[name]
+	delete(o, name)
+	if !ok || string(raw) == "null" {
+		return false, nil
+	}
+	if err := json.Unmarshal(raw, to); err != nil {
+		return true, fmt.Errorf("%s is %s, must be %s", name, short(raw), want)
+	}
+	return true, nil
+}
+
+// short is the beginning of JSON, for an error.
+func short(raw []byte) string {
+	const enough = 40
+	if len(raw) <= enough {
+		return string(raw)
+	}
+	return strings.ToValidUTF8(string(raw[:enough]), "") + "…"
+}
+
+// takeText is take for a text, which may be given as a list of its lines.
+func (o object) takeText(name string, to *string) (bool, error) {
+	raw, ok := o[name]
+	delete(o, name)
+	if !ok || string(raw) == "null" {
+		return false, nil
+	}
+	s, err := text(raw)
+	if err == nil {
+		err = ended(raw)
+	}
+	if err != nil {
+		return true, fmt.Errorf("%s: %w", name, err)
+	}
+	*to = s
+	return true, nil
+}
+
+// cells are the notebook's cells: a list, or, in format 3, lists in worksheets.
+func (o object) cells(key string) (raws []json.RawMessage, err error) {
+	const list = "a list of cells"
+	if key == "cells" {
+		if has, err := o.take(key, &raws, list); err != nil || !has {
+			return nil, cmp.Or(err, errors.New("not a notebook: it has no list of cells"))
+		}
+		return raws, nil
+	}
+	var sheets []object
+	if _, err := o.take(key, &sheets, "a list of objects"); err != nil {
+		return nil, err
+	}
+	for _, sheet := range sheets {
+		var some []json.RawMessage
+		if _, err := sheet.take("cells", &some, list); err != nil {
+			return nil, err
+		}
+		raws = append(raws, some...)
+	}
+	return raws, nil
+}
+
+// misplaced is an error at a place within a JSON value of the file.
+type misplaced struct {
+	value  json.RawMessage // as it is in the file
+	offset int
+	why    string
+}
+
+func (m misplaced) Error() string { return m.why }
+
+// text is a text that the format stores as a string or as a list of its lines.
+func text(raw json.RawMessage) (string, error) {
+	var s *string
+	if json.Unmarshal(raw, &s) == nil && s != nil {
+		return *s, nil
+	}
+	var items []*string
+	if json.Unmarshal(raw, &items) != nil || items == nil || slices.Contains(items, nil) {
+		return "", fmt.Errorf("it is %s, must be a text or a list of its lines", short(raw))
+	}
+	var b strings.Builder
+	for _, s := range items {
+		b.WriteString(*s)
+	}
+	return b.String(), nil
+}
+
+// lineEnds are the characters at which writers of notebooks cut a text into lines.
+const lineEnds = "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029"
+
+// ended returns an error if raw is a list of lines of which one that is not the last has no line end: reading it would
+// join lines that were apart.
+func ended(raw json.RawMessage) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if first, _ := d.Token(); first != json.Delim('[') {
+		return nil
+	}
+	open, line, at := "", 0, 0 // a line without an end, its number, and where it ends in raw
+	for i := 1; d.More(); i++ {
+		item, _ := d.Token()
+		s, _ := item.(string)
+		if open != "" && s != "" {
+			return misplaced{raw, at, fmt.Sprintf("line %d of the list, %q, has no line end (\\n), and is not the last: it would be joined with the next", line, short([]byte(open)))}
+		}
+		if last, _ := utf8.DecodeLastRuneInString(s); s != "" && !strings.ContainsRune(lineEnds, last) {
+			open, line, at = s, i, int(d.InputOffset())
+		}
+	}
+	return nil
+}
+
+// value is where the value of a key begins in a JSON object: of a list, its first element.
+func value(object []byte, key string) int {
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.Token() // {
+	for {
+		name, err := d.Token()
+		if err != nil { // It has no such key.
+			return 0
+		}
+		if name == key {
+			return len(object) - len(bytes.TrimLeft(object[d.InputOffset():], ": \t\r\n["))
+		}
+		var skipped json.RawMessage
+		if d.Decode(&skipped) != nil {
+			return 0
+		}
+	}
+}
+
+// parseCell reads a cell, and no fields that are of another type of cell.
+func parseCell(raw json.RawMessage, format int) (*Cell, error) {
+	var o object
+	if json.Unmarshal(raw, &o) != nil {
+		return nil, fmt.Errorf("it is %s, must be an object", short(raw))
+	}
+	if format == 3 {
+		o.upgradeCell()
+	}
+	c := &Cell{}
+	var outputs []json.RawMessage
+	o.take("id", &c.ID, "a text") // Another is replaced.
+	_, err := o.take("cell_type", &c.Type, "a text")
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Type != Code && c.Type != Markdown && c.Type != Raw:
+		return nil, fmt.Errorf("cell_type is %q, must be code, markdown or raw", c.Type)
+	}
+	source := o["source"]
+	if has, err := o.takeText("source", &c.Source); err != nil || !has {
+		return nil, cmp.Or(err, errors.New("source is missing"))
+	}
+	if marker := conflict(c); marker != "" {
+		return nil, misplaced{source, max(bytes.Index(source, []byte(marker)), 0), unresolved(marker)}
+	}
+	for _, err := range []error{
+		second(o.take("metadata", &c.Metadata, "an object")),
+		second(o.take("attachments", &c.Attachments, "an object of contents by file name")),
+		second(o.take("execution_count", &c.ExecutionCount, "a whole number")),
+		second(o.take("outputs", &outputs, "a list")),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.Metadata = c.Metadata.orEmpty()
+	c.unknown = o
+	if err := c.checkTags(); err != nil {
+		return nil, err
+	}
+	if c.Type != Code {
+		c.ExecutionCount = nil
+		for name, content := range c.Attachments {
+			if err := content.check(); err != nil {
+				return nil, fmt.Errorf("attachment %s: %w", name, err)
+			}
+		}
+		return c, nil
+	}
+	c.Attachments = nil
+	for i, r := range outputs {
+		o, err := parseOutput(r, format)
+		if err != nil {
+			return nil, fmt.Errorf("output %d: %w", i+1, err)
+		}
+		c.Outputs = append(c.Outputs, o)
+	}
+	return c, nil
+}
+
+func second(_ bool, err error) error { return err }
+
+func (c *Cell) checkTags() error {
+	tags, err := c.tags()
+	if err != nil {
+		return err
+	}
+	for i, t := range tags {
+		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
+			return fmt.Errorf("tag %d is %q, must be neither empty nor given before, and without a comma", i+1, t)
+		}
+	}
+	return nil
+}
+
+// parseOutput reads an output.
+func parseOutput(raw json.RawMessage, format int) (*Output, error) {
+	var f object
+	if json.Unmarshal(raw, &f) != nil {
+		return nil, fmt.Errorf("it is %s, must be an object", short(raw))
+	}
+	if format == 3 {
+		f.upgradeOutput()
+	}
+	o := &Output{}
+	errs := []error{second(f.take("output_type", &o.Type, "a text"))}
+	switch o.Type {
+	case Stream:
+		errs = append(errs, second(f.take("name", &o.Name, "a text")), second(f.takeText("text", &o.Text)))
+		if o.Name == "" {
+			errs = append(errs, errors.New("name is missing"))
+		}
+	case ExecuteResult:
+		errs = append(errs, second(f.take("execution_count", &o.ExecutionCount, "a whole number")))
+		fallthrough
+	case DisplayData:
+		errs = append(errs, second(f.take("data", &o.Data, "an object")), second(f.take("metadata", &o.Metadata, "an object")), o.Data.check())
+	case Error:
+		errs = append(errs, second(f.take("ename", &o.EName, "a text")), second(f.take("evalue", &o.EValue, "a text")),
+			second(f.take("traceback", &o.Traceback, "a list of texts")))
+	default:
+		errs = append(errs, fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error", o.Type))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	o.unknown = f
+	return o, nil
+}
+
+// isJSON says whether a representation may be any JSON; others are texts.
+func isJSON(mime string) bool { return strings.HasSuffix(mime, "json") }
+
+// check returns an error if a representation is not what its type says.
+func (b MIMEBundle) check() error {
+	for mime, raw := range b {
+		if isJSON(mime) {
+			continue
+		}
+		_, err := text(raw)
+		if err == nil && (strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "xml")) { // Of base64, no line ends are needed.
+			err = ended(raw)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", mime, err)
+		}
+	}
+	return nil
+}
