@@ -10,19 +10,27 @@ import (
 
 // Request is a piece of code to execute.
 type Request struct {
-	Code  string
-	Limit time.Duration // how long it may take; 0: for ever
+	Code   string
+	CellID string        // of the cell that it is; "": of none
+	MayErr bool          // an error of the code does not abort the requests that wait
+	Limit  time.Duration // how long it may take; 0: for ever
 
 	// OnMessage is called, in order, with the type and the content of every message that the code publishes: stream,
 	// display_data, update_display_data, execute_result, error, clear_output. An error it returns interrupts the code
 	// and is returned by Execute.
 	OnMessage func(typ string, content json.RawMessage) error
+
+	// Tick is called about once a second while the code runs, never together with OnMessage; nil: it is not called.
+	Tick func()
 }
 
 // Reply is how an execution ended.
 type Reply struct {
-	Status string `json:"status"` // "ok", "error" or "aborted"; "" where the kernel gave no reply
-	Count  *int   `json:"execution_count"`
+	Status    string   `json:"status"` // "ok", "error" or "aborted"; "" where the kernel gave no reply
+	Count     *int     `json:"execution_count"`
+	EName     string   `json:"ename"` // this and the rest: of an error
+	EValue    string   `json:"evalue"`
+	Traceback []string `json:"traceback"`
 }
 
 // Execute has the kernel execute code and returns when both the reply and the last message have come. When ctx ends,
@@ -34,8 +42,12 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 		return Reply{}, k.died()
 	default:
 	}
-	id, err := k.send(k.shell, "execute_request", map[string]any{"code": r.Code, "silent": false, "store_history": true,
-		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true})
+	var metadata map[string]any
+	if r.CellID != "" {
+		metadata = map[string]any{"cellId": r.CellID}
+	}
+	id, err := k.send(k.shell, "execute_request", metadata, map[string]any{"code": r.Code, "silent": false, "store_history": true,
+		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": !r.MayErr})
 	if err != nil {
 		return Reply{}, k.gone()
 	}
@@ -50,7 +62,13 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 		urge   <-chan time.Time // to interrupt it again: it may have been compiling, which heeds nothing
 		lost   <-chan time.Time // to give the kernel up
 		cancel = ctx.Done()
+		ticks  <-chan time.Time
 	)
+	if r.Tick != nil {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		ticks = t.C
+	}
 	interrupt := func(why error, grace time.Duration) {
 		if cause != nil {
 			return
@@ -78,12 +96,14 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 					interrupt(err, limitGrace)
 				}
 			}
+		case <-ticks:
+			r.Tick()
 		case <-limit:
 			interrupt(fmt.Errorf("%w: interrupted after %v", ErrLimit, r.Limit), limitGrace)
 		case <-cancel:
 			interrupt(context.Cause(ctx), stopGrace)
 		case <-urge:
-			if _, err := k.send(k.control, "interrupt_request", struct{}{}); err != nil {
+			if _, err := k.send(k.control, "interrupt_request", nil, struct{}{}); err != nil {
 				return reply, k.gone()
 			}
 			urge = time.After(200 * time.Millisecond)

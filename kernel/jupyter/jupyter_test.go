@@ -4,108 +4,45 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/go-zeromq/zmq4"
-
 	"lucigo/internal/project"
 	"lucigo/kernel/build"
+	"lucigo/kernel/jupyter/jupytertest"
 )
 
-// TestMain lets the test program be a kernel that behaves as the environment says.
+// TestMain lets the test program be a kernel, and a program that runs one.
 func TestMain(m *testing.M) {
-	if how := os.Getenv("FAKE_KERNEL"); how != "" {
-		fakeKernel(how)
-		return
+	jupytertest.Main()
+	if flag := os.Getenv("RUNS_A_KERNEL"); flag != "" {
+		runKernel(flag)
 	}
 	os.Exit(m.Run())
 }
 
-// fakeKernel serves the protocol's part that Execute uses, and then, at the first piece of code, does as how says.
-func fakeKernel(how string) {
-	if how == "exits" {
-		os.Stderr.WriteString("cannot bind\n")
-		os.Exit(3)
+// runKernel starts a kernel whose cell writes its process number into a file and never ends.
+func runKernel(flag string) {
+	os.Unsetenv("RUNS_A_KERNEL")
+	k, err := Start(context.Background(), Command{Argv: jupytertest.Argv(), Env: jupytertest.Env("")})
+	if err == nil {
+		_, err = k.Execute(context.Background(), Request{Code: "write " + flag + "\nhang"})
 	}
-	if how == "silent" {
-		time.Sleep(time.Minute)
-	}
-	b, err := os.ReadFile(os.Args[1])
-	if err != nil {
-		panic(err)
-	}
-	var c struct{ IP, Key string }
-	if err := json.Unmarshal(b, &c); err != nil {
-		panic(err)
-	}
-	w := wire{[]byte(c.Key), "s"}
-	ctx := context.Background()
-	socks := map[int]zmq4.Socket{shellPort: zmq4.NewRouter(ctx), controlPort: zmq4.NewRouter(ctx), stdinPort: zmq4.NewRouter(ctx), iopubPort: zmq4.NewPub(ctx)}
-	for port, s := range socks {
-		if err := s.Listen("ipc://" + c.IP + "-" + string(rune('0'+port))); err != nil {
-			panic(err)
-		}
-	}
-	send := func(port int, to [][]byte, parent header, typ string, content any) {
-		_, frames, err := w.encode(typ, content)
-		if err != nil {
-			panic(err)
-		}
-		frames[3], _ = json.Marshal(parent)
-		frames[1] = w.sign(frames[2:6])
-		socks[port].SendMulti(multipart(append(to, frames...)))
-	}
-	for {
-		z, err := socks[shellPort].Recv()
-		if err != nil {
-			panic(err)
-		}
-		m, err := w.decode(z.Frames)
-		if err != nil {
-			panic(err)
-		}
-		to := z.Frames[:1]
-		reply := map[string]any{"status": "ok", "execution_count": 1}
-		idle := map[string]any{"execution_state": "idle"}
-		if m.header.Type == "kernel_info_request" {
-			send(shellPort, to, m.header, "kernel_info_reply", reply)
-			send(iopubPort, nil, m.header, "status", idle)
-			continue
-		}
-		print := func(parent header, text string) {
-			send(iopubPort, nil, parent, "stream", map[string]any{"name": "stdout", "text": text})
-		}
-		print(m.header, "begin")
-		switch how {
-		case "dies":
-			time.Sleep(50 * time.Millisecond) // The message must get out.
-			os.Stderr.WriteString("panic: a bug\n")
-			os.Exit(2)
-		case "hangs":
-			time.Sleep(time.Minute)
-		case "forges":
-			print(header{ID: "another"}, "not mine")
-			w := wire{[]byte("wrong"), "s"}
-			_, frames, _ := w.encode("stream", map[string]any{"name": "stdout", "text": "forged"})
-			socks[iopubPort].SendMulti(multipart(frames))
-		case "asks":
-			send(stdinPort, to, m.header, "input_request", map[string]any{"prompt": "?"})
-		}
-		send(shellPort, to, m.header, "execute_reply", reply)
-		time.Sleep(20 * time.Millisecond) // Outputs may come after the reply.
-		print(m.header, "end")
-		send(iopubPort, nil, m.header, "status", idle)
-	}
+	panic(err)
 }
 
-func startFake(t *testing.T, how string) (*Kernel, error) {
+func startFake(t *testing.T, start string) (*Kernel, error) {
 	t.Helper()
-	k, err := Start(t.Context(), Command{Argv: []string{os.Args[0], "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "FAKE_KERNEL="+how)})
+	k, err := Start(t.Context(), Command{Argv: jupytertest.Argv(), Dir: t.TempDir(), Env: jupytertest.Env(start)})
 	if err == nil {
 		t.Cleanup(k.Stop)
 	}
@@ -113,8 +50,8 @@ func startFake(t *testing.T, how string) (*Kernel, error) {
 }
 
 // execute returns what the code printed, with the outcome.
-func execute(ctx context.Context, k *Kernel, limit time.Duration) (printed string, reply Reply, err error) {
-	reply, err = k.Execute(ctx, Request{Code: "x", Limit: limit, OnMessage: func(typ string, content json.RawMessage) error {
+func execute(ctx context.Context, k *Kernel, code string) (printed string, reply Reply, err error) {
+	reply, err = k.Execute(ctx, Request{Code: code, CellID: "c1", Limit: time.Minute, OnMessage: func(typ string, content json.RawMessage) error {
 		var m struct{ Text string }
 		if err := json.Unmarshal(content, &m); err != nil {
 			return err
@@ -126,15 +63,25 @@ func execute(ctx context.Context, k *Kernel, limit time.Duration) (printed strin
 }
 
 func TestExecute(t *testing.T) {
-	k, err := startFake(t, "obeys")
+	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		printed, reply, err := execute(t.Context(), k, time.Minute)
-		if err != nil || printed != "beginend" || reply.Status != "ok" || reply.Count == nil || *reply.Count != 1 {
+	for n := range 2 {
+		printed, reply, err := execute(t.Context(), k, "print begin\nrequest\nlate end")
+		if err != nil || printed != "begin\n{\"cellId\":\"c1\"} true\nend\n" || reply.Status != "ok" || reply.Count == nil || *reply.Count != n+1 {
 			t.Errorf("printed %q, reply %+v, %v", printed, reply, err)
 		}
+	}
+	if _, reply, err := execute(t.Context(), k, "raise E what happened"); err != nil || reply.Status != "error" || reply.EName != "E" || reply.EValue != "what happened" || len(reply.Traceback) != 1 {
+		t.Errorf("an error: %+v, %v", reply, err)
+	}
+	var printed string
+	if _, err := k.Execute(t.Context(), Request{Code: "request", MayErr: true, OnMessage: func(_ string, content json.RawMessage) error {
+		printed += string(content)
+		return nil
+	}}); err != nil || !strings.Contains(printed, `{} false`) {
+		t.Errorf("a cell that may err, and has no id: %s, %v", printed, err)
 	}
 	dir := k.dir
 	k.Stop()
@@ -142,25 +89,25 @@ func TestExecute(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("its directory is left behind")
 	}
-	if _, _, err := execute(t.Context(), k, 0); !errors.Is(err, ErrDied) {
+	if _, _, err := execute(t.Context(), k, ""); !errors.Is(err, ErrDied) {
 		t.Errorf("a stopped kernel: %v", err)
 	}
 }
 
 func TestKernelThatDies(t *testing.T) {
-	k, err := startFake(t, "dies")
+	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	printed, _, err := execute(t.Context(), k, time.Minute)
+	printed, _, err := execute(t.Context(), k, "print begin\nexit panic: a bug")
 	if !errors.Is(err, ErrDied) || !strings.Contains(err.Error(), "panic: a bug") || !strings.Contains(err.Error(), "exit status 2") {
 		t.Errorf("%v", err)
 	}
-	if printed != "begin" {
+	if printed != "begin\n" {
 		t.Errorf("what it printed before is lost: %q", printed)
 	}
-	if _, _, err := execute(t.Context(), k, time.Minute); !errors.Is(err, ErrDied) {
+	if _, _, err := execute(t.Context(), k, "print x"); !errors.Is(err, ErrDied) {
 		t.Errorf("it must stay dead: %v", err)
 	}
 	if d := time.Since(begin); d > 30*time.Second {
@@ -179,21 +126,21 @@ func TestKernelThatDoesNotStart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	_, err = Start(ctx, Command{Argv: []string{os.Args[0], "{connection_file}"}, Env: append(os.Environ(), "FAKE_KERNEL=silent")})
+	_, err = Start(ctx, Command{Argv: jupytertest.Argv(), Env: jupytertest.Env("silent")})
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 30*time.Second {
 		t.Errorf("a silent one: %v after %v", err, time.Since(begin))
 	}
 }
 
 func TestCancelStopsAKernelThatDoesNotObey(t *testing.T) {
-	k, err := startFake(t, "hangs")
+	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var since time.Time
 	var printed int
-	_, err = k.Execute(ctx, Request{OnMessage: func(string, json.RawMessage) error { // It prints once, and hangs.
+	_, err = k.Execute(ctx, Request{Code: "print x\nhang", OnMessage: func(string, json.RawMessage) error { // It prints once, and hangs.
 		printed++
 		since = time.Now()
 		cancel()
@@ -211,12 +158,12 @@ func TestCancelStopsAKernelThatDoesNotObey(t *testing.T) {
 }
 
 func TestForeignMessagesAreNotOutputs(t *testing.T) {
-	k, err := startFake(t, "forges")
+	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed, _, err := execute(t.Context(), k, time.Minute)
-	if printed != "beginend" {
+	printed, _, err := execute(t.Context(), k, "print begin\nforeign\nforge\nprint end")
+	if printed != "begin\nend\n" {
 		t.Errorf("printed %q", printed)
 	}
 	if err == nil || !strings.Contains(err.Error(), "wrong signature") {
@@ -225,13 +172,79 @@ func TestForeignMessagesAreNotOutputs(t *testing.T) {
 }
 
 func TestInputIsRefused(t *testing.T) {
-	k, err := startFake(t, "asks")
+	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := execute(t.Context(), k, time.Minute); err == nil || !strings.Contains(err.Error(), "asks for input") {
+	if _, _, err := execute(t.Context(), k, "ask\nwait"); err == nil || !strings.Contains(err.Error(), "asks for input") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestTick: whoever waits for a long cell is told so, and what a tick does is done before the next message comes.
+func TestTick(t *testing.T) {
+	k, err := startFake(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := 0
+	if _, err = k.Execute(ctx, Request{Code: "wait", Tick: func() {
+		ticks++
+		cancel()
+	}}); !errors.Is(err, context.Canceled) || ticks == 0 {
+		t.Errorf("%v after %d ticks", err, ticks)
+	}
+	if _, _, err := execute(t.Context(), k, "print x"); err != nil {
+		t.Errorf("a kernel that obeyed an interrupt: %v", err)
+	}
+}
+
+// TestKilledRunnerLeavesNoKernel: a runner that is killed cannot end its kernel; the system does.
+func TestKilledRunnerLeavesNoKernel(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system does not tell a process that its parent has ended")
+	}
+	flag := filepath.Join(t.TempDir(), "flag")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "RUNS_A_KERNEL="+flag)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	for deadline := time.Now().Add(time.Minute); pid == 0; time.Sleep(10 * time.Millisecond) {
+		b, _ := os.ReadFile(flag)
+		pid, _ = strconv.Atoi(string(b))
+		if time.Now().After(deadline) {
+			t.Error("the cell does not begin")
+			break
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if pid == 0 {
+		return
+	}
+	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("the kernel, process %d, lives on", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
+			return
+		}
+	}
+}
+
+// alive says whether a process runs; one that has ended and that nobody waits for does not.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(state, "Z")
 }
 
 // TestStopOnError: after a cell that fails, the requests that wait are answered and do not run, and later ones run.
@@ -254,7 +267,7 @@ func TestStopOnError(t *testing.T) {
 	defer k.Stop()
 	want := map[string]string{}
 	for _, c := range []struct{ code, status string }{{"%%\npanic(1)", "error"}, {"%%\nfmt.Println(1)", "aborted"}, {"var x = 1", "aborted"}} {
-		id, err := k.send(k.shell, "execute_request", map[string]any{"code": c.code, "silent": false, "store_history": true, "allow_stdin": false, "stop_on_error": true})
+		id, err := k.send(k.shell, "execute_request", nil, map[string]any{"code": c.code, "silent": false, "store_history": true, "allow_stdin": false, "stop_on_error": true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +309,7 @@ func TestTail(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	w := wire{[]byte("key"), "session"}
-	_, frames, err := w.encode("status", map[string]any{"execution_state": "idle"})
+	_, frames, err := w.encode("status", nil, map[string]any{"execution_state": "idle"})
 	if err != nil {
 		f.Fatal(err)
 	}

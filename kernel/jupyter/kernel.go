@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,14 +137,18 @@ func (k *Kernel) launch(c Command) error {
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not hide its end.
 	OwnGroup(k.cmd)
-	if err := k.cmd.Start(); err != nil {
-		return err
-	}
+	dieWithParent(k.cmd.SysProcAttr)
+	started := make(chan error)
 	go func() {
-		k.exitErr = k.cmd.Wait()
-		close(k.exited)
+		runtime.LockOSThread() // For good: the kernel dies with the thread that started it.
+		err := k.cmd.Start()
+		started <- err
+		if err == nil {
+			k.exitErr = k.cmd.Wait()
+			close(k.exited)
+		}
 	}()
-	return nil
+	return <-started
 }
 
 // dial connects to the kernel's socket once the kernel has made it.
@@ -196,7 +201,7 @@ func (k *Kernel) handshake(ctx context.Context) (err error) {
 	for replied, idle := false, false; !replied || !idle; {
 		select {
 		case <-ask:
-			if id, err = k.send(k.shell, "kernel_info_request", struct{}{}); err != nil {
+			if id, err = k.send(k.shell, "kernel_info_request", nil, struct{}{}); err != nil {
 				return err
 			}
 			replied, idle, ask = false, false, time.After(300*time.Millisecond)
@@ -215,8 +220,8 @@ func (k *Kernel) handshake(ctx context.Context) (err error) {
 	return nil
 }
 
-func (k *Kernel) send(s zmq4.Socket, typ string, content any) (id string, err error) {
-	id, frames, err := k.wire.encode(typ, content)
+func (k *Kernel) send(s zmq4.Socket, typ string, metadata map[string]any, content any) (id string, err error) {
+	id, frames, err := k.wire.encode(typ, metadata, content)
 	if err != nil {
 		return "", err
 	}
@@ -249,7 +254,7 @@ func (k *Kernel) died() error {
 
 // Stop ends the kernel: politely, or after a moment by force, with all processes it started.
 func (k *Kernel) Stop() {
-	if _, err := k.send(k.control, "shutdown_request", map[string]any{"restart": false}); err == nil {
+	if _, err := k.send(k.control, "shutdown_request", nil, map[string]any{"restart": false}); err == nil {
 		select {
 		case <-k.exited:
 		case <-time.After(stopGrace):

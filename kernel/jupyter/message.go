@@ -51,8 +51,8 @@ func (w wire) sign(parts [][]byte) []byte {
 	return hex.AppendEncode(nil, mac.Sum(nil))
 }
 
-// encode makes a message of the given type, and its id.
-func (w wire) encode(typ string, content any) (id string, frames [][]byte, err error) {
+// encode makes a message of the given type, and its id. metadata is what its receiver may pass by; nil is none.
+func (w wire) encode(typ string, metadata map[string]any, content any) (id string, frames [][]byte, err error) {
 	h := header{ID: newID(), Session: w.session, Username: "lucigo", Date: time.Now().UTC().Format(time.RFC3339Nano), Type: typ, Version: "5.3"}
 	hb, err := json.Marshal(h)
 	if err != nil {
@@ -62,7 +62,13 @@ func (w wire) encode(typ string, content any) (id string, frames [][]byte, err e
 	if err != nil {
 		return "", nil, err
 	}
-	parts := [][]byte{hb, []byte("{}"), []byte("{}"), cb}
+	mb := []byte("{}")
+	if metadata != nil {
+		if mb, err = json.Marshal(metadata); err != nil {
+			return "", nil, err
+		}
+	}
+	parts := [][]byte{hb, []byte("{}"), mb, cb}
 	return h.ID, append([][]byte{delimiter, w.sign(parts)}, parts...), nil
 }
 
