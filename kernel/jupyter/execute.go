@@ -87,7 +87,7 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 				interrupt(errors.New("it asks for input, which a run without a front end cannot give"), limitGrace)
 			case m.answers(id):
 				replied = true
-				if err := json.Unmarshal(m.content, &reply); err != nil {
+				if err := json.Unmarshal(m.Content, &reply); err != nil {
 					return reply, fmt.Errorf("the kernel's reply: %w", err)
 				}
 			default:
@@ -126,12 +126,12 @@ func (k *Kernel) gone() error {
 
 // deliver delivers a published message, if it is of request id or updates an earlier display.
 func (m received) deliver(id string, r Request) error {
-	if m.port != iopubPort || r.OnMessage == nil || m.parent.ID != id && m.header.Type != "update_display_data" {
+	if m.port != iopubPort || r.OnMessage == nil || m.Parent.ID != id && m.Header.Type != "update_display_data" {
 		return nil
 	}
-	switch m.header.Type {
+	switch m.Header.Type {
 	case "stream", "display_data", "update_display_data", "execute_result", "error", "clear_output":
-		return r.OnMessage(m.header.Type, m.content)
+		return r.OnMessage(m.Header.Type, m.Content)
 	}
 	return nil
 }

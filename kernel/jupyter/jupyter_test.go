@@ -283,10 +283,10 @@ func TestStopOnError(t *testing.T) {
 				continue
 			}
 			var r Reply
-			if err := json.Unmarshal(m.content, &r); err != nil || r.Status != want[m.parent.ID] {
-				t.Errorf("a reply of status %q, want %q: %v", r.Status, want[m.parent.ID], err)
+			if err := json.Unmarshal(m.Content, &r); err != nil || r.Status != want[m.Parent.ID] {
+				t.Errorf("a reply of status %q, want %q: %v", r.Status, want[m.Parent.ID], err)
 			}
-			delete(want, m.parent.ID)
+			delete(want, m.Parent.ID)
 		case <-limit:
 			t.Fatalf("no reply to %d requests", len(want))
 		}
@@ -305,33 +305,4 @@ func TestTail(t *testing.T) {
 	if s := log.String(); len(s) > tailSize || !strings.HasSuffix(s, "x\nlast") {
 		t.Errorf("%d bytes, the end %q", len(s), s[len(s)-10:])
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	w := wire{[]byte("key"), "session"}
-	_, frames, err := w.encode("status", nil, map[string]any{"execution_state": "idle"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(frames[1], frames[2], frames[3], frames[5])
-	f.Add([]byte("sig"), []byte("{}"), []byte("null"), []byte("{"))
-	f.Fuzz(func(t *testing.T, sig, head, parent, content []byte) {
-		frames := [][]byte{delimiter, sig, head, parent, []byte("{}"), content}
-		m, err := w.decode(frames)
-		if err == nil {
-			received{iopubPort, m, nil}.idle(m.parent.ID)
-			if string(sig) != string(w.sign(frames[2:])) {
-				t.Error("a message with another signature is taken")
-			}
-		}
-		frames[1] = w.sign(frames[2:])
-		if m, err := w.decode(frames); err == nil {
-			received{iopubPort, m, nil}.idle(m.parent.ID)
-		}
-		for n := range frames {
-			if _, err := w.decode(frames[:n]); err == nil {
-				t.Errorf("%d frames are a message", n)
-			}
-		}
-	})
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
+	"lucigo/kernel/jupyter/wire"
 )
 
 // Command says how to start a kernel.
@@ -41,7 +43,7 @@ const (
 
 // Kernel is a running kernel. Its methods are not for concurrent use.
 type Kernel struct {
-	wire           wire
+	session        wire.Session
 	cmd            *exec.Cmd
 	dir            string // holds the sockets and the kernel's own temporary files
 	log            tail
@@ -56,7 +58,7 @@ type Kernel struct {
 // received is what came on the socket of a port: a message, or why it is none.
 type received struct {
 	port int
-	message
+	wire.Message
 	err error
 }
 
@@ -75,7 +77,7 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{wire: wire{[]byte(newID()), newID()}, dir: dir, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
+	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
 	defer func() {
 		if err != nil {
 			k.kill()
@@ -86,7 +88,7 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 		close(k.exited)
 		return nil, err
 	}
-	id := zmq4.WithID(zmq4.SocketIdentity(k.wire.session))
+	id := zmq4.WithID(zmq4.SocketIdentity(k.session.ID))
 	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
 	stdin, iopub := zmq4.NewDealer(life, id), zmq4.NewSub(life)
 	for port, s := range map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: stdin} {
@@ -118,12 +120,12 @@ func (k *Kernel) socket(port int) string {
 
 // launch writes the connection file and starts the process.
 func (k *Kernel) launch(c Command) error {
-	b, err := json.Marshal(map[string]any{"transport": "ipc", "ip": filepath.Join(k.dir, "s"), "key": string(k.wire.key), "signature_scheme": "hmac-sha256",
+	b, err := json.Marshal(map[string]any{"transport": "ipc", "ip": filepath.Join(k.dir, "s"), "key": string(k.session.Key), "signature_scheme": "hmac-sha256",
 		"shell_port": shellPort, "iopub_port": iopubPort, "stdin_port": stdinPort, "control_port": controlPort, "hb_port": heartbeatPort, "kernel_name": "lucigo"})
 	if err != nil {
 		return err
 	}
-	connection := filepath.Join(k.dir, "kernel-"+newID()+".json")
+	connection := filepath.Join(k.dir, "kernel-"+wire.NewID()+".json")
 	if err := os.WriteFile(connection, b, 0o600); err != nil {
 		return err
 	}
@@ -184,7 +186,7 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 			}
 			return
 		}
-		m, err := k.wire.decode(z.Frames)
+		m, err := k.session.Decode(z.Frames)
 		select {
 		case k.received <- received{port, m, err}:
 		case <-life.Done():
@@ -221,23 +223,23 @@ func (k *Kernel) handshake(ctx context.Context) (err error) {
 }
 
 func (k *Kernel) send(s zmq4.Socket, typ string, metadata map[string]any, content any) (id string, err error) {
-	id, frames, err := k.wire.encode(typ, metadata, content)
+	id, frames, err := k.session.Encode(typ, wire.Header{}, metadata, content)
 	if err != nil {
 		return "", err
 	}
-	return id, s.SendMulti(multipart(frames))
+	return id, s.SendMulti(zmq4.NewMsgFrom(frames...))
 }
 
 // answers says whether m is the reply to a request.
-func (m received) answers(id string) bool { return m.port == shellPort && m.parent.ID == id }
+func (m received) answers(id string) bool { return m.port == shellPort && m.Parent.ID == id }
 
 // idle says whether m is the last that is published of a request.
 func (m received) idle(id string) bool {
 	var c struct {
 		State string `json:"execution_state"`
 	}
-	return m.port == iopubPort && m.parent.ID == id && m.header.Type == "status" &&
-		json.Unmarshal(m.content, &c) == nil && c.State == "idle"
+	return m.port == iopubPort && m.Parent.ID == id && m.Header.Type == "status" &&
+		json.Unmarshal(m.Content, &c) == nil && c.State == "idle"
 }
 
 // died is the error of a dead kernel, with the last it said.
