@@ -13,6 +13,7 @@ require (
 	github.com/gomlx/gomlx v0.28.8
 	github.com/janpfeifer/gonb v0.11.5
 	github.com/schollz/progressbar/v3 v3.19.0
+	github.com/sourcegraph/jsonrpc2 v0.2.3
 	github.com/x448/float16 v0.8.4
 	github.com/yuin/goldmark v1.7.13
 	golang.org/x/image v0.39.0
