@@ -220,7 +220,7 @@ func (o *Output) Input(ctx context.Context, prompt string, password bool) (strin
 	o.mu.Unlock()
 	var to *peer
 	for begin := time.Now(); to == nil; {
-		if o.request.from.Identity == "" || time.Since(begin) > stdinLimit {
+		if time.Since(begin) > stdinLimit {
 			return "", fmt.Errorf("%w: it has no connection for input", ErrNoInput)
 		}
 		if to = o.server.stdin.named(o.request.from.Identity); to == nil {
@@ -252,6 +252,7 @@ func (o *Output) close() {
 	for _, s := range o.streams { // The beginning of a character.
 		o.publishText(s.name, s.text)
 	}
+	o.streams = nil
 	if o.dropped {
 		o.server.publish(o.server.encode(o.request.Header, "stream", map[string]string{"name": "stderr", "text": dropped}))
 	}

@@ -185,7 +185,7 @@ func (s *server) reply(r request, metadata map[string]any, content any) {
 		s.log.Print(err)
 		_, frames, _ = s.session.Encode(typ, r.Header, nil, failed(err))
 	}
-	r.from.send(append(append([][]byte{}, r.Route...), frames...))
+	r.from.current().send(append(append([][]byte{}, r.Route...), frames...))
 }
 
 // failed is the content of the reply to a request that cannot be fulfilled.

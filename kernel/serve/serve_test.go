@@ -424,7 +424,9 @@ func TestStopOnError(t *testing.T) {
 		return nil
 	}})
 	for _, stop := range []bool{true, false} {
+		mu.Lock()
 		ran = nil
+		mu.Unlock()
 		ids := []string{c.execute("fail", map[string]any{"stop_on_error": stop}), c.execute("a"), c.execute("b", map[string]any{"stop_on_error": false}), c.execute(" ")}
 		all := c.outcomes(ids...)
 		want, wantRan := "ok", "[fail a b]"

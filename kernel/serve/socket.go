@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,14 +31,15 @@ type socket struct {
 	receive  func(*peer, [][]byte) // called in order for each peer
 
 	mu     sync.Mutex
-	peers  map[*peer]struct{}
+	peers  []*peer // the newest last
 	closed bool
 }
 
 // peer is a connection to a socket.
 type peer struct {
 	*zmtp.Conn
-	gone chan struct{} // closed when nothing more is sent
+	socket *socket
+	gone   chan struct{} // closed when nothing more is sent
 
 	mu     sync.Mutex
 	unsent [][][]byte
@@ -69,7 +71,7 @@ func (s *socket) serve(c net.Conn) {
 	if err != nil {
 		return // It is no front end: a scan of ports, or one that has gone again.
 	}
-	p := &peer{Conn: conn, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+	p := &peer{Conn: conn, socket: s, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
 	if !s.add(p) {
 		return
 	}
@@ -94,17 +96,14 @@ func (s *socket) add(p *peer) bool {
 	if s.closed || len(s.peers) == maxPeers {
 		return false
 	}
-	if s.peers == nil {
-		s.peers = map[*peer]struct{}{}
-	}
-	s.peers[p] = struct{}{}
+	s.peers = append(s.peers, p)
 	return true
 }
 
 func (s *socket) remove(p *peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.peers, p)
+	s.peers = slices.DeleteFunc(s.peers, func(q *peer) bool { return q == p })
 	close(p.gone)
 	p.drop()
 }
@@ -113,17 +112,13 @@ func (s *socket) remove(p *peer) {
 func (s *socket) all() []*peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]*peer, 0, len(s.peers))
-	for p := range s.peers {
-		list = append(list, p)
-	}
-	return list
+	return slices.Clone(s.peers)
 }
 
-// named returns the peer with an identity, or nil.
+// named returns the newest peer with an identity; nil where there is none, or the identity is "".
 func (s *socket) named(identity string) *peer {
-	for _, p := range s.all() {
-		if p.Identity == identity {
+	for _, p := range slices.Backward(s.all()) {
+		if identity != "" && p.Identity == identity {
 			return p
 		}
 	}
@@ -157,6 +152,18 @@ func (p *peer) idle() bool {
 	return p.size == 0
 }
 
+// current returns p, or the connection that has taken its place.
+func (p *peer) current() *peer {
+	select {
+	case <-p.gone:
+		if q := p.socket.named(p.Identity); q != nil {
+			return q
+		}
+	default:
+	}
+	return p
+}
+
 // send has a message sent, and does not wait for it. A peer that does not read loses messages.
 func (p *peer) send(frames [][]byte) {
 	n := size(frames)
@@ -168,6 +175,11 @@ func (p *peer) send(frames [][]byte) {
 	defer p.mu.Unlock()
 	if p.size > 0 && p.size+n > limit {
 		return
+	}
+	select {
+	case <-p.gone:
+		return
+	default:
 	}
 	p.unsent = append(p.unsent, frames)
 	p.size += n
