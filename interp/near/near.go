@@ -8,7 +8,7 @@ import (
 )
 
 // Names returns at most n of have, the likeliest first: names that contain name or are contained in it,
-// and names within a third of its length in edits (Levenshtein), ignoring case.
+// and names within a third of its length in edits (Levenshtein, with a swap of neighbours as one edit), ignoring case.
 func Names(name string, have []string, n int) []string {
 	type candidate struct {
 		name string
@@ -50,27 +50,31 @@ func Error(kind, name string, have []string) error {
 	return fmt.Errorf("no %s %q; there are: %s", kind, name, strings.Join(have, ", "))
 }
 
-// edits is the Levenshtein distance of a and b, in bytes. It gives up, with a large number, on names of
+// edits is the Levenshtein distance of a and b, in bytes, where a swap of neighbours is one edit. It gives up, with a large number, on names of
 // more than 256 bytes: those are nobody's typing error.
 func edits(a, b string) int {
 	if len(a) > 256 || len(b) > 256 {
 		return 1 << 20
 	}
+	var before []int // the row before last
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := row[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			next[j+1] = min(change, row[j+1]+1, next[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

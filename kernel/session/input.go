@@ -1,0 +1,83 @@
+//go:build unix
+
+package session
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// answer asks the user, and gives the process what he types.
+func (p *process) answer(prompt string, password bool) {
+	if p.stdin == nil || p.input != nil {
+		return
+	}
+	if text, err := p.run.out.Input(p.ctx, prompt, password); err == nil {
+		p.stdin.WriteString(text + "\n")
+	}
+}
+
+// ask asks the user whenever a process of the group waits for standard input, where the system tells that.
+func (p *process) ask(ctx context.Context, group int) {
+	info, err := p.stdin.Stat()
+	if err != nil {
+		return
+	}
+	for wait := 50 * time.Millisecond; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if !waitsForInput(group, info) {
+			wait = min(wait*5/4, 400*time.Millisecond)
+			continue
+		}
+		p.answer(p.last.partial(), p.password)
+		wait = 50 * time.Millisecond
+	}
+}
+
+// waitsForInput says whether a process of the group is in a read of the pipe that is its standard input.
+func waitsForInput(group int, pipe os.FileInfo) bool {
+	for _, pid := range groupMembers(group) {
+		if in, err := os.Stat(fmt.Sprintf("/proc/%d/fd/0", pid)); err != nil || !os.SameFile(in, pipe) {
+			continue
+		}
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		for _, task := range tasks {
+			if call, err := os.ReadFile(task); err == nil && readsInput(string(call)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readsInput says whether the line that the system has for a thread's call is that of read(0, …).
+func readsInput(call string) bool {
+	field := strings.Fields(call)
+	return len(field) > 1 && field[0] == readCall && field[1] == "0x0"
+}
+
+// groupMembers are the processes of a group.
+func groupMembers(group int) (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		var pid, parent, of int
+		var state string
+		fmt.Sscan(string(b), &pid)
+		if _, err := fmt.Sscan(string(b[strings.LastIndexByte(string(b), ')')+1:]), &state, &parent, &of); err == nil && of == group {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

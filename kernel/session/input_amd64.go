@@ -1,0 +1,3 @@
+package session
+
+const readCall = "0" // read's number among Linux's calls

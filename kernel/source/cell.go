@@ -1,0 +1,434 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Error is what is wrong with a cell's text.
+type Error struct {
+	Line, Col int // in the cell, from 1; Col is 0 where the line as a whole is meant
+	Text      string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
+
+// Cell is what a cell's text means.
+type Cell struct {
+	Text     string    // with "\n" at the ends of its lines
+	Script   []string  // the program and arguments that the text after the first line is for, or nil
+	File     []string  // the arguments of %%writefile: the text after the first line is for a file, or nil
+	Commands []Command // to be run before the Go code
+	Args     []string  // of the cell's program
+	Flags    bool      // main begins with flag.Parse
+	Test     bool      // the cell's tests are run
+	Entry    bool      // there is something to run: statements, a func main or a func to call
+
+	code    string // the Go text
+	call    string // the func that main calls, or ""
+	body    *span  // the statements that main consists of, or nil
+	result  *span  // within the body: its last statement, if that is an expression
+	decls   []*decl
+	imports []Import
+	uses    uses // of the body
+}
+
+// Import is an import declaration.
+type Import struct {
+	Name string // "" for the package's own
+	Path string
+	at   span
+	doc  *span // the preamble of import "C"
+}
+
+// span is a piece of a cell's text.
+type span struct {
+	line, col  int // where it begins, from 1
+	start, end int // in the cell's Go text
+}
+
+// Empty says whether there is neither Go nor a command in the cell.
+func (c *Cell) Empty() bool {
+	return c.Script == nil && c.File == nil && len(c.Commands) == 0 && !c.Entry && !c.Test && len(c.decls) == 0 && len(c.imports) == 0
+}
+
+// Go says whether there is Go in the cell that has to be compiled.
+func (c *Cell) Go() bool { return c.Entry || c.Test || len(c.decls) > 0 || len(c.imports) > 0 }
+
+// Body is a script's or a file's text: what comes after the first line.
+func (c *Cell) Body() string {
+	_, body, _ := strings.Cut(strings.TrimLeft(c.Text, "\n"), "\n")
+	return body
+}
+
+// Parse reads a cell's text. Its errors are of type *Error, joined where there are several.
+func Parse(text string) (*Cell, error) {
+	c := &Cell{Text: normal(text)}
+	if first, _, _ := strings.Cut(strings.TrimLeft(c.Text, "\n"), "\n"); strings.HasPrefix(first, "%%") {
+		command := Command{1 + strings.Index(c.Text, first[:1]), strings.TrimSpace(first)}
+		command.Line = 1 + strings.Count(c.Text[:strings.Index(c.Text, first)], "\n")
+		if _, ok := scripts[command.Name()]; ok {
+			return c, command.at(c.script(command))
+		}
+	}
+	commands, code := Split(c.Text)
+	body := -1 // the line after which everything is the body of main
+	for _, command := range commands {
+		if err := command.check(); err != nil {
+			return nil, err
+		}
+		switch name := command.Name(); name {
+		case "%", "main", "args", "test", "exec":
+			args, err := command.Args()
+			if err != nil {
+				return nil, command.at(err)
+			}
+			if err := c.run(name, args); err != nil {
+				return nil, command.at(err)
+			}
+			if (name == "%" || name == "main") && body < 0 {
+				body = command.Line
+			}
+		default:
+			c.Commands = append(c.Commands, command)
+		}
+	}
+	return c, c.parse(code, body)
+}
+
+// script takes in the first line of a cell that is a script or a file.
+func (c *Cell) script(first Command) error {
+	args, err := first.Args()
+	if err != nil {
+		return err
+	}
+	switch name := first.Name(); name {
+	case "%writefile":
+		if len(args) == 0 || len(args) > 2 || len(args) == 2 && args[0] != "-a" {
+			return errors.New("%%writefile takes a file's name, with -a before it to append")
+		}
+		c.File = args
+	case "%script":
+		if len(args) == 0 {
+			return errors.New("%%script takes a program and its arguments")
+		}
+		c.Script = args
+	default:
+		if len(args) > 0 {
+			return fmt.Errorf("%%%s takes no arguments; %%%%script does", name)
+		}
+		c.Script = []string{name[1:]}
+	}
+	return nil
+}
+
+// run takes in a command that says how the cell runs.
+func (c *Cell) run(name string, args []string) error {
+	switch name {
+	case "test":
+		c.Test = true
+	case "exec":
+		if len(args) == 0 || !token.IsIdentifier(args[0]) {
+			return errors.New("%exec takes the name of a func without arguments")
+		}
+		c.call, args = args[0], args[1:]
+		c.Entry, c.Flags = true, true
+	case "%", "main":
+		c.Entry, c.Flags = true, true
+	}
+	if len(args) > 0 || c.Args == nil {
+		c.Args = args
+	}
+	return nil
+}
+
+// head is put before a cell's Go text to make a file of it: a line of its own, so that columns stay.
+const head = "package main\n"
+
+// parse reads the Go text, of which what comes after line body is main's, unless body is negative.
+func (c *Cell) parse(code string, body int) error {
+	code = withoutPackage(code)
+	c.code = code
+	if body >= 0 {
+		at := lineStart(code, body+1)
+		if err := c.declarations(code[:at]); err != nil {
+			return err
+		}
+		return c.statements(code, at)
+	}
+	asDecls := c.declarations(code)
+	if asDecls == nil {
+		return nil
+	}
+	after := importsEnd(code)
+	asBody := c.declarations(code[:after])
+	if asBody == nil {
+		asBody = c.statements(code, after)
+	}
+	switch declares, mixed := begins(code[after:]); {
+	case asBody == nil:
+		c.Entry = true
+		return nil
+	case mixed && declares:
+		c.decls, c.imports, c.body, c.result = nil, nil, nil, nil
+		var first *Error
+		if errors.As(asDecls, &first) {
+			return &Error{first.Line, first.Col, "statements after declarations need a line %% above them"}
+		}
+		return asDecls
+	case declares:
+		return asDecls
+	}
+	return asBody
+}
+
+// begins says whether Go text begins with a declaration that must be one of the package (a func or a type with
+// methods follows it, say), and whether statements follow declarations.
+func begins(code string) (declares, mixed bool) {
+	var s scanner.Scanner
+	fset := token.NewFileSet()
+	s.Init(fset.AddFile("", -1, len(code)), []byte(code), func(token.Position, string) {}, 0)
+	depth, fresh := 0, true
+	for first := true; ; first = false {
+		_, tok, _ := s.Scan()
+		if tok == token.EOF {
+			return declares, mixed
+		}
+		decl := tok == token.FUNC || tok == token.TYPE || tok == token.VAR || tok == token.CONST || tok == token.IMPORT
+		if first {
+			declares = decl
+		} else if fresh && depth == 0 && !decl && tok != token.SEMICOLON {
+			mixed = true
+		}
+		switch tok {
+		case token.LBRACE, token.LPAREN, token.LBRACK:
+			depth++
+		case token.RBRACE, token.RPAREN, token.RBRACK:
+			depth--
+		}
+		fresh = tok == token.SEMICOLON
+	}
+}
+
+// withoutPackage blanks a package clause, which cells do not need.
+func withoutPackage(code string) string {
+	var s scanner.Scanner
+	fset := token.NewFileSet()
+	file := fset.AddFile("", -1, len(code))
+	s.Init(file, []byte(code), func(token.Position, string) {}, 0)
+	pos, tok, _ := s.Scan()
+	if tok != token.PACKAGE {
+		return code
+	}
+	name, tok, lit := s.Scan()
+	if tok != token.IDENT {
+		return code
+	}
+	return blank(code, file.Offset(pos), file.Offset(name)+len(lit))
+}
+
+// blank is text in which everything from start to end, except the ends of lines, is a blank.
+func blank(text string, start, end int) string {
+	b := []byte(text)
+	for i := start; i < end; i++ {
+		if b[i] != '\n' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// lineStart is where a line, from 1, begins, or the text's end.
+func lineStart(text string, line int) int {
+	at := 0
+	for ; line > 1; line-- {
+		i := strings.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return len(text)
+		}
+		at += i + 1
+	}
+	return at
+}
+
+// importsEnd is where the imports that Go text begins with end.
+func importsEnd(code string) int {
+	fset := token.NewFileSet()
+	f, _ := parser.ParseFile(fset, "", head+code, parser.ImportsOnly)
+	end := 0
+	if f != nil {
+		for _, d := range f.Decls {
+			end = max(end, fset.Position(d.End()).Offset-len(head))
+		}
+	}
+	return min(end, len(code))
+}
+
+// declarations reads Go text that consists of declarations.
+func (c *Cell) declarations(code string) error {
+	c.decls, c.imports = nil, nil
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "", head+code, parser.ParseComments)
+	if err != nil {
+		return asErrors(err, strings.Count(head, "\n"), 0)
+	}
+	r := reader{fset: fset, code: code, shift: len(head), lines: 1}
+	r.unresolved(f)
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			if d.Tok == token.IMPORT {
+				c.imports = append(c.imports, r.imports(d)...)
+				continue
+			}
+			c.decls = append(c.decls, r.gen(d))
+		case *ast.FuncDecl:
+			fn := r.fun(d)
+			c.Entry = c.Entry || fn.main
+			c.decls = append(c.decls, fn)
+		}
+	}
+	return nil
+}
+
+// statements reads Go text that from at on consists of statements.
+func (c *Cell) statements(code string, at int) error {
+	before, lines := head+"func _() {\n", 2-strings.Count(code[:at], "\n")
+	fset := token.NewFileSet()
+	col := at - (strings.LastIndexByte(code[:at], '\n') + 1)
+	pad := strings.Repeat(" ", col)
+	f, err := parser.ParseFile(fset, "", before+pad+code[at:]+"\n}\n", parser.ParseComments)
+	if err != nil {
+		return asErrors(err, lines, strings.Count(code, "\n")+1)
+	}
+	main, ok := f.Decls[0].(*ast.FuncDecl)
+	if !ok || len(f.Decls) != 1 {
+		return &Error{Line: strings.Count(code[:at], "\n") + 1, Text: "a } too many: the statements end before the cell does"}
+	}
+	r := reader{fset: fset, code: code, shift: len(before) + len(pad) - at, lines: lines}
+	r.unresolved(f)
+	c.body = &span{line: 1 - lines + 2, col: col + 1, start: at, end: len(code)}
+	c.body.line = strings.Count(code[:at], "\n") + 1
+	c.uses = r.uses(main.Body)
+	if n := len(main.Body.List); n > 0 {
+		if e, ok := main.Body.List[n-1].(*ast.ExprStmt); ok && valued(e.X) {
+			s := r.span(e)
+			c.result = &s
+		}
+	}
+	return nil
+}
+
+// valued says whether an expression is no statement, so that only its value can be meant.
+func valued(e ast.Expr) bool {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CallExpr:
+		return false
+	case *ast.UnaryExpr:
+		return e.Op != token.ARROW
+	}
+	return true
+}
+
+// asErrors turns a parser's errors into those of the cell, whose lines begin after the file's first lines and are
+// at most last, unless that is 0.
+func asErrors(err error, lines, last int) error {
+	var list scanner.ErrorList
+	if !errors.As(err, &list) {
+		return &Error{Line: 1, Text: err.Error()}
+	}
+	list.Sort()
+	var all []error
+	for _, e := range list {
+		at := &Error{e.Pos.Line - lines, e.Pos.Column, e.Msg}
+		if last > 0 && at.Line > last { // the brace that closes main
+			at = &Error{last, 0, "the cell ends before its statements do: a } or ) is missing"}
+		}
+		if len(all) == 0 || all[len(all)-1].(*Error).Line != at.Line { // the others follow from the first
+			all = append(all, at)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// reader takes apart what a parser has read.
+type reader struct {
+	fset  *token.FileSet
+	code  string
+	shift int // of offsets
+	lines int // of lines
+	open  map[*ast.Ident]bool
+}
+
+func (r *reader) unresolved(f *ast.File) {
+	r.open = make(map[*ast.Ident]bool, len(f.Unresolved))
+	for _, id := range f.Unresolved {
+		r.open[id] = true
+	}
+}
+
+func (r *reader) offset(p token.Pos) int {
+	return min(max(r.fset.Position(p).Offset-r.shift, 0), len(r.code))
+}
+
+func (r *reader) span(n ast.Node) span { return r.between(n.Pos(), n.End()) }
+
+func (r *reader) between(from, to token.Pos) span {
+	start := r.offset(from)
+	return span{
+		line: strings.Count(r.code[:start], "\n") + 1, col: start - strings.LastIndexByte(r.code[:start], '\n'),
+		start: start, end: r.offset(to),
+	}
+}
+
+// uses are the names that code uses and that it does not declare itself, each with what is selected of it.
+type uses map[string][]string
+
+func (r *reader) uses(n ast.Node) uses {
+	u := uses{}
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && r.open[x] && !slices.Contains(u[x.Name], n.Sel.Name) {
+				u[x.Name] = append(u[x.Name], n.Sel.Name)
+			}
+		case *ast.Ident:
+			if _, ok := u[n.Name]; !ok && r.open[n] {
+				u[n.Name] = nil
+			}
+		}
+		return true
+	})
+	return u
+}
+
+func (r *reader) imports(d *ast.GenDecl) (list []Import) {
+	for _, s := range d.Specs {
+		spec := s.(*ast.ImportSpec)
+		i := Import{at: r.span(spec)}
+		i.Path, _ = strconv.Unquote(spec.Path.Value)
+		if spec.Name != nil {
+			i.Name = spec.Name.Name
+		}
+		if doc := cmpDoc(spec.Doc, d.Doc); i.Path == "C" && doc != nil {
+			s := r.span(doc)
+			i.doc = &s
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+func cmpDoc(a, b *ast.CommentGroup) *ast.CommentGroup {
+	if a != nil {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,285 @@
+package source
+
+import (
+	"fmt"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Packages finds the packages that cells use without an import.
+type Packages interface {
+	// Find is the path of a package of that name that has all that is selected of it, or the likeliest one; "" if there
+	// is none.
+	Find(name string, selected []string) (path string)
+	// Name is a package's own name, or "" if there is no such package.
+	Name(path string) string
+	// Exports are the names that a package exports.
+	Exports(path string) []string
+}
+
+// Program is a Go program that a cell is part of.
+type Program struct {
+	Files map[string]string // by their names in the program's directory
+	Tests []string          // the funcs of the last cell that go test is to run
+	Bench bool              // there are benchmarks among them
+	Main  bool              // the program's main is worth a run: it does or initialises something
+}
+
+// Place is the file name by which the compiler and the running program name a cell.
+func Place(number int) string { return fmt.Sprintf("cell[%d]", number) }
+
+// Done is the file descriptor to which the program writes the token of Program when its main has returned.
+const Done = 3
+
+// Program composes the program of the cell that was added last. It has one file for each cell, in which places are
+// those in the cell. Its main writes token to file descriptor Done when the cell's code has returned.
+func (m Memory) Program(pkgs Packages, token string) Program {
+	p := Program{Files: map[string]string{}}
+	declared := map[string]bool{}
+	for _, name := range m.Names() {
+		declared[name] = true
+	}
+	last := m.cells[len(m.cells)-1]
+	entry := entryName(declared)
+	for i, c := range m.cells {
+		f := file{remembered: c, last: i == len(m.cells)-1, entry: entry}
+		text, tests := f.text(m, pkgs, declared)
+		if text == "" {
+			continue
+		}
+		suffix := ".go"
+		if last.Test && tests {
+			suffix = "_test.go"
+		}
+		p.Files[fmt.Sprintf("cell_%05d%s", c.number, suffix)] = text
+	}
+	for _, d := range last.decls {
+		if d.test {
+			p.Tests = append(p.Tests, d.specs[0].names[0].key)
+			p.Bench = p.Bench || strings.HasPrefix(d.specs[0].names[0].key, "Benchmark")
+		}
+		p.Main = p.Main || d.tok.String() == "var" || d.specs != nil && d.specs[0].names[0].key == "" && !d.main
+	}
+	p.Main = p.Main || last.Entry
+	call := ""
+	switch {
+	case last.call != "":
+		call = last.call + "()"
+	case last.Entry:
+		call = entry + "()"
+	}
+	p.Files["main.go"] = mainFile(call, last.Flags && last.flags(), token)
+	if last.Test {
+		p.Files["main.go"] = mainFile("", false, token)
+		if !declared["TestMain"] {
+			p.Files["main_test.go"] = testMain(token)
+		}
+	}
+	return p
+}
+
+// entryName is what the cell's main is called, since the program's own calls it: a name of as many letters.
+func entryName(declared map[string]bool) string {
+	for _, name := range []string{"Main", "Mai_", "Ma__", "M___"} {
+		if !declared[name] {
+			return name
+		}
+	}
+	return "____"
+}
+
+// flags says whether main has flags to parse: arguments, or code that uses package flag.
+func (c *Cell) flags() bool {
+	if len(c.Args) > 0 {
+		return true
+	}
+	_, used := c.uses["flag"]
+	for _, d := range c.decls {
+		_, here := d.uses["flag"]
+		used = used || here
+	}
+	return used
+}
+
+const done = "os_.NewFile(%d, \"\").WriteString(%q)"
+
+func mainFile(call string, flags bool, token string) string {
+	imports, parse := "import os_ \"os\"\n", ""
+	if flags {
+		imports, parse = imports+"import flag_ \"flag\"\n", "\tflag_.Parse()\n"
+	}
+	if call != "" {
+		call = "\t" + call + "\n"
+	}
+	return "package main\n" + imports + "func main() {\n" + parse + call + "\t" + fmt.Sprintf(done, Done, token) + "\n}\n"
+}
+
+func testMain(token string) string {
+	return "package main\nimport os_ \"os\"\nimport testing_ \"testing\"\nfunc TestMain(m *testing_.M) {\n\tcode := m.Run()\n\t" +
+		fmt.Sprintf(done, Done, token) + "\n\tos_.Exit(code)\n}\n"
+}
+
+// file is one cell's file of a program.
+type file struct {
+	remembered
+	last  bool // it is the cell that is run
+	entry string
+}
+
+// text is the file's text, or "" if nothing of the cell is left, and says whether go test runs anything in it.
+func (f file) text(m Memory, pkgs Packages, declared map[string]bool) (text string, tests bool) {
+	var body strings.Builder
+	used := uses{}
+	use := func(u uses) {
+		for name, selected := range u {
+			used[name] = append(used[name], selected...)
+		}
+	}
+	at := func(s span, before, text, after string) {
+		fmt.Fprintf(&body, "%s//line %s:%d:%d\n%s\n%s", before, Place(f.number), s.line, s.col, text, after)
+	}
+	for _, d := range f.decls {
+		if d.main {
+			if f.last {
+				code := d.code[d.start:d.name] + f.entry + d.code[d.name+len("main"):d.end]
+				at(d.span, "", code, "")
+				use(d.uses)
+			}
+			continue
+		}
+		if code := d.render(f.alive); code != "" {
+			at(d.span, "", code, "")
+			use(d.uses)
+			tests = tests || d.test || d.tok.String() == "func" && d.specs[0].names[0].key == "TestMain"
+		}
+	}
+	if f.last && f.body != nil {
+		f.statements(at)
+		use(f.uses)
+		if f.result != nil {
+			used["result_"] = nil
+		}
+	}
+	head := f.header(m, pkgs, declared, used)
+	if body.Len() == 0 && head == "" {
+		return "", false
+	}
+	return "package main\n" + head + body.String(), tests
+}
+
+// Results is the package whose func Show shows the value that a cell ends with.
+const Results = "lucigo/notebooks/result"
+
+// statements writes the cell's main.
+func (f file) statements(at func(s span, before, text, after string)) {
+	code := f.code
+	open, shut := "func "+f.entry+"() {\n", "}\n"
+	if f.result == nil {
+		at(*f.body, open, code[f.body.start:f.body.end], shut)
+		return
+	}
+	before := span{line: f.body.line, col: f.body.col, start: f.body.start, end: f.result.start}
+	at(before, open, code[before.start:before.end], "result_.Show(\n")
+	at(*f.result, "", code[f.result.start:f.result.end]+",", ")\n"+shut)
+}
+
+// header is the file's imports.
+func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used uses) string {
+	var b, placed strings.Builder
+	have := map[string]bool{}
+	once := func(b *strings.Builder, place string, i Import) {
+		if line := strings.TrimSuffix("import "+i.Name, " ") + fmt.Sprintf(" %q\n", i.Path); !have[line] {
+			have[line] = true
+			b.WriteString(place + line)
+		}
+	}
+	write := func(i Import) { once(&b, "", i) }
+	explicit := func(i Import) { // An error in it is one of the cell's line.
+		once(&placed, fmt.Sprintf("//line %s:%d:%d\n", Place(f.number), i.at.line, i.at.col), i)
+	}
+	for _, i := range f.imports {
+		if i.Path == "C" {
+			if i.doc != nil {
+				b.WriteString(f.code[i.doc.start:i.doc.end] + "\n")
+			}
+			write(Import{Path: "C"})
+		}
+	}
+	for _, i := range f.imports {
+		switch {
+		case i.Path == "C":
+		case i.Name == "_":
+			explicit(i)
+		case f.last && pkgs.Name(i.Path) == "": // The go command says what is wrong with it.
+			explicit(Import{Name: "_", Path: i.Path, at: i.at})
+		}
+	}
+	var dots []Import
+	for _, c := range slices.Backward(m.cells) {
+		for _, i := range c.imports {
+			if i.Name == "." {
+				dots = append(dots, i)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if name == "result_" {
+			write(Import{Name: "result_", Path: Results})
+			continue
+		}
+		if declared[name] || name == "C" {
+			continue
+		}
+		if i, own, ok := f.find(name, m, pkgs); ok {
+			if own {
+				explicit(i)
+			} else {
+				write(i)
+			}
+			continue
+		}
+		if types.Universe.Lookup(name) != nil {
+			continue
+		}
+		if i := slices.IndexFunc(dots, func(i Import) bool { return slices.Contains(pkgs.Exports(i.Path), name) }); i >= 0 {
+			write(Import{Name: ".", Path: dots[i].Path})
+			continue
+		}
+		if len(used[name]) == 0 {
+			continue
+		}
+		if path := pkgs.Find(name, used[name]); path != "" {
+			i := Import{Path: path}
+			if path[strings.LastIndexByte(path, '/')+1:] != name {
+				i.Name = name
+			}
+			write(i)
+		}
+	}
+	return b.String() + placed.String()
+}
+
+// find is the import that a cell made under that name: this cell, or else the latest.
+func (f file) find(name string, m Memory, pkgs Packages) (i Import, own, ok bool) {
+	match := func(i Import) bool {
+		called := i.Name
+		if called == "" {
+			called = pkgs.Name(i.Path)
+		}
+		if called == "" {
+			called = i.called()
+		}
+		return called == name && pkgs.Name(i.Path) != ""
+	}
+	if at := slices.IndexFunc(f.imports, match); at >= 0 {
+		return f.imports[at], true, true
+	}
+	for _, c := range slices.Backward(m.cells) {
+		if at := slices.IndexFunc(c.imports, match); at >= 0 {
+			return c.imports[at], false, true
+		}
+	}
+	return Import{}, false, false
+}

@@ -1,0 +1,160 @@
+package source
+
+import (
+	"go/token"
+	"slices"
+	"strings"
+)
+
+// Memory holds the declarations that later cells know. Its zero value holds none. A Memory does not change: a cell is
+// remembered in a new one, so that a cell that does not compile leaves no trace.
+type Memory struct {
+	cells []remembered // in the order of their runs
+}
+
+// remembered is a cell of which some declarations may be dead, because later ones replace them.
+type remembered struct {
+	*Cell
+	number int             // the run's
+	id     string          // the notebook's name for the cell, or ""
+	dead   map[string]bool // keys
+	once   bool            // what has no key, such as init, is dead
+}
+
+func (r remembered) alive(key string) bool {
+	if key == "" {
+		return !r.once
+	}
+	return !r.dead[key]
+}
+
+// keys are what the cell declares by a name.
+func (c *Cell) keys() (all []string) {
+	for _, d := range c.decls {
+		for _, s := range d.specs {
+			for _, n := range s.names {
+				if n.key != "" {
+					all = append(all, n.key)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Add is the memory after the run of that number of a cell, whose declarations replace those of their names. A cell
+// that is run again, which its id or its text tells, replaces its own init funcs and its variables without a name too;
+// so does one that replaces all that a cell declares.
+func (m Memory) Add(number int, id string, c *Cell) Memory {
+	keys := c.keys()
+	replaced := map[string]bool{}
+	for _, key := range keys {
+		replaced[key] = true
+	}
+	noType := map[string]bool{} // they have no methods
+	for _, d := range c.decls {
+		for _, s := range d.specs {
+			for _, n := range s.names {
+				if d.tok != token.TYPE && n.key != "" {
+					noType[n.key] = true
+				}
+			}
+		}
+	}
+	next := m.kill(func(key string) bool {
+		of, _, method := strings.Cut(key, ".")
+		return replaced[key] || method && noType[of]
+	})
+	for i, old := range next.cells {
+		all := old.keys()
+		next.cells[i].once = old.once || id != "" && id == old.id || c.Text == old.Text ||
+			len(all) > 0 && !slices.ContainsFunc(all, old.alive)
+	}
+	next.cells = slices.DeleteFunc(next.cells, func(old remembered) bool {
+		return old.once && len(old.imports) == 0 && !slices.ContainsFunc(old.keys(), old.alive)
+	})
+	next.cells = append(next.cells, remembered{Cell: c, number: number, id: id})
+	return next
+}
+
+// kill is the memory without the declarations that which names.
+func (m Memory) kill(which func(key string) bool) Memory {
+	next := Memory{slices.Clone(m.cells)}
+	for i, old := range next.cells {
+		dead := map[string]bool{}
+		for _, key := range old.keys() {
+			if old.dead[key] || which(key) {
+				dead[key] = true
+			}
+		}
+		next.cells[i].dead = dead
+	}
+	return next
+}
+
+// Forget is the memory without the declarations of that name, and says whether there were any. A type is forgotten with
+// its methods.
+func (m Memory) Forget(name string) (next Memory, found bool) {
+	next = m.kill(func(key string) bool { return key == name || strings.HasPrefix(key, name+".") })
+	found = slices.Contains(m.Names(), name)
+	for i, old := range next.cells { // An import's name counts too.
+		kept := slices.DeleteFunc(slices.Clone(old.imports), func(i Import) bool { return i.called() == name })
+		if len(kept) < len(old.imports) {
+			found = true
+			c := *old.Cell
+			c.imports = kept
+			next.cells[i].Cell = &c
+		}
+	}
+	return next, found
+}
+
+// called is the name by which code refers to the package, as far as the import tells.
+func (i Import) called() string {
+	if i.Name != "" {
+		return i.Name
+	}
+	return i.Path[strings.LastIndexByte(i.Path, '/')+1:]
+}
+
+// Names are the names that are declared, "T.m" for a method, in the order of their declaration.
+func (m Memory) Names() (all []string) {
+	for _, c := range m.cells {
+		for _, key := range c.keys() {
+			if c.alive(key) {
+				all = append(all, key)
+			}
+		}
+	}
+	return all
+}
+
+// Cell is the number of the run that declared a name, or 0.
+func (m Memory) Cell(name string) int {
+	for _, c := range m.cells {
+		if c.alive(name) && slices.Contains(c.keys(), name) {
+			return c.number
+		}
+	}
+	return 0
+}
+
+// Declared lists what is remembered for people: a line for each declaration.
+func (m Memory) Declared() (lines []string) {
+	words := map[token.Token]string{token.FUNC: "func", token.VAR: "var", token.CONST: "const", token.TYPE: "type"}
+	for _, c := range m.cells {
+		for _, i := range c.imports {
+			lines = append(lines, strings.Join(strings.Fields("import "+i.Name+" "+i.Path), " "))
+		}
+		for _, d := range c.decls {
+			for _, s := range d.specs {
+				for _, n := range s.names {
+					if n.key != "" && c.alive(n.key) {
+						lines = append(lines, words[d.tok]+" "+n.key)
+					}
+				}
+			}
+		}
+	}
+	return lines
+}
