@@ -1,0 +1,91 @@
+//go:build unix
+
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"lucigo/kernel/source"
+)
+
+// Draft is a cell that is being written, in a directory that a language server can read.
+type Draft struct {
+	source.Draft
+	File string // where Text would be; it is not written
+}
+
+// Draft writes what the session remembers beside the file that the cell would be. Ok is false where the cursor, an
+// offset in code, is not in Go code.
+func (s *Session) Draft(code string, cursor int) (d Draft, ok bool, err error) {
+	if err := s.ready(); err != nil {
+		return d, false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.Draft, ok = s.memory.Draft(s.index, code, cursor); !ok {
+		return d, false, nil
+	}
+	dir := s.Editing()
+	d.File = filepath.Join(dir, "draft.go")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return d, false, err
+	}
+	old, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	for _, file := range old {
+		if _, ok := d.Files[filepath.Base(file)]; !ok {
+			os.Remove(file)
+		}
+	}
+	for name, text := range d.Files {
+		file := filepath.Join(dir, name)
+		if have, err := os.ReadFile(file); err == nil && string(have) == text {
+			continue
+		}
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			return d, false, err
+		}
+	}
+	return d, true, nil
+}
+
+// Editing is the directory of drafts, a package of the cells' module.
+func (s *Session) Editing() string { return filepath.Join(s.dir, "editing") }
+
+// Names completes without a language server: the names that stand at the cursor's end of code, from start on. After a
+// package's name and a point these are what it exports, and otherwise what is remembered, packages and commands.
+func (s *Session) Names(code string, cursor int) (start int, names []string) {
+	before := code[:cursor]
+	word := lastWord(before)
+	start = cursor - len(word)
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	if strings.HasPrefix(line, "%") && !strings.ContainsAny(line, " \t") {
+		return cursor - len(line), source.Commands(line)
+	}
+	if s.ready() != nil {
+		return start, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	if rest, ok := strings.CutSuffix(before[:start], "."); ok {
+		all = s.index.Exports(s.index.Find(lastWord(rest), nil))
+	} else if word != "" {
+		all = slices.Concat(s.memory.Names(), s.index.Names())
+	}
+	for _, name := range all {
+		if strings.HasPrefix(strings.ToLower(name), strings.ToLower(word)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return start, slices.Compact(names)
+}
+
+// lastWord is the name that text ends with, or "".
+func lastWord(text string) string {
+	return text[len(strings.TrimRightFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' })):]
+}
