@@ -112,9 +112,9 @@ func checks(ctx context.Context, k build.Kernel) []check {
 			}
 			return fmt.Sprintf("%s, %d MB", e.Cache.Dir, (e.Cache.Bytes+999_999)/1_000_000), nil
 		}, "remove its directory, unset LUCIGO_COMPILE_CACHE, or point it at a directory of your own; where XLA refuses again, set it to off"},
-		{"kernel programs", false, func() (string, error) {
+		{"kernel program", false, func() (string, error) {
 			if !k.Built() {
-				return "", errors.New("GoNB, goimports and the launcher are not built for this version of the project")
+				return "", errors.New("it is not built for this version of the project")
 			}
 			return k.Dir, nil
 		}, installs + " (run does it too)"},
@@ -130,7 +130,7 @@ func checks(ctx context.Context, k build.Kernel) []check {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				err = errors.New("not registered below " + dir)
-			case err == nil && launcher != k.Launcher():
+			case err == nil && launcher != k.Command():
 				err = errors.New("registered for another version: " + filepath.Dir(launcher))
 			}
 			return dir, err

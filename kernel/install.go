@@ -49,5 +49,5 @@ func (s setup) register(dir string) (string, error) {
 	if goCommand, err := exec.LookPath("go"); err == nil { // An editor's PATH may lack it.
 		env["LUCIGO_GO"] = goCommand
 	}
-	return kernelspec.Write(dir, s.Launcher(), env)
+	return kernelspec.Write(dir, s.Command(), env)
 }

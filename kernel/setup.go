@@ -73,13 +73,13 @@ func prepare(ctx context.Context, progress io.Writer) (setup, error) {
 
 // command starts the kernel in dir.
 func (s setup) command(dir string) jupyter.Command {
-	return jupyter.Command{Argv: []string{s.Launcher(), "{connection_file}"}, Dir: dir, Env: s.env}
+	return jupyter.Command{Argv: []string{s.Command(), "{connection_file}"}, Dir: dir, Env: s.env}
 }
 
 // firstCell runs a throw-away cell: it fills the caches of Go and goimports, and proves that the kernel works.
 func (s setup) firstCell(ctx context.Context, progress io.Writer) error {
 	begin := time.Now()
-	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("%%\nfmt.Println(must.M1(strconv.Atoi(\"1\")))\ngonbui.Sync()")}}
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("%%\nfmt.Println(show.Grid{})\ngonbui.Sync()")}}
 	outcomes, err := headless.Run(ctx, nb, headless.Options{Kernel: s.command(s.Root), Limit: 5 * time.Minute})
 	if err != nil {
 		return err

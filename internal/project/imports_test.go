@@ -37,7 +37,7 @@ var imports = map[string][]string{
 	"models":              {"internal", "interp", "interp/engine", "interp/layer", "interp/near"},
 	"notebooks":           {"internal", "interp", "interp/dream", "interp/exemplar", "interp/featvis", "interp/near", "models"},
 	"notebooks/claim":     {"notebooks/internal"},
-	"kernel":              {"internal", "notebooks/claim/record"},
+	"kernel":              {"internal", "interp/near", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
 	"kernel/models":       {"interp/engine", "models"},
 	"models/scenes/train": {"internal", "interp", "interp/descent", "interp/engine", "interp/layer", "interp/near", "models"},

@@ -1,6 +1,6 @@
-// Package build makes the programs of the notebook kernel from the project's pinned modules: GoNB (patched), goimports,
-// and the launcher. They are in a directory named by a digest of what they are made of, so one of another version is
-// never taken for them, and what is built already is found.
+// Package build makes the program of the notebook kernel, and others that are used beside it, from the project's
+// sources. They are in a directory named by a digest of what they are made of, so one of another version is never taken
+// for them, and what is built already is found.
 package build
 
 import (
@@ -24,29 +24,22 @@ import (
 	"lucigo/internal/project"
 )
 
-// Kernel is a directory of built programs: launcher, gonb, bin/goimports, bin/go (the launcher again), and bin/gopls
-// where completion was asked for.
+// Kernel is a directory of built programs: gokernel, and gopls where completion is to be had.
 type Kernel struct {
 	Dir  string // absolute
 	Root string // the project it was built from, absolute
 }
 
-// Launcher is the program that Jupyter starts, with a connection file as its argument.
-func (k Kernel) Launcher() string { return k.program("launcher") }
+// Command is the program that Jupyter starts, with a connection file as its argument.
+func (k Kernel) Command() string { return filepath.Join(k.Dir, "gokernel") }
 
-// Completion is gopls, which GoNB asks for completions and hover texts; it need not be there.
-func (k Kernel) Completion() string { return k.program("bin/gopls") }
+// Completion is gopls, which the kernel asks for completions and hover texts; it need not be there.
+func (k Kernel) Completion() string { return filepath.Join(k.Dir, "gopls") }
 
-func (k Kernel) program(name string) string { return filepath.Join(k.Dir, name) }
-
-// Built says whether all programs that a notebook needs are there.
+// Built says whether the program that a notebook needs is there.
 func (k Kernel) Built() bool {
-	for _, name := range []string{"gonb", "bin/goimports", "launcher", "bin/go"} {
-		if _, err := os.Stat(k.program(name)); err != nil {
-			return false
-		}
-	}
-	return true
+	_, err := os.Stat(k.Command())
+	return err == nil
 }
 
 // Find names the kernel that belongs to the project in which the directory dir is, as it is now, built or not.
@@ -55,7 +48,7 @@ func Find(dir string) (Kernel, error) {
 	if err != nil {
 		return Kernel{}, err
 	}
-	sum, err := digest(root, patches)
+	sum, err := digest(root)
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -63,34 +56,39 @@ func Find(dir string) (Kernel, error) {
 	return Kernel{Dir: home, Root: root}, err
 }
 
-// digest is over all that decides what the programs are: the toolchain, the module versions, the patches, the launcher.
-func digest(root string, patches fs.FS) (string, error) {
+// sources are the directories of the project whose Go files the kernel is made of.
+var sources = []string{"kernel", "internal", "interp/near", "notebooks/claim/record", "notebooks/internal/number"}
+
+// digest is over all that decides what the programs are: the toolchain, the module versions, the sources.
+func digest(root string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, "kernel 3", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	project := os.DirFS(root)
-	for _, source := range []struct {
-		files   fs.FS
-		pattern string
-	}{{patches, "patches/*"}, {project, "go.mod"}, {project, "go.sum"}, {project, "kernel/launcher/*.go"}, {project, "internal/project/*.go"}} {
-		names, err := fs.Glob(source.files, source.pattern)
-		if err != nil {
+	fmt.Fprintln(h, "kernel 4", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	add := func(name string) error {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
+		return err
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if err := add(name); err != nil {
 			return "", err
 		}
-		for _, name := range names {
-			b, err := fs.ReadFile(source.files, name)
-			if err != nil {
-				return "", err
+	}
+	for _, dir := range sources {
+		err := fs.WalkDir(os.DirFS(root), dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
 			}
-			fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
+			return add(filepath.FromSlash(name))
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-const gonbModule = "github.com/janpfeifer/gonb"
-
-// Build builds what is missing, and says so line by line on progress. Two processes may build at once: each works in a
-// directory of its own, and the first to be ready wins.
+// Build builds the kernel if it is missing, and says so on progress. Two processes may build at once: the first to be
+// ready wins.
 func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	if k.Built() {
 		return nil
@@ -103,55 +101,15 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	mod, err := k.sources(ctx, filepath.Join(tmp, "sources"), progress)
-	if err != nil {
+	// The flags are those that everything else is built with, so that the go command's cache holds each package once.
+	if err := k.run(ctx, progress, "the kernel", nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", tmp+string(filepath.Separator),
+		"./kernel/gokernel"); err != nil {
 		return err
 	}
-	// One build compiles on all processors, and with the flags that everything else is built with, so that the go
-	// command's cache holds each package once.
-	if err := k.run(ctx, progress, "GoNB, goimports and the launcher", nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-modfile="+mod,
-		"-o", tmp+string(filepath.Separator), "./kernel/launcher", "golang.org/x/tools/cmd/goimports", gonbModule); err != nil {
+	if err := os.MkdirAll(k.Dir, 0o777); err != nil {
 		return err
 	}
-	half := Kernel{Dir: tmp, Root: k.Root}
-	if err := errors.Join(os.Mkdir(filepath.Join(tmp, "bin"), 0o777), os.Rename(half.program("goimports"), half.program("bin/goimports")),
-		os.Symlink("../launcher", half.program("bin/go")), os.RemoveAll(filepath.Dir(mod))); err != nil {
-		return err
-	}
-	if k.Built() { // By another process meanwhile: cells may be using it.
-		return nil
-	}
-	if err := os.RemoveAll(k.Dir); err != nil { // An incomplete one.
-		return err
-	}
-	if err := os.Rename(tmp, k.Dir); err != nil && !k.Built() {
-		return err
-	}
-	return nil
-}
-
-// sources makes dir, with GoNB patched in it, and the project's go.mod and go.sum, in which GoNB is taken from there.
-// It returns the file for go build -modfile. (The go command overlays no file of the module cache.)
-func (k Kernel) sources(ctx context.Context, dir string, progress io.Writer) (mod string, err error) {
-	original, err := k.gonb(ctx)
-	if err != nil {
-		return "", err
-	}
-	gonb := filepath.Join(dir, "gonb")
-	if err := patched(original, gonb, patches); err != nil {
-		return "", err
-	}
-	for _, ext := range []string{".mod", ".sum"} {
-		b, err := os.ReadFile(filepath.Join(k.Root, "go"+ext))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, "patched"+ext), b, 0o666); err != nil {
-			return "", err
-		}
-	}
-	mod = filepath.Join(dir, "patched.mod")
-	return mod, k.run(ctx, progress, "GoNB's module", nil, "mod", "edit", "-replace="+gonbModule+"="+gonb, mod)
+	return os.Rename(filepath.Join(tmp, filepath.Base(k.Command())), k.Command())
 }
 
 // Experiments is the value of GOEXPERIMENT with which the pure Go backend's matrix products are usable: the user's own
@@ -170,6 +128,9 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 		return nil
 	}
 	const version = "golang.org/x/tools/gopls@v0.21.1"
+	if err := os.MkdirAll(k.Dir, 0o777); err != nil {
+		return err
+	}
 	tmp, err := os.MkdirTemp(k.Dir, "gopls-")
 	if err != nil {
 		return err
@@ -182,9 +143,7 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 }
 
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
-// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report. It is a
-// build of its own: with Build's go.mod everything that imports GoNB would be compiled for a directory that cells never
-// use.
+// env is what the kernel will run in. What fails to compile is left for the cell that imports it to report.
 func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
 	err := k.run(ctx, progress, "the packages that cells import", env, "build", "-buildmode=archive", // it leaves main packages out
 		"./interp/...", "./models/...", "./notebooks/...")
@@ -236,23 +195,6 @@ func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer
 		return Engine{}, fmt.Errorf("opening the engine: %w: %q", err, out)
 	}
 	return e, nil
-}
-
-// gonb downloads GoNB, at the version that the project's go.mod selects, and says where it is.
-func (k Kernel) gonb(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", gonbModule)
-	cmd.Dir = k.Root
-	var problem strings.Builder
-	cmd.Stderr = &problem
-	out, err := cmd.Output()
-	var m struct{ Dir, Error string }
-	if json.Unmarshal(out, &m) == nil && m.Error != "" {
-		return "", fmt.Errorf("build: %s: %s: without a network, GOPROXY can name a directory that holds it", gonbModule, m.Error)
-	}
-	if err != nil {
-		return "", fmt.Errorf("build: go mod download %s: %w: %s", gonbModule, err, problem.String())
-	}
-	return m.Dir, nil
 }
 
 // run runs the go command in the project; what takes longer than a moment is announced and timed on progress.

@@ -53,7 +53,7 @@ func command(t *testing.T) jupyter.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jupyter.Command{Argv: []string{k.Launcher(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)}
+	return jupyter.Command{Argv: []string{k.Command(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)}
 }
 
 func codeCells(sources ...string) *notebook.Notebook {
@@ -318,7 +318,7 @@ func BenchmarkTrivialCell(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	kernel, err := jupyter.Start(b.Context(), jupyter.Command{Argv: []string{k.Launcher(), "{connection_file}"}, Dir: b.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)})
+	kernel, err := jupyter.Start(b.Context(), jupyter.Command{Argv: []string{k.Command(), "{connection_file}"}, Dir: b.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+k.Root)})
 	if err != nil {
 		b.Fatal(err)
 	}

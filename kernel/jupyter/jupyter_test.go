@@ -260,7 +260,7 @@ func TestStopOnError(t *testing.T) {
 	if err := real.Build(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	k, err := Start(t.Context(), Command{Argv: []string{real.Launcher(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+root)})
+	k, err := Start(t.Context(), Command{Argv: []string{real.Command(), "{connection_file}"}, Dir: t.TempDir(), Env: append(os.Environ(), "LUCIGO_ROOT="+root)})
 	if err != nil {
 		t.Fatal(err)
 	}

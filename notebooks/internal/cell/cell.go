@@ -30,7 +30,12 @@ type Output struct {
 	// finite numbers, and maps of these. Nil is none.
 	Type  string
 	Value map[string]any
+
+	Result bool // it is the cell's result rather than something that is displayed
 }
+
+// resultType marks an output as the cell's result.
+const resultType = "application/vnd.lucigo.result"
 
 // InNotebook says whether a notebook runs this program.
 func InNotebook() bool { return gonbui.IsNotebook }
@@ -63,7 +68,13 @@ func send(id string, o Output, patience time.Duration) error {
 		}
 		return nil
 	}
-	data := map[protocol.MIMEType]any{protocol.MIMETextHTML: o.HTML, protocol.MIMETextPlain: o.Text}
+	data := map[protocol.MIMEType]any{protocol.MIMETextPlain: o.Text}
+	if o.HTML != "" {
+		data[protocol.MIMETextHTML] = o.HTML
+	}
+	if o.Result {
+		data[resultType] = ""
+	}
 	if o.Value != nil {
 		data[protocol.MIMEType(o.Type)] = o.Value
 	}
