@@ -13,7 +13,7 @@ import (
 
 const (
 	collect   = 50 * time.Millisecond // how long printed text waits for more
-	maxStream = 256 << 10             // bytes of a stream's message
+	maxStream = 128 << 10             // bytes of a stream's message
 	maxAfter  = 64 << 10              // bytes that are published after an interrupt although there were too many before
 	dropped   = "[what was printed after the interrupt is not all here]\n"
 )
