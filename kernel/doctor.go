@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -120,7 +119,7 @@ func checks(ctx context.Context, k build.Kernel) []check {
 		}, installs + " (run does it too)"},
 		{"gopls (completion)", false, func() (string, error) {
 			return exists(k.Completion(), "not built; notebooks run without it")
-		}, installs + " --completion"},
+		}, installs},
 		{"Jupyter kernel", false, func() (string, error) {
 			dir, err := kernelspec.DataDir()
 			if err != nil {
@@ -166,7 +165,7 @@ func engine(ctx context.Context, k build.Kernel) (build.Engine, error) {
 		defer os.RemoveAll(tmp)
 		k.Dir = filepath.Join(tmp, "kernel")
 	}
-	if _, err := k.Program(ctx, "engine", io.Discard); err != nil {
+	if _, err := k.Program(ctx, "engine", os.Stderr); err != nil {
 		return build.Engine{}, err
 	}
 	var log bytes.Buffer

@@ -200,7 +200,7 @@ func (k Kernel) OpenEngine(ctx context.Context, install bool, progress io.Writer
 // run runs the go command in the project; what takes longer than a moment is announced and timed on progress.
 func (k Kernel) run(ctx context.Context, progress io.Writer, what string, env []string, args ...string) error {
 	begin := time.Now()
-	announce := time.AfterFunc(time.Second, func() { fmt.Fprintf(progress, "  building %s …\n", what) })
+	announce := time.AfterFunc(300*time.Millisecond, func() { fmt.Fprintf(progress, "  building %s …\n", what) })
 	defer announce.Stop()
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = k.Root, append(os.Environ(), env...), time.Second // the last of equal names counts

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"unicode/utf8"
 
 	"lucigo/kernel/serve"
 	"lucigo/kernel/session"
@@ -16,9 +15,15 @@ import (
 )
 
 // kernel answers front ends for a session.
-type kernel struct{ *session.Session }
+type kernel struct {
+	*session.Session
+	completer
+}
 
-func (k *kernel) close() error { return k.Session.Close() }
+func (k *kernel) close() error {
+	k.completer.close()
+	return k.Session.Close()
+}
 
 func (k *kernel) Info() serve.Info {
 	version := "devel"
@@ -54,20 +59,6 @@ func (k *kernel) IsComplete(code string) (status, indent string) {
 		return "invalid", ""
 	}
 	return "complete", ""
-}
-
-func (k *kernel) Complete(ctx context.Context, code string, cursor int) (serve.Completion, error) {
-	at := bytesOf(code, cursor)
-	start, names := k.Names(code, at)
-	c := serve.Completion{Start: utf8.RuneCountInString(code[:start]), End: cursor}
-	for _, name := range names {
-		c.Matches = append(c.Matches, serve.Match{Text: name})
-	}
-	return c, nil
-}
-
-func (k *kernel) Inspect(ctx context.Context, code string, cursor, detail int) (serve.Inspection, error) {
-	return serve.Inspection{}, nil
 }
 
 // bytesOf is the offset in bytes of one in code points.

@@ -71,6 +71,9 @@ func run(connection string) error {
 		return err
 	}
 	k := &kernel{Session: s}
+	if os.Getenv("JPY_SESSION_NAME") != "" { // A front end with people in front of it: runs without one have no use for gopls.
+		k.start(s)
+	}
 	err = serve.Serve(ctx, connection, k)
 	return errors.Join(err, k.close())
 }

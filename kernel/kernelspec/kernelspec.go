@@ -2,6 +2,7 @@
 package kernelspec
 
 import (
+	"embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -41,10 +42,15 @@ func DataDir() (string, error) {
 	return "", fmt.Errorf("kernelspec: there is no directory for Jupyter's data (%w): set JUPYTER_DATA_DIR to one", err)
 }
 
+// logos are the kernel's pictures, which front ends find by their names.
+//
+//go:embed logo-svg.svg logo-64x64.png logo-32x32.png
+var logos embed.FS
+
 func file(dataDir string) string { return filepath.Join(dataDir, "kernels", Name, "kernel.json") }
 
 // Write puts the specification of the kernel that launcher (an absolute path) starts, with env in its environment,
-// below dataDir, and returns its file. What is there already is replaced.
+// and the kernel's pictures, below dataDir, and returns the specification's file. What is there already is replaced.
 func Write(dataDir, launcher string, env map[string]string) (string, error) {
 	b, err := json.MarshalIndent(spec{[]string{launcher, "{connection_file}"}, DisplayName, "go", "message", env}, "", " ")
 	if err != nil {
@@ -53,6 +59,19 @@ func Write(dataDir, launcher string, env map[string]string) (string, error) {
 	name := file(dataDir)
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return "", err
+	}
+	pictures, err := logos.ReadDir(".")
+	if err != nil {
+		return "", err
+	}
+	for _, p := range pictures {
+		picture, err := logos.ReadFile(p.Name())
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(name), p.Name()), picture, 0o666); err != nil {
+			return "", err
+		}
 	}
 	return name, os.WriteFile(name, append(b, '\n'), 0o666)
 }

@@ -3,10 +3,12 @@ package kernelspec
 import (
 	"encoding/json"
 	"errors"
+	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +38,19 @@ func TestWriteAndRead(t *testing.T) {
 		if !reflect.DeepEqual(raw, want) {
 			t.Errorf("kernel.json is %s", b)
 		}
+	}
+	for name, size := range map[string]int{"logo-64x64.png": 64, "logo-32x32.png": 32} {
+		f, err := os.Open(filepath.Join(dir, "kernels", "lucigo", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if c, err := png.DecodeConfig(f); err != nil || c.Width != size || c.Height != size {
+			t.Errorf("%s is %d by %d, %v", name, c.Width, c.Height, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "kernels", "lucigo", "logo-svg.svg")); err != nil || !strings.HasPrefix(string(b), "<svg") {
+		t.Errorf("the picture: %v", err)
 	}
 	if got, err := Launcher(dir); err != nil || got != "/a b/launcher" {
 		t.Errorf("it starts %q, %v", got, err)
