@@ -63,6 +63,7 @@ func execute(ctx context.Context, k *Kernel, code string) (printed string, reply
 }
 
 func TestExecute(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
 	k, err := startFake(t, "")
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +87,12 @@ func TestExecute(t *testing.T) {
 	dir := k.dir
 	k.Stop()
 	k.Stop() // Twice is once.
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%d goroutines, before the kernel started %d", runtime.NumGoroutine(), goroutines)
+			break
+		}
+	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("its directory is left behind")
 	}

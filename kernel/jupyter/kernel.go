@@ -51,6 +51,7 @@ type Kernel struct {
 	exitErr        error         // valid then
 	cancel         context.CancelFunc
 	shell, control zmq4.Socket
+	sockets        map[int]zmq4.Socket // all, by their ports
 	received       chan received
 	end            sync.Once
 }
@@ -90,14 +91,13 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	}
 	id := zmq4.WithID(zmq4.SocketIdentity(k.session.ID))
 	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
-	stdin, iopub := zmq4.NewDealer(life, id), zmq4.NewSub(life)
-	for port, s := range map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: stdin} {
+	iopub := zmq4.NewSub(life)
+	k.sockets = map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: zmq4.NewDealer(life, id)}
+	for port, s := range k.sockets {
 		if err := k.dial(ctx, s, port); err != nil {
 			return nil, err
 		}
-		if port != controlPort { // Nobody waits for an answer there.
-			go k.pump(life, s, port)
-		}
+		go k.pump(life, s, port)
 	}
 	if err := iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
 		return nil, err
@@ -186,6 +186,9 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 			}
 			return
 		}
+		if port == controlPort { // Nobody waits for an answer there.
+			continue
+		}
 		m, err := k.session.Decode(z.Frames)
 		select {
 		case k.received <- received{port, m, err}:
@@ -199,14 +202,15 @@ func (k *Kernel) pump(life context.Context, s zmq4.Socket, port int) {
 // time after it is made.
 func (k *Kernel) handshake(ctx context.Context) (err error) {
 	var id string
-	ask := time.After(0)
+	ask, patience := time.After(0), 10*time.Millisecond
 	for replied, idle := false, false; !replied || !idle; {
 		select {
 		case <-ask:
 			if id, err = k.send(k.shell, "kernel_info_request", nil, struct{}{}); err != nil {
 				return err
 			}
-			replied, idle, ask = false, false, time.After(300*time.Millisecond)
+			patience = min(2*patience, time.Second)
+			replied, idle, ask = false, false, time.After(patience)
 		case m := <-k.received:
 			if m.err != nil {
 				return m.err
@@ -270,6 +274,9 @@ func (k *Kernel) kill() {
 		k.killGroup()
 		<-k.exited
 		k.cancel()
+		for _, s := range k.sockets {
+			s.Close() // It is of no more use, whatever comes of it.
+		}
 		os.RemoveAll(k.dir)
 	})
 }

@@ -3,6 +3,7 @@
 //	print TEXT                 to standard output, with a line end
 //	warn TEXT                  to standard error
 //	TYPE JSON                  publish a message of a type, such as display_data
+//	fill N                     display a text of N bytes
 //	raise NAME TEXT            end with an error
 //	reply JSON                 reply this
 //	request                    print the metadata of the request, and whether it stops on an error
@@ -24,6 +25,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -193,6 +195,12 @@ func (k *kernel) serve() error {
 				text("stdout", rest+"\n")
 			case "warn":
 				text("stderr", rest+"\n")
+			case "fill":
+				n, err := strconv.Atoi(rest)
+				if err != nil {
+					return err
+				}
+				publish("display_data", map[string]any{"data": map[string]string{"text/plain": strings.Repeat("x", n)}})
 			case "raise":
 				name, value, _ := strings.Cut(rest, " ")
 				reply["status"], reply["ename"], reply["evalue"], reply["traceback"] = "error", name, value, []string{name + ": " + value}
