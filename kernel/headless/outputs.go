@@ -1,10 +1,14 @@
 package headless
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 
+	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
 )
 
@@ -24,15 +28,19 @@ type displays map[string][]*notebook.Output
 type outputs struct {
 	cell     *notebook.Cell
 	displays displays
-	clear    bool // before the next output: a clear_output with wait came
-	text     int  // bytes of text kept
-	total    int  // bytes received, less those of displays that were replaced
-	cut      bool // text has been dropped
+	ids      []string         // of the displays among the cell's outputs
+	raised   *notebook.Output // the last error that was published
+	clear    bool             // before the next output: a clear_output with wait came
+	text     int              // bytes of text kept
+	size     int              // of the message that is being added
+	total    int              // bytes received, less those of outputs that were replaced or cleared
+	cut      bool             // text has been dropped
 }
 
 // add takes one message; its error means that the cell must be stopped.
 func (o *outputs) add(typ string, content json.RawMessage) error {
-	o.total += len(content) + perPiece
+	o.size = len(content) + perPiece
+	o.total += o.size
 	if o.total > maxTotal {
 		return fmt.Errorf("it put out more than %d MiB", maxTotal>>20)
 	}
@@ -62,7 +70,7 @@ func (o *outputs) add(typ string, content json.RawMessage) error {
 		}
 		o.append(out)
 		if id := m.Transient.DisplayID; id != "" {
-			o.displays[id] = append(o.displays[id], out)
+			o.displays[id], o.ids = append(o.displays[id], out), append(o.ids, id)
 		}
 	case "update_display_data":
 		for i, out := range o.displays[m.Transient.DisplayID] {
@@ -72,7 +80,8 @@ func (o *outputs) add(typ string, content json.RawMessage) error {
 			out.Data, out.Metadata = maps.Clone(m.Data), maps.Clone(m.Metadata)
 		}
 	case "error":
-		o.append(&notebook.Output{Type: notebook.Error, EName: m.EName, EValue: m.EValue, Traceback: m.Traceback})
+		o.raised = &notebook.Output{Type: notebook.Error, EName: m.EName, EValue: m.EValue, Traceback: m.Traceback}
+		o.append(o.raised)
 	case "clear_output":
 		o.clear = true
 		if !m.Wait {
@@ -92,10 +101,21 @@ func size(out *notebook.Output) (n int) {
 	return n
 }
 
+// wipe clears the outputs if that was asked for. What is cleared is forgotten: a cell may clear and draw for ever.
 func (o *outputs) wipe() {
-	if o.clear {
-		o.cell.Outputs, o.clear, o.text, o.cut = nil, false, 0, false
+	if !o.clear {
+		return
 	}
+	cleared := map[*notebook.Output]bool{}
+	for _, out := range o.cell.Outputs {
+		cleared[out] = true
+	}
+	for _, id := range o.ids {
+		if o.displays[id] = slices.DeleteFunc(o.displays[id], func(out *notebook.Output) bool { return cleared[out] }); len(o.displays[id]) == 0 {
+			delete(o.displays, id)
+		}
+	}
+	o.cell.Outputs, o.ids, o.clear, o.text, o.cut, o.total = nil, nil, false, 0, false, o.size
 }
 
 func (o *outputs) append(out *notebook.Output) {
@@ -122,6 +142,19 @@ func (o *outputs) print(name, text string) {
 		return
 	}
 	o.append(&notebook.Output{Type: notebook.Stream, Name: name, Text: text})
+}
+
+// keepError sees to it that the error with which the cell's code ended is among the outputs, and returns it: a kernel
+// may have told it in its reply alone, or the code may have cleared it.
+func (o *outputs) keepError(r jupyter.Reply) *notebook.Output {
+	if o.raised == nil {
+		value := cmp.Or(r.EValue, "it failed: its status is "+strconv.Quote(r.Status))
+		o.raised = &notebook.Output{Type: notebook.Error, EName: cmp.Or(r.EName, "Error"), EValue: value, Traceback: r.Traceback}
+	}
+	if !slices.Contains(o.cell.Outputs, o.raised) {
+		o.append(o.raised)
+	}
+	return o.raised
 }
 
 // fail adds an error that is not the code's own: a limit, an interruption, a dead kernel.

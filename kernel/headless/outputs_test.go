@@ -120,6 +120,30 @@ func TestUpdatesAreNotAdded(t *testing.T) {
 	}
 }
 
+// A cell may clear what it shows and show it anew for as long as it likes: what is cleared does not count, and is not
+// kept for updates.
+func TestClearedIsForgotten(t *testing.T) {
+	other, o := collect(t, "display_data", `{"data":{"text/plain":"1"},"transient":{"display_id":"same"}}`)
+	o = &outputs{cell: &notebook.Cell{}, displays: o.displays}
+	picture := strings.Repeat("A", 1<<20)
+	for i := range maxTotal>>20 + 20 {
+		b, _ := json.Marshal(map[string]any{"data": map[string]string{"image/png": picture}, "transient": map[string]any{"display_id": []string{"same", "own"}[i%2]}})
+		if err := errors.Join(o.add("clear_output", json.RawMessage(`{"wait":true}`)), o.add("display_data", b)); err != nil {
+			t.Fatalf("after %d pictures of 1 MiB: %v", i, err)
+		}
+	}
+	if len(o.cell.Outputs) != 1 || o.total > 2<<20 || len(o.displays) != 2 || len(o.displays["same"]) != 1 || len(o.displays["own"]) != 1 || len(o.ids) != 1 {
+		t.Errorf("%d outputs, %d bytes, displays %v", len(o.cell.Outputs), o.total, o.displays)
+	}
+	if err := errors.Join(o.add("clear_output", json.RawMessage(`{}`)), o.add("update_display_data", json.RawMessage(`{"data":{"text/plain":"2"},"transient":{"display_id":"own"}}`)),
+		o.add("update_display_data", json.RawMessage(`{"data":{"text/plain":"3"},"transient":{"display_id":"same"}}`))); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.cell.Outputs) != 0 || text(other) != "3" || len(o.displays) != 1 {
+		t.Errorf("afterwards there are %d outputs, and the other cell shows %q", len(o.cell.Outputs), text(other))
+	}
+}
+
 func TestMalformedMessage(t *testing.T) {
 	_, o := collect(t)
 	if err := o.add("stream", json.RawMessage(`{"text":3}`)); err == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,18 @@ type Options struct {
 	Limit     time.Duration // for each cell; 0: none
 	KeepGoing bool          // run the cells after one that fails
 	Begin     func(Cell)    // called before a cell runs; nil: it is not called
-	End       func(Outcome) // and after
+	Tick      func()        // about once a second while it runs
+	End       func(Outcome) // and after; also for a cell that its tag skips
 }
+
+// The tags of a cell that a run heeds, as other programs that execute notebooks do.
+const (
+	skipTag  = "skip-execution"   // the cell does not run, and keeps what it has
+	raiseTag = "raises-exception" // the cell's code may fail, and the run goes on
+)
+
+// claimError is the name of the error with which a cell ends that made a false claim.
+const claimError = "ClaimError"
 
 // Cell says which code cell of a notebook.
 type Cell struct {
@@ -42,11 +53,13 @@ func (c Cell) String() string {
 
 // Outcome is what became of a code cell.
 type Outcome struct {
-	Cell   Cell
-	Ran    bool          // false: it was not reached, or there is nothing to run
-	Time   time.Duration // of the run
-	Claims []record.Claim
-	Err    error // why it failed, if it did
+	Cell    Cell
+	Ran     bool          // false: it was not reached, its tag skips it, or there is nothing to run
+	Skipped bool          // by its tag
+	Time    time.Duration // of the run
+	Claims  []record.Claim
+	Err     error // why it failed, if it did
+	Allowed error // why it failed as its tag allows, if it did
 }
 
 // Failure says in one line why the cell failed, or which of its claims does not hold; "" is no failure.
@@ -55,74 +68,106 @@ func (o Outcome) Failure() string {
 		first, _, _ := strings.Cut(o.Err.Error(), "\n")
 		return first
 	}
-	for _, c := range o.Claims {
-		if !c.Holds() {
-			return "a claim fails: " + c.String()
-		}
+	if i := slices.IndexFunc(o.Claims, isFalse); i >= 0 {
+		return "a claim fails: " + o.Claims[i].String()
 	}
 	return ""
 }
 
+func isFalse(c record.Claim) bool { return !c.Holds() }
+
+// Clear takes out of the notebook what an earlier run has put into it, except where a run does not get to.
+func Clear(nb *notebook.Notebook) {
+	for _, c := range nb.Cells {
+		if c.Type == notebook.Code && !c.Tagged(skipTag) {
+			c.Outputs, c.ExecutionCount = nil, nil
+			delete(c.Metadata, "execution")
+		}
+	}
+}
+
 // Run executes the notebook's code cells in order in a kernel of their own, and puts their outputs, counts and times
-// into nb. It stops at the first cell that fails, unless told otherwise; a claim that does not hold stops nothing. The
-// outcomes have one entry for each code cell. The error is for a kernel that does not start and for ctx's end; what
-// cells did is in their outcomes.
+// into nb. It stops at the first cell that fails, unless the cell's tag or the options say otherwise; a claim that does
+// not hold stops nothing. The outcomes have one entry for each code cell. The error is for a kernel that does not
+// start and for ctx's end; what cells did is in their outcomes.
 func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, error) {
 	if l := nb.Language(); l != "" && l != "go" {
-		return nil, fmt.Errorf("the notebook's language is %s, must be go", l)
+		return Outcomes(nb), fmt.Errorf("the notebook's language is %s, must be go", l)
 	}
+	Clear(nb)
 	outcomes := Outcomes(nb)
-	for _, o := range outcomes {
-		c := nb.Cells[o.Cell.Index]
-		c.Outputs, c.ExecutionCount = nil, nil
-		delete(c.Metadata, "execution")
+	runs := func(c Outcome) bool {
+		cell := nb.Cells[c.Cell.Index]
+		return strings.TrimSpace(cell.Source) != "" && !cell.Tagged(skipTag)
 	}
-	k, err := jupyter.Start(ctx, o.Kernel)
-	if err != nil {
-		return outcomes, err
+	var k *jupyter.Kernel
+	if slices.ContainsFunc(outcomes, runs) {
+		var err error
+		if k, err = jupyter.Start(ctx, o.Kernel); err != nil {
+			return outcomes, err
+		}
+		defer k.Stop()
 	}
-	defer k.Stop()
 	shown := displays{}
 	for i := range outcomes {
-		cell := outcomes[i].Cell
-		if strings.TrimSpace(nb.Cells[cell.Index].Source) == "" {
+		outcome := &outcomes[i]
+		c := nb.Cells[outcome.Cell.Index]
+		stop := false
+		switch {
+		case runs(*outcome):
+			if o.Begin != nil {
+				o.Begin(outcome.Cell)
+			}
+			stop = o.run(ctx, k, c, outcome, shown)
+		case c.Tagged(skipTag):
+			outcome.Skipped = true
+		default:
 			continue
 		}
-		if o.Begin != nil {
-			o.Begin(cell)
-		}
-		outcomes[i] = runCell(ctx, k, nb.Cells[cell.Index], cell, o.Limit, shown)
 		if o.End != nil {
-			o.End(outcomes[i])
+			o.End(*outcome)
 		}
 		if ctx.Err() != nil {
 			return outcomes, context.Cause(ctx)
 		}
-		if err := outcomes[i].Err; err != nil && (!o.KeepGoing || errors.Is(err, jupyter.ErrDied)) {
+		if stop && (!o.KeepGoing || errors.Is(outcome.Err, jupyter.ErrDied)) {
 			break
 		}
 	}
 	return outcomes, nil
 }
 
-func runCell(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, name Cell, limit time.Duration, shown displays) Outcome {
-	begin := time.Now()
+// run runs a cell and says whether those after it must not run.
+func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, outcome *Outcome, shown displays) (stop bool) {
+	mayRaise := c.Tagged(raiseTag)
 	out := &outputs{cell: c, displays: shown}
-	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, Limit: limit, OnMessage: out.add})
+	begin := time.Now()
+	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, CellID: c.ID, MayErr: mayRaise, Limit: o.Limit, OnMessage: out.add, Tick: o.Tick})
 	end := time.Now()
 	c.ExecutionCount = reply.Count
 	setTimes(c, begin, end)
-	forgetPaths(c)
-	if err != nil {
+	var raised *notebook.Output // the error of the cell's own code
+	switch {
+	case err != nil:
 		out.fail(err)
-	} else if reply.Status != "ok" {
-		err = reason(c)
+	case reply.Status != "ok" || out.raised != nil: // Either would do.
+		raised = out.keepError(reply)
 	}
+	forgetPaths(c)
 	list, unread := claims(c)
-	if err == nil {
-		err = unread
+	outcome.Ran, outcome.Time, outcome.Claims, outcome.Err = true, end.Sub(begin), list, err
+	falseClaim := raised != nil && raised.EName == claimError
+	switch {
+	case raised == nil:
+	case mayRaise && !falseClaim:
+		outcome.Allowed = reason(c)
+	case !falseClaim || !slices.ContainsFunc(list, isFalse): // Else the claim itself says it.
+		outcome.Err = reason(c)
 	}
-	return Outcome{Cell: name, Ran: true, Time: end.Sub(begin), Claims: list, Err: err}
+	if outcome.Err == nil {
+		outcome.Err = unread
+	}
+	return outcome.Err != nil && !falseClaim
 }
 
 // setTimes records when the cell ran, under the names that Jupyter's front ends use.

@@ -17,12 +17,14 @@ import (
 	"lucigo/internal/project"
 	"lucigo/kernel/build"
 	"lucigo/kernel/jupyter"
+	"lucigo/kernel/jupyter/jupytertest"
 	"lucigo/kernel/notebook"
 )
 
 var buildDir string // holds the kernel that this test program built
 
 func TestMain(m *testing.M) {
+	jupytertest.Main()
 	code := m.Run()
 	if buildDir != "" {
 		os.RemoveAll(buildDir)

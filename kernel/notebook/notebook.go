@@ -147,7 +147,7 @@ func (c *Cell) Tagged(tag string) bool {
 	return slices.Contains(tags, tag)
 }
 
-var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+var colours = regexp.MustCompile(`\x1b\[[0-9;:?]*[@-~]`)
 
 // Printed is the text that the cell printed and the errors it ended with, as one text without a terminal's colours.
 func (c *Cell) Printed() string {
@@ -163,7 +163,7 @@ func (c *Cell) Printed() string {
 	return Plain(b.String())
 }
 
-// Plain is text without a terminal's colours.
+// Plain is text without a terminal's colours and its other control sequences.
 func Plain(text string) string { return colours.ReplaceAllString(text, "") }
 
 // Language is the notebook's programming language in lower case, or "" where it does not say.
