@@ -71,7 +71,7 @@ func TestProgress(t *testing.T) {
 	cell := headless.Cell{Number: 2, Of: 12, Label: "A figure"}
 	outcome := headless.Outcome{Cell: cell, Ran: true, Time: 1500 * time.Millisecond, Err: errors.New("first\nsecond"), Claims: []record.Claim{
 		{Sentence: "held %v", Relation: record.AtMost}, {Sentence: "It is %v", Measured: 1, Relation: record.Less}}}
-	result := runner.Result{Job: runner.Job{File: "a.ipynb"}, Time: 2 * time.Second, Outcomes: []headless.Outcome{outcome, {}}, Page: "out/a.html"}
+	result := runner.Result{Job: runner.Job{File: "a.ipynb", Notebook: &notebook.Notebook{}}, Time: 2 * time.Second, Outcomes: []headless.Outcome{outcome, {}}, Page: "out/a.html"}
 	for _, terminal := range []bool{false, true} {
 		var b bytes.Buffer
 		p := progress{&b, terminal}
@@ -90,6 +90,15 @@ func TestProgress(t *testing.T) {
 	}
 
 	var b bytes.Buffer
+	p := progress{w: &b}
+	p.EndCell(headless.Outcome{Cell: cell, Skipped: true})
+	p.EndCell(headless.Outcome{Cell: cell, Ran: true, Allowed: errors.New("\x1b[31mred\x1b[0m")})
+	p.End(runner.Result{Job: runner.Job{Notebook: &notebook.Notebook{}}})
+	if want := "    2/12    skipped  A figure\n    2/12     0.00 s  A figure\n                    failed, as its tag allows: red\n  there are no code cells in 0.00 s\n"; b.String() != want {
+		t.Errorf("%q, want\n%q", b.String(), want)
+	}
+
+	b.Reset()
 	progress{w: &b}.EndCell(headless.Outcome{Err: fmt.Errorf("%w: interrupted after 10m0s", jupyter.ErrLimit)})
 	if !strings.Contains(b.String(), "--timeout=0") {
 		t.Errorf("a cell at its time limit: %q", b.String())
@@ -150,7 +159,7 @@ func testStops(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd.Wait()
-		if took := time.Since(begin); cmd.ProcessState.ExitCode() != exitInterrupted || took > 30*time.Second { // A cell has 10 minutes.
+		if took := time.Since(begin); cmd.ProcessState.ExitCode() != 128+int(sig) || took > 30*time.Second { // A cell has 10 minutes.
 			t.Errorf("%v: %v after %v", sig, cmd.ProcessState, took)
 		}
 		for name, pid := range map[string]int{"kernel": kernel, "cell": cell} {

@@ -28,29 +28,45 @@ type commands struct {
 	Doctor  doctorCommand  `cmd:"" help:"Say what is there, what is missing, and what fixes it."`
 }
 
-// exitInterrupted is the exit status after Ctrl-C, by the shells' convention.
-const exitInterrupted = 128 + int(syscall.SIGINT)
+// stopped is the end of a context by a signal.
+type stopped struct{ syscall.Signal }
+
+func (s stopped) Error() string {
+	if s.Signal == syscall.SIGINT {
+		return "interrupted"
+	}
+	return "stopped: " + s.String()
+}
+
+func (stopped) Is(target error) bool { return target == context.Canceled }
+
+// status is the exit status by the shells' convention.
+func (s stopped) status() int { return 128 + int(s.Signal) }
 
 func main() {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // It is under nohup.
 		signals = append(signals, syscall.SIGHUP) // The terminal was closed.
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	ctx, stop := context.WithCancelCause(context.Background())
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, signals...)
+	go func() {
+		stop(stopped{(<-asked).(syscall.Signal)})
+	}()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // Whoever reads our output may leave (| head): a write fails then, and that is all.
 	var c commands
 	k := kong.Parse(&c, kong.Name("go run ./kernel"), kong.ShortUsageOnError(),
 		kong.Description("Sets up, runs and examines the project's notebooks."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	err := k.Run()
-	interrupted := ctx.Err() != nil
-	stop()
+	signal.Stop(asked)
 	if err == nil {
 		return
 	}
-	if interrupted && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "kernel: interrupted")
-		os.Exit(exitInterrupted)
+	if s := (stopped{}); errors.As(context.Cause(ctx), &s) && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "kernel:", s)
+		os.Exit(s.status())
 	}
 	fmt.Fprintln(os.Stderr, "kernel:", err)
 	os.Exit(1)

@@ -12,6 +12,7 @@ import (
 
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
+	"lucigo/kernel/notebook"
 	"lucigo/kernel/runner"
 )
 
@@ -35,10 +36,16 @@ func (p progress) EndCell(o headless.Outcome) {
 	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
-	fmt.Fprintf(p.w, "  %3d/%d  %9s  %s\n", o.Cell.Number, o.Cell.Of, seconds(o.Time), o.Cell.Label)
+	took := seconds(o.Time)
+	if o.Skipped {
+		took = "skipped"
+	}
+	fmt.Fprintf(p.w, "  %3d/%d  %9s  %s\n", o.Cell.Number, o.Cell.Of, took, o.Cell.Label)
 	const indent = "                    "
-	if o.Err != nil {
-		fmt.Fprintf(p.w, "%sFAILED: %s\n", indent, strings.ReplaceAll(strings.TrimSpace(o.Err.Error()), "\n", "\n"+indent))
+	for says, err := range map[string]error{"FAILED": o.Err, "failed, as its tag allows": o.Allowed} {
+		if err != nil {
+			fmt.Fprintf(p.w, "%s%s: %s\n", indent, says, strings.ReplaceAll(strings.TrimSpace(notebook.Plain(err.Error())), "\n", "\n"+indent))
+		}
 	}
 	if errors.Is(o.Err, jupyter.ErrLimit) {
 		fmt.Fprintf(p.w, "%s--timeout=1h gives each cell an hour, --timeout=0 all the time it takes\n", indent)
@@ -54,7 +61,7 @@ func (p progress) End(r runner.Result) {
 	if r.Err != nil {
 		fmt.Fprintf(p.w, "  FAILED: %v\n", r.Err)
 	}
-	if len(r.Outcomes) > 0 {
+	if r.Notebook != nil {
 		fmt.Fprintf(p.w, "  %s in %s\n", r.Tally(), seconds(r.Time))
 	}
 	if r.Page != "" {

@@ -28,14 +28,18 @@ func (r *runCommand) Run(ctx context.Context) error {
 	if err := runner.SetParameters(jobs, r.Parameters); err != nil {
 		return err
 	}
-	var s setup
+	run := runner.Runner{Limit: r.Timeout, KeepGoing: r.KeepGoing, Out: r.Out, JUnit: r.JUnit, Watch: progress{w: os.Stdout, terminal: isTerminal(os.Stdout)}}
+	if err := run.Check(jobs); err != nil { // Before a kernel is built.
+		return err
+	}
 	if slices.ContainsFunc(jobs, func(j runner.Job) bool { return j.Problem == nil }) {
-		if s, err = prepare(ctx, os.Stderr); err != nil {
+		s, err := prepare(ctx, os.Stderr)
+		if err != nil {
 			return err
 		}
+		run.Kernel = s.command
 	}
-	results, err := runner.Runner{Kernel: s.command, Limit: r.Timeout, KeepGoing: r.KeepGoing, Out: r.Out, JUnit: r.JUnit,
-		Watch: progress{w: os.Stdout, terminal: isTerminal(os.Stdout)}}.Run(ctx, jobs)
+	results, err := run.Run(ctx, jobs)
 	if err != nil {
 		return err
 	}

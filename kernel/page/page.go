@@ -24,6 +24,8 @@ type Info struct {
 	File   string // the notebook's; pictures that its prose names are looked for beside it, and put into the page
 	Note   string // a line below the title, such as when and how it ran; "" for none
 	Broken string // what went wrong, set apart; "" for nothing
+	Cell   string // the id of the cell that Halt is about; "" for none
+	Halt   string // appears after Cell, set apart, such as that the run stopped there
 }
 
 //go:embed page.html
@@ -37,9 +39,10 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 // view is what the template sees.
 type view struct {
 	*markdown
-	Title, Note, Broken string
-	Style               template.CSS
-	Cells               []*notebook.Cell
+	Info
+	Title string
+	Style template.CSS
+	Cells []*notebook.Cell
 }
 
 // output is an output as the page shows it.
@@ -55,7 +58,7 @@ const foldAbove = 30
 func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
 	title := cmp.Or(nb.Title(), strings.TrimSuffix(filepath.Base(info.File), ".ipynb"))
 	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, view{newMarkdown(info.File), title, info.Note, info.Broken, template.CSS(pageCSS), nb.Cells})
+	err := pageTemplate.Execute(&b, view{newMarkdown(info.File), info, title, template.CSS(pageCSS), nb.Cells})
 	return b.Bytes(), err
 }
 

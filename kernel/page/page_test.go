@@ -199,6 +199,12 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	if m := regexp.MustCompile(`(?i)<script|<link|<iframe|@import|url\(|src="[^d]`).FindString(page); m != "" {
 		t.Errorf("the page loads something: %s", m)
 	}
+	if got := cells(t, code("x"), Info{Cell: "c", Halt: "halt <"}); !strings.Contains(got, "<p class=\"broken\">halt &lt;</p>\n</section>") {
+		t.Errorf("the cell at which the run stopped does not say so:\n%s", got)
+	}
+	if got := cells(t, code("x"), Info{Cell: "another", Halt: "halt"}); strings.Contains(got, "halt") {
+		t.Errorf("another cell says so:\n%s", got)
+	}
 	b, err = Render(&notebook.Notebook{}, Info{File: "/a/name.ipynb"})
 	if err != nil || !strings.Contains(string(b), "<title>name</title>") {
 		t.Errorf("an empty notebook: %v", err)

@@ -5,7 +5,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"lucigo/kernel/notebook"
 )
 
 // Suite is the cases of one notebook. WriteJUnit counts them.
@@ -20,19 +23,40 @@ type Suite struct {
 
 // Case is one thing that could fail: a cell, or a claim. WriteJUnit fills in the notebook.
 type Case struct {
-	Class   string    `xml:"classname,attr"`
-	Name    string    `xml:"name,attr"`
-	File    string    `xml:"file,attr"`
-	Line    int       `xml:"line,attr,omitempty"` // of the notebook's file, where the cell begins; 0: it is not known
-	Time    Seconds   `xml:"time,attr"`
-	Failure *Failure  `xml:"failure"` // nil for none
-	Skipped *struct{} `xml:"skipped"` // not nil: it was never reached
+	Class   string   `xml:"classname,attr"`
+	Name    string   `xml:"name,attr"`
+	File    string   `xml:"file,attr"`
+	Line    int      `xml:"line,attr,omitempty"` // of the notebook's file, where the cell begins; 0: it is not known
+	Time    Seconds  `xml:"time,attr"`
+	Failure *Failure `xml:"failure"`              // nil for none
+	Skipped *Skipped `xml:"skipped"`              // nil: it ran
+	Note    string   `xml:"system-out,omitempty"` // what else is to be said of it
+}
+
+// Skipped is why a case did not run.
+type Skipped struct {
+	Message string `xml:"message,attr"`
 }
 
 // Failure is why a case failed.
 type Failure struct {
 	Message string `xml:"message,attr"`
-	Detail  string `xml:",chardata"` // a stack, what was printed
+	Detail  string `xml:",chardata"` // a stack, what was printed; NewFailure bounds it
+}
+
+// NewFailure is a failure with plain texts: without a terminal's colours, and of long ones their beginnings and ends.
+func NewFailure(message, detail string) *Failure {
+	return &Failure{clip(notebook.Plain(message), 4<<10), clip(notebook.Plain(detail), 64<<10)}
+}
+
+// clip is text of about limit bytes at most: a quarter of them from its beginning, the others from its end.
+func clip(text string, limit int) string {
+	cut := len(text) - limit
+	if cut <= 0 {
+		return text
+	}
+	head, tail := text[:limit/4], text[limit/4+cut:]
+	return strings.ToValidUTF8(head, "") + fmt.Sprintf("\n… (%d KiB are left out)\n", cut>>10) + strings.ToValidUTF8(tail, "")
 }
 
 // Seconds is a time that is written as JUnit does.

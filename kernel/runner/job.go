@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"lucigo/kernel/headless"
 	"lucigo/kernel/notebook"
 )
 
@@ -60,7 +61,9 @@ func Find(paths ...string) ([]Job, error) {
 			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, with different directories for the results", other, j.File, j.Name)
 		}
 		byName[j.Name] = j.File
-		jobs[i].Notebook, jobs[i].Problem = notebook.Read(j.File)
+		if jobs[i].Notebook, jobs[i].Problem = notebook.Read(j.File); jobs[i].Problem == nil {
+			headless.Clear(jobs[i].Notebook) // What was in many notebooks need not stay in memory.
+		}
 	}
 	return jobs, nil
 }

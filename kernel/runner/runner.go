@@ -1,22 +1,18 @@
-// Package runner runs notebooks: it finds and reads them, has each executed, and writes what became of it as soon as it
-// has ended: the executed notebook, its page, and a report of all.
+// Package runner runs notebooks: it finds and reads them, has each executed, and writes what becomes of it while it runs:
+// the executed notebook, its page, and a report of all.
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"lucigo/internal/atomicfile"
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
-	"lucigo/kernel/page"
+	"lucigo/kernel/notebook"
 	"lucigo/kernel/report"
 )
 
@@ -63,13 +59,12 @@ func (r Result) Failures() (list []string) {
 
 // Tally counts the cells that ran and the claims that hold.
 func (r Result) Tally() string {
-	var ran, failed, claims, hold int
+	var ran, failed, allowed, skipped, claims, hold int
 	for _, o := range r.Outcomes {
-		if o.Ran {
-			ran++
-		}
-		if o.Err != nil {
-			failed++
+		for count, is := range map[*int]bool{&ran: o.Ran, &failed: o.Err != nil, &allowed: o.Allowed != nil, &skipped: o.Skipped} {
+			if is {
+				*count++
+			}
 		}
 		claims += len(o.Claims)
 		for _, c := range o.Claims {
@@ -78,9 +73,18 @@ func (r Result) Tally() string {
 			}
 		}
 	}
+	if len(r.Outcomes) == 0 {
+		return "there are no code cells"
+	}
 	s := fmt.Sprintf("%d of %d cells ran", ran, len(r.Outcomes))
+	if skipped > 0 {
+		s += fmt.Sprintf(", %d skipped", skipped)
+	}
 	if failed > 0 {
 		s += fmt.Sprintf(", %d failed", failed)
+	}
+	if allowed > 0 {
+		s += fmt.Sprintf(", %d failed as allowed", allowed)
 	}
 	if claims > 0 {
 		s += fmt.Sprintf(", %d of %d claims hold", hold, claims)
@@ -89,28 +93,39 @@ func (r Result) Tally() string {
 }
 
 // Run runs the notebooks in their order and returns the results of those that have ended, or were stopped. What
-// notebooks did is in their results; the error is for ctx's end, and for a file that cannot be written.
+// notebooks did is in their results; the error is for what Check finds, for ctx's end, and for a file that cannot be
+// written. The outputs of a notebook that has ended are in its files, and no longer in memory.
 func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err error) {
-	for _, j := range jobs {
-		if r.Out != "" && same(r.file(j, ".ipynb"), j.File) {
-			return nil, fmt.Errorf("%s would be overwritten by its own result: choose another directory with --out", j.File)
-		}
-	}
-	if err := r.report(jobs, nil); err != nil { // It takes the place of an earlier run's.
+	if err := r.Check(jobs); err != nil {
 		return nil, err
 	}
+	w := writer{Runner: r}
 	for _, j := range jobs {
+		result := Result{Job: j}
+		if j.Notebook != nil {
+			result.Outcomes = headless.Outcomes(j.Notebook)
+		}
+		w.suites = append(w.suites, suite(result))
+	}
+	if err := w.report(); err != nil { // It takes the place of an earlier run's.
+		return nil, err
+	}
+	for i, j := range jobs {
 		if ctx.Err() != nil {
 			return results, context.Cause(ctx)
 		}
 		r.Watch.Begin(j)
-		result := r.run(ctx, j)
-		writing := r.write(&result)
-		results = append(results, result)
-		if err := errors.Join(writing, r.report(jobs, results)); err != nil {
-			return results, err
+		result := r.run(ctx, j, func(so Result, at headless.Cell) { w.soFar(i, so, at) })
+		if err := w.end(i, &result); err != nil {
+			return append(results, result), err
 		}
 		r.Watch.End(result)
+		if j.Notebook != nil {
+			for _, c := range j.Notebook.Cells {
+				c.Outputs = nil
+			}
+		}
+		results = append(results, result)
 	}
 	if ctx.Err() != nil {
 		return results, context.Cause(ctx)
@@ -118,84 +133,73 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 	return results, nil
 }
 
-func (r Runner) run(ctx context.Context, j Job) Result {
+// run runs a notebook. While it runs, soFar gets what is known, and the cell that runs, or that ended last.
+func (r Runner) run(ctx context.Context, j Job, soFar func(Result, headless.Cell)) Result {
 	result := Result{Job: j, Begin: time.Now(), Err: j.Problem}
-	if result.Err == nil {
-		result.Outcomes, result.Err = headless.Run(ctx, j.Notebook, headless.Options{Kernel: r.Kernel(filepath.Dir(j.File)),
-			Limit: r.Limit, KeepGoing: r.KeepGoing, Begin: r.Watch.BeginCell, End: r.Watch.EndCell})
+	if result.Err != nil {
+		return result
 	}
-	if slices.ContainsFunc(result.Outcomes, func(o headless.Outcome) bool { return result.Err != nil && errors.Is(o.Err, result.Err) }) {
-		result.Err = nil // the interrupted cell tells it
+	so, at := result, headless.Cell{}
+	so.Outcomes = headless.Outcomes(j.Notebook)
+	known := func() {
+		so.Time = time.Since(so.Begin)
+		soFar(so, at)
 	}
+	result.Outcomes, result.Err = headless.Run(ctx, j.Notebook, headless.Options{Kernel: r.Kernel(filepath.Dir(j.File)), Limit: r.Limit, KeepGoing: r.KeepGoing,
+		Begin: func(c headless.Cell) {
+			r.Watch.BeginCell(c)
+			at = c
+			known()
+		},
+		Tick: known,
+		End: func(o headless.Outcome) {
+			so.Outcomes[o.Cell.Number-1] = o
+			known()
+			r.Watch.EndCell(o)
+		}})
 	result.Time = time.Since(result.Begin)
+	failed := func(o headless.Outcome) bool { return o.Err != nil }
+	switch i := slices.IndexFunc(result.Outcomes, failed); {
+	case i >= 0 && errors.Is(result.Outcomes[i].Err, result.Err): // A cell that was interrupted tells it.
+		result.Err = nil
+	case i < 0 && result.Err == nil: // It has run to its end.
+		made := 0
+		for _, o := range result.Outcomes {
+			made += len(o.Claims)
+		}
+		if want := j.Notebook.Claims(); made < want {
+			result.Err = fmt.Errorf("it makes %d claims, and its metadata says that it makes %d (lucigo.claims)", made, want)
+		}
+	}
 	return result
 }
 
 // file is where a result of the job is written.
 func (r Runner) file(j Job, ext string) string { return filepath.Join(r.Out, j.Name) + ext }
 
-// same says whether two paths name one existing file.
-func same(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
-// write writes the executed notebook and its page.
-func (r Runner) write(result *Result) error {
-	if r.Out == "" || result.Notebook == nil {
-		return nil
-	}
-	note := fmt.Sprintf("Executed on %s in %.2f s: %s.", result.Begin.Format("2 January 2006"), result.Time.Seconds(), result.Tally())
-	html, err := page.Render(result.Notebook, page.Info{File: result.File, Note: note, Broken: strings.Join(result.Failures(), "\n")})
-	if err != nil {
-		return err
-	}
-	to := r.file(result.Job, ".html")
-	if err := errors.Join(result.Notebook.Write(r.file(result.Job, ".ipynb")), atomicfile.WriteFile(to, html, 0o644)); err != nil {
-		return err
-	}
-	result.Page = to
-	return nil
-}
-
-// report writes the report of all jobs. The first of them have these results; no cell of the others was reached.
-func (r Runner) report(jobs []Job, results []Result) error {
-	if r.JUnit == "" {
-		return nil
-	}
-	var suites []report.Suite
-	for i, j := range jobs {
-		result := Result{Job: j}
-		if i < len(results) {
-			result = results[i]
-		} else if j.Notebook != nil {
-			result.Outcomes = headless.Outcomes(j.Notebook)
-		}
-		suites = append(suites, suite(result))
-	}
-	var b bytes.Buffer
-	return errors.Join(report.WriteJUnit(&b, suites), os.MkdirAll(filepath.Dir(r.JUnit), 0o777), atomicfile.WriteFile(r.JUnit, b.Bytes(), 0o644))
-}
-
 // suite reports a notebook: a case for itself where it could not run, and one for each cell and claim.
 func suite(r Result) report.Suite {
 	s := report.Suite{Name: r.File}
 	if r.Err != nil {
-		s.Cases = append(s.Cases, report.Case{Name: "the notebook", Failure: &report.Failure{Message: r.Err.Error()}})
+		s.Cases = append(s.Cases, report.Case{Name: "the notebook", Failure: report.NewFailure(r.Err.Error(), "")})
 	}
 	for _, o := range r.Outcomes {
 		c := report.Case{Name: o.Cell.String(), Line: o.Cell.Line, Time: report.Seconds(o.Time)}
-		if !o.Ran {
-			c.Skipped = &struct{}{}
-		} else if o.Err != nil {
-			c.Failure = &report.Failure{Message: o.Err.Error(), Detail: r.Notebook.Cells[o.Cell.Index].Printed()}
+		switch {
+		case o.Skipped:
+			c.Skipped = &report.Skipped{Message: "tagged skip-execution"}
+		case !o.Ran:
+			c.Skipped = &report.Skipped{Message: "not run"}
+		case o.Err != nil:
+			c.Failure = report.NewFailure(o.Err.Error(), r.Notebook.Cells[o.Cell.Index].Printed())
+		case o.Allowed != nil:
+			c.Note = "It failed, as its tag raises-exception allows: " + notebook.Plain(o.Allowed.Error())
 		}
 		s.Cases = append(s.Cases, c)
 		for _, claim := range o.Claims {
 			c := report.Case{Name: "claim: " + claim.Name(), Line: o.Cell.Line}
 			if !claim.Holds() {
-				c.Failure = &report.Failure{Message: claim.String()}
+				c.Failure = report.NewFailure(claim.String(), "")
 			}
 			s.Cases = append(s.Cases, c)
 		}

@@ -13,9 +13,20 @@ import (
 
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
+	"lucigo/kernel/jupyter/jupytertest"
 	"lucigo/kernel/notebook"
 	"lucigo/notebooks/claim/record"
 )
+
+func TestMain(m *testing.M) {
+	jupytertest.Main()
+	os.Exit(m.Run())
+}
+
+// script starts a kernel whose cells are package jupytertest's scripts.
+func script(dir string) jupyter.Command {
+	return jupyter.Command{Argv: jupytertest.Argv(), Env: jupytertest.Env(""), Dir: dir}
+}
 
 func writeNotebook(t *testing.T, file string, cells ...*notebook.Cell) {
 	t.Helper()
@@ -125,26 +136,30 @@ func TestSetParameters(t *testing.T) {
 func TestSuite(t *testing.T) {
 	cell := notebook.NewCode("panics()")
 	cell.Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stderr", Text: "a stack"}}
-	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("fine()"), {Type: notebook.Markdown}, cell, notebook.NewCode("never()")}}
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("fine()"), {Type: notebook.Markdown}, cell, notebook.NewCode("never()"), notebook.NewCode("x"), notebook.NewCode("x")}}
 	s := suite(Result{Job: Job{File: "x.ipynb", Notebook: nb}, Err: errors.New("the kernel died"), Outcomes: []headless.Outcome{
 		{Cell: headless.Cell{Number: 1, Line: 7}, Ran: true, Time: time.Second, Claims: []record.Claim{
 			{Sentence: "good %v", Relation: record.AtMost}, {Sentence: "bad %v", Measured: 1, Relation: record.Less}}},
 		{Cell: headless.Cell{Index: 2, Number: 2, Line: 9}, Ran: true, Err: errors.New("panic")},
 		{Cell: headless.Cell{Index: 3, Number: 3}},
+		{Cell: headless.Cell{Index: 4, Number: 4}, Skipped: true},
+		{Cell: headless.Cell{Index: 5, Number: 5}, Ran: true, Allowed: errors.New("as I said")},
 	}})
 	var got []string
 	for _, c := range s.Cases {
 		name := fmt.Sprintf("%d %s", c.Line, c.Name)
 		switch {
 		case c.Skipped != nil:
-			got = append(got, name+": skipped")
+			got = append(got, name+": "+c.Skipped.Message)
+		case c.Note != "":
+			got = append(got, name+": "+c.Note)
 		case c.Failure != nil:
 			got = append(got, name+": "+c.Failure.Message+" "+c.Failure.Detail)
 		default:
 			got = append(got, name)
 		}
 	}
-	want := "0 the notebook: the kernel died |7 cell 1|7 claim: good …|7 claim: bad …: bad 1 (required: less than 0) |9 cell 2: panic a stack|0 cell 3: skipped"
+	want := "0 the notebook: the kernel died |7 cell 1|7 claim: good …|7 claim: bad …: bad 1 (required: less than 0) |9 cell 2: panic a stack|0 cell 3: not run|0 cell 4: tagged skip-execution|0 cell 5: It failed, as its tag raises-exception allows: as I said"
 	if strings.Join(got, "|") != want || s.Name != "x.ipynb" {
 		t.Errorf("%s: %s\nwant %s", s.Name, strings.Join(got, "|"), want)
 	}
@@ -158,6 +173,9 @@ func TestFailuresAndTally(t *testing.T) {
 	want := `["the kernel died" "cell 1: a claim fails: 1 so (required: exactly 0)" "cell 2: panic"]`
 	if got := fmt.Sprintf("%q", r.Failures()); got != want {
 		t.Errorf("failures %s, want %s", got, want)
+	}
+	if got := (Result{Outcomes: []headless.Outcome{{Skipped: true}, {Ran: true, Allowed: errors.New("x")}}}).Tally(); got != "1 of 2 cells ran, 1 skipped, 1 failed as allowed" {
+		t.Error(got)
 	}
 	if got := r.Tally(); got != "2 of 3 cells ran, 1 failed, 1 of 2 claims hold" {
 		t.Error(got)
