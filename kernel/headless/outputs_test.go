@@ -178,44 +178,6 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func TestReason(t *testing.T) {
-	stderr := func(s string) *notebook.Output {
-		return &notebook.Output{Type: notebook.Stream, Name: "stderr", Text: s}
-	}
-	fail := func(value string, traceback ...string) *notebook.Output {
-		return &notebook.Output{Type: notebook.Error, EValue: value, Traceback: traceback}
-	}
-	for _, c := range []struct {
-		outputs []*notebook.Output
-		want    string
-	}{
-		{nil, "it failed"},
-		{[]*notebook.Output{fail("exit status 3\n")}, "exit status 3"},
-		{[]*notebook.Output{fail("# gonb_1\n./main.go:3:1: undefined: x", "# gonb_1", "Cell[2]: Line 2\ncode\n^\n\x1b[31mundefined: x\x1b[0m")}, "line 2: undefined: x"},
-		{[]*notebook.Output{stderr("panic: boom\n\ngoroutine 1:\n\t\x1b[7m[[ Cell [5] Line 4 ]]\x1b[0m main.go:18 +0x9b\n"), fail("exit status 2")}, "panic: boom (line 4 of [5])"},
-		{[]*notebook.Output{stderr("a\npanic: boom"), stderr("\nmore"), fail("exit status 2")}, "panic: boom"},
-		{[]*notebook.Output{stderr("no panic: here\n"), fail("exit status 2")}, "exit status 2"},
-	} {
-		if got := reason(&notebook.Cell{Outputs: c.outputs}); got.Error() != c.want {
-			t.Errorf("%q, want %q", got, c.want)
-		}
-	}
-}
-
-func TestForgetPaths(t *testing.T) {
-	c := &notebook.Cell{Outputs: []*notebook.Output{
-		{Type: notebook.Stream, Name: "stderr", Text: "\t [[ Cell [5] Line 4 ]] /tmp/a b/lucigo-1/gonb_0a/main.go:18 +0x9b\nmy/main.go:3"},
-		{Type: notebook.Error, EValue: "/tmp/gonb_0a/main_test.go:1:1: x", Traceback: []string{"(/tmp/gonb_0a/main.go:2)"}},
-	}}
-	forgetPaths(c)
-	if got := c.Outputs[0].Text; got != "\t [[ Cell [5] Line 4 ]] /tmp/a main.go:18 +0x9b\nmy/main.go:3" {
-		t.Errorf("%q", got)
-	}
-	if c.Outputs[1].EValue != "main_test.go:1:1: x" || c.Outputs[1].Traceback[0] != "(main.go:2)" {
-		t.Errorf("%+v", c.Outputs[1])
-	}
-}
-
 func TestNames(t *testing.T) {
 	nb := &notebook.Notebook{Cells: []*notebook.Cell{
 		{Type: notebook.Code, Source: "%%\nx := 1"},

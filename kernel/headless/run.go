@@ -153,21 +153,25 @@ func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, o
 	case reply.Status != "ok" || out.raised != nil: // Either would do.
 		raised = out.keepError(reply)
 	}
-	forgetPaths(c)
 	list, unread := claims(c)
 	outcome.Ran, outcome.Time, outcome.Claims, outcome.Err = true, end.Sub(begin), list, err
 	falseClaim := raised != nil && raised.EName == claimError
 	switch {
 	case raised == nil:
 	case mayRaise && !falseClaim:
-		outcome.Allowed = reason(c)
+		outcome.Allowed = reason(raised)
 	case !falseClaim || !slices.ContainsFunc(list, isFalse): // Else the claim itself says it.
-		outcome.Err = reason(c)
+		outcome.Err = reason(raised)
 	}
 	if outcome.Err == nil {
 		outcome.Err = unread
 	}
 	return outcome.Err != nil && !falseClaim
+}
+
+// reason is what an error says.
+func reason(o *notebook.Output) error {
+	return errors.New(cmp.Or(strings.TrimSpace(o.EValue), o.EName, "it failed"))
 }
 
 // setTimes records when the cell ran, under the names that Jupyter's front ends use.

@@ -37,7 +37,7 @@ var ErrLimit = errors.New("time limit")
 // How long the kernel gets.
 const (
 	startLimit = time.Minute            // to start and answer
-	limitGrace = 7 * time.Second        // to stop a cell past its limit (GoNB kills the cell's process after 5 s)
+	limitGrace = 7 * time.Second        // to stop a cell past its limit (it kills the cell's processes before that)
 	stopGrace  = 400 * time.Millisecond // to stop a cell, or itself, when the user is waiting
 )
 

@@ -202,7 +202,7 @@ func (nb *Notebook) Title() string {
 	return title
 }
 
-// First is the first line of the source that is not GoNB's, trimmed and without a comment's slashes, and whether it is
+// First is the first line of the source that is no command (%…), trimmed and without a comment's slashes, and whether it is
 // a comment.
 func (c *Cell) First() (line string, comment bool) {
 	for line := range strings.Lines(c.Source) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lucigo/kernel/source"
 )
 
 // The tags of papermill's convention: a cell that declares parameters with their defaults, and the cell with a run's
@@ -36,7 +38,8 @@ func (nb *Notebook) Parameters() ([]Parameter, error) {
 		return nil, nil
 	}
 	const head = "package p\n"
-	src := head + goLines(nb.Cells[i].Source)
+	_, code := source.Split(nb.Cells[i].Source)
+	src := head + code
 	file, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, fmt.Errorf("the cell tagged %s is not a list of declarations like var seed = 1: %w", parametersTag, err)
@@ -72,18 +75,6 @@ func (nb *Notebook) parametersCell() int {
 	return slices.IndexFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(parametersTag) })
 }
 
-// goLines blanks the lines that are GoNB's commands (%…, !…), and so keeps the line numbers of the rest.
-func goLines(source string) string {
-	var b strings.Builder
-	for line := range strings.Lines(source) {
-		if t := strings.TrimSpace(line); strings.HasPrefix(t, "%") || strings.HasPrefix(t, "!") {
-			line = "\n"
-		}
-		b.WriteString(line)
-	}
-	return b.String()
-}
-
 // literalType is the type that a variable takes from a literal, or "" for other expressions.
 func literalType(e ast.Expr) string {
 	if u, ok := e.(*ast.UnaryExpr); ok && (u.Op == token.SUB || u.Op == token.ADD) {
@@ -109,7 +100,7 @@ func (nb *Notebook) Inject(values map[string]string) error {
 	if err != nil {
 		return err
 	}
-	source := "// Parameters of this run"
+	declarations := "// Parameters of this run"
 	for _, p := range list {
 		value, ok := values[p.Name]
 		if !ok {
@@ -123,13 +114,13 @@ func (nb *Notebook) Inject(values map[string]string) error {
 		if p.typ != "" && p.keyword == "var" { // 1 for a float64 must not become an int; a constant stays untyped.
 			typ = " " + p.typ
 		}
-		source += fmt.Sprintf("\n%s %s%s = %s", p.keyword, p.Name, typ, literal)
+		declarations += fmt.Sprintf("\n%s %s%s = %s", p.keyword, p.Name, typ, literal)
 	}
-	if !strings.Contains(source, "\n") {
+	if !strings.Contains(declarations, "\n") {
 		return nil
 	}
 	nb.Cells = slices.DeleteFunc(nb.Cells, func(c *Cell) bool { return c.Type == Code && c.Tagged(injectedTag) })
-	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, NewCode(source, injectedTag))
+	nb.Cells = slices.Insert(nb.Cells, nb.parametersCell()+1, NewCode(declarations, injectedTag))
 	nb.identify()
 	return nil
 }

@@ -23,6 +23,10 @@ var (
 	big uint8 = 1
 	layers   = []string{"a"}
 )
+/* A comment may hold
+%text = 1
+!text */
+var raw = ` + "`\n! text\n%% text`" + `
 const size = 224
 var x, y = f()
 func helper() {}`
@@ -39,6 +43,7 @@ func TestInject(t *testing.T) {
 		{"big", "255", "var big uint8 = 255"},
 		{"layers", `[]string{"b", "c"}`, `var layers = []string{"b", "c"}`},
 		{"size", "32", "const size = 32"},
+		{"raw", "a\n%b", `var raw string = "a\n%b"`},
 		{"x", "4", "var x = 4"},
 	} {
 		nb := withParameters(declarations)

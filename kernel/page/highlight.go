@@ -8,6 +8,8 @@ import (
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
+
+	"lucigo/kernel/source"
 )
 
 // classes are the style sheet's classes of Go's tokens: the few that help reading. A token has the class of its type,
@@ -17,15 +19,18 @@ var classes = map[chroma.TokenType]string{
 	chroma.LiteralString: "hs", chroma.LiteralNumber: "hn", chroma.NameFunction: "hf",
 }
 
-// highlight renders a cell's Go, and the lines in it that are GoNB's.
-func highlight(source string) template.HTML {
+// highlight renders a cell's Go, and the lines in it that are commands.
+func highlight(cell string) template.HTML {
+	_, rest := source.Split(cell) // Commands are empty lines there.
+	cell = strings.ReplaceAll(cell, "\r\n", "\n")
 	var b, code strings.Builder
 	flush := func() {
 		b.WriteString(highlightGo(code.String()))
 		code.Reset()
 	}
-	for line := range strings.Lines(source) {
-		if strings.HasPrefix(line, "%") || strings.HasPrefix(line, "!") {
+	for line := range strings.Lines(cell) {
+		var asGo string
+		if asGo, rest, _ = strings.Cut(rest, "\n"); asGo == "" && line != "\n" {
 			flush()
 			b.WriteString(`<span class="hm">` + html.EscapeString(line) + "</span>")
 		} else {

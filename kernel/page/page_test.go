@@ -158,6 +158,9 @@ func TestCode(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, got)
 		}
 	}
+	if got := cells(t, code("var s = `\n!text\n%% text`\n// a\n%help\n"), Info{}); strings.Contains(got, `"hm">!text`) || strings.Contains(got, `"hm">%% text`) || !strings.Contains(got, "<span class=\"hm\">%help\n</span>") {
+		t.Errorf("text in a raw string is no command, after it there is one:\n%s", got)
+	}
 	long := cells(t, code("%%\n// Many lines <\n"+strings.Repeat("x()\n", 40)), Info{})
 	if !strings.Contains(long, "<summary>Many lines &lt; (43 lines)</summary>") {
 		t.Errorf("long code is not folded:\n%s", long)

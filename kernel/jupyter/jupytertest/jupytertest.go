@@ -17,20 +17,18 @@
 package jupytertest
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
+	"lucigo/kernel/jupyter/wire"
 )
 
 // env tells a process that it is a kernel, and what its start is: "", "exits" or "silent".
@@ -72,20 +70,10 @@ const (
 )
 
 type kernel struct {
-	key         []byte
-	mu          sync.Mutex // held while sending
+	wire.Session
 	sockets     map[int]zmq4.Socket
 	interrupted chan struct{}
 	count       int
-}
-
-// request is what was received: frames from the delimiter, and where it came from.
-type request struct {
-	from   []byte
-	frames [][]byte
-	typ    string
-	code   string
-	stops  bool
 }
 
 func listen(connection string) (*kernel, error) {
@@ -98,7 +86,7 @@ func listen(connection string) (*kernel, error) {
 		return nil, err
 	}
 	ctx := context.Background()
-	k := &kernel{key: []byte(c.Key), interrupted: make(chan struct{}, 1), sockets: map[int]zmq4.Socket{
+	k := &kernel{Session: wire.Session{Key: []byte(c.Key), ID: "fake"}, interrupted: make(chan struct{}, 1), sockets: map[int]zmq4.Socket{
 		shell: zmq4.NewRouter(ctx), iopub: zmq4.NewPub(ctx), stdin: zmq4.NewRouter(ctx), control: zmq4.NewRouter(ctx)}}
 	for port, s := range k.sockets {
 		if err := s.Listen(fmt.Sprintf("ipc://%s-%d", c.IP, port)); err != nil {
@@ -115,9 +103,9 @@ func (k *kernel) control() {
 		switch {
 		case err != nil:
 			return
-		case r.typ == "shutdown_request":
+		case r.Header.Type == "shutdown_request":
 			os.Exit(0)
-		case r.typ == "interrupt_request":
+		case r.Header.Type == "interrupt_request":
 			select {
 			case k.interrupted <- struct{}{}:
 			default:
@@ -126,52 +114,23 @@ func (k *kernel) control() {
 	}
 }
 
-func (k *kernel) receive(port int) (r request, err error) {
+func (k *kernel) receive(port int) (wire.Message, error) {
 	z, err := k.sockets[port].Recv()
 	if err != nil {
-		return r, err
+		return wire.Message{}, err
 	}
-	if len(z.Frames) < 7 || !bytes.Equal(z.Frames[2], k.sign(z.Frames[3:])) {
-		return r, fmt.Errorf("a request of %d frames is not signed", len(z.Frames))
-	}
-	r.from, r.frames = z.Frames[0], z.Frames[1:]
-	var head struct {
-		Type string `json:"msg_type"`
-	}
-	var content struct {
-		Code  string
-		Stops bool `json:"stop_on_error"`
-	}
-	if err := json.Unmarshal(r.frames[2], &head); err != nil {
-		return r, err
-	}
-	err = json.Unmarshal(r.frames[5], &content)
-	r.typ, r.code, r.stops = head.Type, content.Code, content.Stops
-	return r, err
+	return k.Decode(z.Frames)
 }
 
-func (k *kernel) sign(parts [][]byte) []byte {
-	mac := hmac.New(sha256.New, k.key)
-	for _, p := range parts {
-		mac.Write(p)
-	}
-	return hex.AppendEncode(nil, mac.Sum(nil))
-}
-
-// send sends a message whose parent is the request with this header.
-func (k *kernel) send(port int, r request, parent []byte, typ string, content any) {
-	head, _ := json.Marshal(map[string]string{"msg_id": typ, "session": "fake", "msg_type": typ, "version": "5.3"})
-	body, err := json.Marshal(content)
+// send sends a message: an answer to where r came from, or a publication.
+func (k *kernel) send(port int, r wire.Message, parent wire.Header, typ string, content any) {
+	_, frames, err := k.Encode(typ, parent, nil, content)
 	if err != nil {
 		panic(err)
 	}
-	parts := [][]byte{head, parent, []byte("{}"), body}
-	frames := append([][]byte{[]byte("<IDS|MSG>"), k.sign(parts)}, parts...)
 	if port != iopub {
-		frames = append([][]byte{r.from}, frames...)
+		frames = append(slices.Clone(r.Route), frames...)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.sockets[port].SendMulti(zmq4.NewMsgFrom(frames...))
 }
 
@@ -181,13 +140,20 @@ func (k *kernel) serve() error {
 	if err != nil {
 		return err
 	}
-	publish := func(typ string, content any) { k.send(iopub, r, r.frames[2], typ, content) }
+	publish := func(typ string, content any) { k.send(iopub, r, r.Header, typ, content) }
 	text := func(name, text string) { publish("stream", map[string]string{"name": name, "text": text}) }
 	reply, late := map[string]any{"status": "ok"}, ""
-	if r.typ == "execute_request" {
+	if r.Header.Type == "execute_request" {
+		var request struct {
+			Code  string
+			Stops bool `json:"stop_on_error"`
+		}
+		if err := json.Unmarshal(r.Content, &request); err != nil {
+			return err
+		}
 		k.count++
 		reply["execution_count"] = k.count
-		for line := range strings.Lines(r.code) {
+		for line := range strings.Lines(request.Code) {
 			command, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 			switch command {
 			case "", "//":
@@ -211,18 +177,17 @@ func (k *kernel) serve() error {
 					return err
 				}
 			case "request":
-				text("stdout", fmt.Sprintf("%s %v\n", r.frames[4], r.stops))
+				text("stdout", fmt.Sprintf("%s %v\n", r.Metadata, request.Stops))
 			case "late":
 				late = rest + "\n"
 			case "foreign":
-				k.send(iopub, r, []byte(`{"msg_id":"another"}`), "stream", map[string]string{"name": "stdout", "text": "foreign\n"})
+				k.send(iopub, r, wire.Header{ID: "another"}, "stream", map[string]string{"name": "stdout", "text": "foreign\n"})
 			case "forge":
-				key := k.key
-				k.key = []byte("wrong")
-				text("stdout", "forged\n")
-				k.key = key
+				forger := *k
+				forger.Key = []byte("wrong")
+				forger.send(iopub, r, r.Header, "stream", map[string]string{"name": "stdout", "text": "forged\n"})
 			case "ask":
-				k.send(stdin, r, r.frames[2], "input_request", map[string]any{"prompt": "?"})
+				k.send(stdin, r, r.Header, "input_request", map[string]any{"prompt": "?"})
 			case "exit":
 				time.Sleep(50 * time.Millisecond) // What was published must get out.
 				fmt.Fprintln(os.Stderr, rest)
@@ -242,7 +207,7 @@ func (k *kernel) serve() error {
 			}
 		}
 	}
-	k.send(shell, r, r.frames[2], strings.TrimSuffix(r.typ, "request")+"reply", reply)
+	k.send(shell, r, r.Header, strings.TrimSuffix(r.Header.Type, "request")+"reply", reply)
 	if late != "" {
 		time.Sleep(20 * time.Millisecond) // Outputs may come after the reply.
 		text("stdout", late)
