@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,11 @@ func TestMain(m *testing.M) {
 	switch {
 	case mode == "client":
 		c, err := Start(context.Background(), os.Args[1], os.Args[2], append(os.Environ(), envFake+"=works"))
-		fmt.Println("started:", err, c != nil)
+		if err == nil {
+			os.WriteFile(filepath.Join(os.Args[2], "new.go"), []byte("package main\n"), 0o666)
+			_, err = c.Complete(context.Background(), "cell.go", cell, len(cell))
+		}
+		fmt.Println("asked", err)
 		time.Sleep(time.Hour)
 	case mode != "" && len(os.Args) > 1 && os.Args[1] == "serve":
 		flags := flag.NewFlagSet("serve", flag.ExitOnError)
@@ -46,6 +51,7 @@ type record struct {
 	Texts   map[string]string
 	Changed map[string]int // the last kind of change of a file on disk
 	At      position
+	Last    string // the method before the request
 	Answers map[string]string
 }
 
@@ -110,6 +116,8 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, r *jsonrpc2.Re
 		json.Unmarshal(*r.Params, &params)
 	}
 	uri := params.Document.URI
+	last := s.record.Last
+	s.record.Last = r.Method
 	switch r.Method {
 	case "initialize":
 		encoding := "utf-16"
@@ -130,7 +138,7 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, r *jsonrpc2.Re
 	case "textDocument/hover":
 		conn.Reply(ctx, r.ID, nil)
 	case "textDocument/completion":
-		s.record.At = params.Position
+		s.record.At, s.record.Last = params.Position, last
 		s.complete(ctx, conn, r, strings.Contains(s.record.Texts[uri], "works"))
 	default:
 		if !r.Notif {

@@ -1,6 +1,7 @@
 package gopls
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -45,6 +46,10 @@ func TestLawOneOverlay(t *testing.T) {
 	}
 	write("old.go", "package main // longer")
 	r = recorded(t, c, filepath.Join(dir, "a.go"), cell+"// more", 3)
+	write("old.go", "package main // longer still")
+	if same := recorded(t, c, "a.go", cell+"// more", 3); same.Last != "textDocument/didChange" {
+		t.Errorf("the last notification after a change on disk is %s", same.Last)
+	}
 	if r.Texts[address("a.go")] != cell+"// more" || r.Changed["old.go"] != 2 {
 		t.Errorf("after a change: %v", r)
 	}
@@ -52,6 +57,9 @@ func TestLawOneOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = recorded(t, c, "b c.go", cell, 3)
+	if r.Last != "textDocument/didChange" { // Otherwise gopls looks for mistakes everywhere.
+		t.Errorf("the last notification is %s", r.Last)
+	}
 	if want := map[string]string{address("b c.go"): cell}; !reflect.DeepEqual(r.Texts, want) || r.Changed["old.go"] != 3 {
 		t.Errorf("after another file: %v", r)
 	}
@@ -206,11 +214,10 @@ func TestEnds(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	c, _ := started(t, "dies")
-	var err error
 	for range startsPerMinute {
-		_, err = c.Complete(t.Context(), "a.go", "package main", 3)
+		c.Complete(t.Context(), "a.go", "package main", 3)
 	}
-	if _, err = c.Complete(t.Context(), "a.go", "package main", 3); err == nil || !strings.Contains(err.Error(), "within a minute") {
+	if _, err := c.Complete(t.Context(), "a.go", "package main", 3); err == nil || !strings.Contains(err.Error(), "within a minute") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -320,7 +327,7 @@ func TestKilledClient(t *testing.T) {
 	if p := os.Getenv("LUCIGO_GOPLS"); p != "" {
 		program = p
 	}
-	d, dir := fakeDaemon(t, "works") // Its directory of sockets is the client's.
+	_, dir := fakeDaemon(t, "works") // Its directory of sockets is the client's.
 	d, err := newDaemon(program, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -328,6 +335,10 @@ func TestKilledClient(t *testing.T) {
 	client := exec.Command(os.Args[0], program, dir)
 	client.Env = append(os.Environ(), envFake+"=client")
 	client.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := client.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := client.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +349,9 @@ func TestKilledClient(t *testing.T) {
 		process, _ = strconv.Atoi(string(b))
 		return process > 0
 	})
-	time.Sleep(200 * time.Millisecond)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "asked <nil>\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
 	syscall.Kill(-client.Process.Pid, syscall.SIGKILL)
 	client.Wait()
 	if syscall.Kill(process, 0) != nil {

@@ -28,6 +28,7 @@ type session struct {
 	open    string // the file whose text gopls has been sent, "" if there is none
 	text    string
 	version int
+	awake   bool      // gopls has been told what makes it look for mistakes
 	asked   uint64    // the number of the last question
 	warm    bool      // the packages of Warm have been read
 	proof   chan bool // nil, or says whether gopls is alive
@@ -100,7 +101,7 @@ func settings(env []string) map[string]any {
 		"matcher":                        "CaseInsensitive",
 		"usePlaceholders":                false,
 		"diagnosticsTrigger":             "Save",
-		"diagnosticsDelay":               "1000h", // the kernel compiles cells; nobody reads them
+		"diagnosticsDelay":               "1s", // see write; a session that has ended lasts as long as it, and so does gopls
 		"staticcheck":                    false,
 		"semanticTokens":                 false,
 		"codelenses":                     map[string]bool{},
@@ -227,23 +228,30 @@ func (s *session) rescan(ctx context.Context, dir string) error {
 	if len(events) == 0 {
 		return nil
 	}
+	s.awake = true
 	return s.notify(ctx, "workspace/didChangeWatchedFiles", map[string]any{"changes": events})
 }
 
 // write makes text what file contains, as far as gopls knows, and every other file what it contains on disk.
+//
+// A file that is opened, and one that changes on disk, make gopls look for mistakes a second later, in all that is
+// imported too, which takes it many seconds and half a gigabyte. The kernel compiles cells, and nobody reads what gopls
+// finds. A change of an open file calls that off and, as the settings say, starts nothing.
 func (s *session) write(ctx context.Context, file, text string) error {
 	if s.open != file {
 		if err := s.close(ctx); err != nil {
 			return err
 		}
-		s.open, s.text, s.version = file, text, s.version+1
-		return s.notify(ctx, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{
-			"uri": uri(file), "languageId": "go", "version": s.version, "text": text}})
+		s.open, s.text, s.version, s.awake = file, text, s.version+1, true
+		if err := s.notify(ctx, "textDocument/didOpen", map[string]any{"textDocument": map[string]any{
+			"uri": uri(file), "languageId": "go", "version": s.version, "text": text}}); err != nil {
+			return err
+		}
 	}
-	if s.text == text {
+	if s.text == text && !s.awake {
 		return nil
 	}
-	s.text, s.version = text, s.version+1
+	s.text, s.version, s.awake = text, s.version+1, false
 	return s.notify(ctx, "textDocument/didChange", map[string]any{
 		"textDocument":   map[string]any{"uri": uri(file), "version": s.version},
 		"contentChanges": []map[string]any{{"text": text}}})
