@@ -212,12 +212,13 @@ func (o *Output) Input(ctx context.Context, prompt string, password bool) (strin
 	defer context.AfterFunc(o.ctx, func() { cancel(context.Cause(o.ctx)) })()
 	o.asking.Lock()
 	defer o.asking.Unlock()
-	if err := context.Cause(ctx); err != nil {
-		return "", err
-	}
 	o.mu.Lock()
 	o.flush() // The prompt comes after what was printed.
+	closed := o.closed
 	o.mu.Unlock()
+	if closed {
+		return "", fmt.Errorf("%w: the request has ended", ErrNoInput)
+	}
 	var to *peer
 	for begin := time.Now(); to == nil; {
 		if time.Since(begin) > stdinLimit {
@@ -226,6 +227,9 @@ func (o *Output) Input(ctx context.Context, prompt string, password bool) (strin
 		if to = o.server.stdin.named(o.request.from.Identity); to == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return "", err
 	}
 	id, frames, err := o.server.session.Encode("input_request", o.request.Header, nil, map[string]any{"prompt": prompt, "password": password})
 	if err != nil {

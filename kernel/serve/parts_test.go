@@ -41,7 +41,7 @@ func TestLawPace(t *testing.T) {
 			if bytes > 3_000_000 || len(recent) > 3000 {
 				t.Fatalf("up to %d bytes: %d messages, %d bytes in 4.5 seconds", most, len(recent), bytes)
 			}
-			if random.IntN(100) == 0 {
+			if random.IntN(100) == 0 && now.Sub(begin) > 10*time.Second { // First as fast as it goes.
 				now = now.Add(time.Duration(random.IntN(1000)) * time.Millisecond)
 			}
 		}
@@ -158,6 +158,30 @@ func TestQueue(t *testing.T) {
 	cancel()
 	if _, ok := q.next(ctx); ok {
 		t.Error("a request out of nothing")
+	}
+}
+
+// TestLawUnsent: what waits for a peer that does not read is bounded, and how executions end still reaches it.
+func TestLawUnsent(t *testing.T) {
+	p := &peer{gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+	large, little := [][]byte{make([]byte, 1<<20)}, [][]byte{make([]byte, 100)}
+	for range 1000 {
+		p.send(large)
+		p.send(little)
+	}
+	waits := 0
+	for _, m := range p.unsent {
+		waits += size(m)
+	}
+	if waits != p.size || waits > smallUnsent || waits < maxUnsent/2 {
+		t.Errorf("%d bytes, said to be %d", waits, p.size)
+	}
+	if last := p.unsent[len(p.unsent)-900:]; len(last[0][0]) != 100 {
+		t.Error("little messages are dropped with the large ones")
+	}
+	p.drop()
+	if p.send([][]byte{make([]byte, 2*maxUnsent)}); len(p.unsent) != 1 {
+		t.Error("a message that is alone has to fit")
 	}
 }
 

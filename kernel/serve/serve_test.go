@@ -580,7 +580,7 @@ func endless(ctx context.Context, r Request, out *Output) *Failure {
 func TestEndlessPrint(t *testing.T) {
 	c := start(t, fake{execute: endless})
 	id := c.execute("x")
-	bytes := 0
+	bytes, started := 0, time.Now()
 	c.until(func(m message) bool { bytes += len(m.Content); return bytes > paceBurst/2 })
 	time.Sleep(time.Second)
 	begin := time.Now()
@@ -596,8 +596,8 @@ func TestEndlessPrint(t *testing.T) {
 	for _, m := range all[id].published {
 		bytes += len(m.Content)
 	}
-	if bytes > 3_000_000 { // In less than three seconds.
-		t.Errorf("%d bytes", bytes)
+	if most := paceBurst + int(paceRate*time.Since(started).Seconds()) + maxAfter + 10_000; bytes > most {
+		t.Errorf("%d bytes, at most %d are allowed", bytes, most)
 	}
 	c.quiet()
 }
