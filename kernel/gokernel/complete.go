@@ -20,7 +20,9 @@ import (
 const patience = 2 * time.Second
 
 // warmed are the packages that gopls reads before it is asked.
-var warmed = []string{"fmt", "lucigo/interp", "lucigo/interp/saliency", "lucigo/interp/objective", "lucigo/interp/featvis",
+var warmed = []string{"bytes", "cmp", "context", "errors", "flag", "fmt", "image", "image/color", "image/png", "io", "iter", "log",
+	"maps", "math", "math/rand/v2", "os", "path/filepath", "regexp", "slices", "sort", "strconv", "strings", "sync", "testing",
+	"time", "lucigo/interp", "lucigo/interp/saliency", "lucigo/interp/objective", "lucigo/interp/featvis",
 	"lucigo/interp/dream", "lucigo/interp/exemplar", "lucigo/models", "lucigo/notebooks/show", "lucigo/notebooks/claim",
 	"lucigo/notebooks/subject", "lucigo/notebooks/kept", "github.com/gomlx/gomlx/core/graph"}
 
@@ -55,7 +57,7 @@ func (c *completer) start(s *session.Session) {
 		var ctx context.Context
 		ctx, c.end = context.WithCancel(context.Background())
 		go func() {
-			d, ok, err := s.Draft("", 0) // It makes the directory.
+			d, ok, err := s.Draft("fmt.", 4, warmed) // It makes the directory.
 			if err != nil || !ok {
 				return
 			}
@@ -63,7 +65,7 @@ func (c *completer) start(s *session.Session) {
 			if err != nil {
 				return // Completion goes on without it.
 			}
-			if client.Warm(ctx, filepath.Base(d.File), warmed) != nil {
+			if _, err := client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset); err != nil {
 				client.Close()
 				return
 			}
@@ -100,7 +102,7 @@ func (k *kernel) Complete(ctx context.Context, code string, cursor int) (serve.C
 	if client := k.ready(); client != nil {
 		ctx, stop := context.WithTimeout(ctx, patience)
 		defer stop()
-		if d, ok, err := k.Draft(code, at); err == nil && ok {
+		if d, ok, err := k.Draft(code, at, warmed); err == nil && ok {
 			if done, err := client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset); err == nil && len(done.Items) > 0 {
 				c := serve.Completion{Start: utf8.RuneCountInString(code[:min(d.Cell(done.Start), at)]), End: cursor}
 				for _, i := range done.Items {
@@ -115,9 +117,9 @@ func (k *kernel) Complete(ctx context.Context, code string, cursor int) (serve.C
 	for _, name := range names {
 		c.Matches = append(c.Matches, serve.Match{Text: name})
 	}
-	if goplsFile() == "" {
-		c.Matches = append(c.Matches, serve.Match{Text: code[start:at], Kind: "hint",
-			Signature: "for fields, methods and types: go run ./kernel install, which builds gopls"})
+	if len(names) == 0 && goplsFile() == "" && strings.TrimSpace(code) != "" { // Of two, none is taken without being seen.
+		word := code[start:at]
+		c.Matches = []serve.Match{{Text: word, Kind: "hint"}, {Text: word + " /* fields and methods need gopls: go run ./kernel install */", Kind: "hint"}}
 	}
 	return c, nil
 }
@@ -136,7 +138,7 @@ func (k *kernel) Inspect(ctx context.Context, code string, cursor, detail int) (
 	}
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	d, ok, err := k.Draft(code, at)
+	d, ok, err := k.Draft(code, at, warmed)
 	if err != nil || !ok {
 		return serve.Inspection{}, err
 	}

@@ -19,14 +19,14 @@ type Draft struct {
 }
 
 // Draft writes what the session remembers beside the file that the cell would be. Ok is false where the cursor, an
-// offset in code, is not in Go code.
-func (s *Session) Draft(code string, cursor int) (d Draft, ok bool, err error) {
+// offset in code, is not in Go code. The packages always are imported, used or not.
+func (s *Session) Draft(code string, cursor int, always []string) (d Draft, ok bool, err error) {
 	if err := s.ready(); err != nil {
 		return d, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d.Draft, ok = s.memory.Draft(s.index, code, cursor); !ok {
+	if d.Draft, ok = s.memory.Draft(s.index, code, cursor, always); !ok {
 		return d, false, nil
 	}
 	dir := s.Editing()

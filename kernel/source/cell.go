@@ -172,7 +172,7 @@ func (c *Cell) parse(code string, body int) error {
 	if asBody == nil {
 		asBody = c.statements(code, after)
 	}
-	switch declares, mixed := begins(code[after:]); {
+	switch declares, mixed, _ := begins(code[after:]); {
 	case asBody == nil:
 		c.Entry = true
 		return nil
@@ -189,9 +189,9 @@ func (c *Cell) parse(code string, body int) error {
 	return asBody
 }
 
-// begins says whether Go text begins with a declaration that must be one of the package (a func or a type with
-// methods follows it, say), and whether statements follow declarations.
-func begins(code string) (declares, mixed bool) {
+// begins says whether Go text begins with a declaration, whether it has statements too, and whether it declares a func,
+// which no statement does.
+func begins(code string) (declares, mixed, funcs bool) {
 	var s scanner.Scanner
 	fset := token.NewFileSet()
 	s.Init(fset.AddFile("", -1, len(code)), []byte(code), func(token.Position, string) {}, 0)
@@ -199,9 +199,10 @@ func begins(code string) (declares, mixed bool) {
 	for first := true; ; first = false {
 		_, tok, _ := s.Scan()
 		if tok == token.EOF {
-			return declares, mixed
+			return declares, mixed, funcs
 		}
 		decl := tok == token.FUNC || tok == token.TYPE || tok == token.VAR || tok == token.CONST || tok == token.IMPORT
+		funcs = funcs || depth == 0 && fresh && tok == token.FUNC
 		if first {
 			declares = decl
 		} else if fresh && depth == 0 && !decl && tok != token.SEMICOLON {

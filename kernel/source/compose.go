@@ -247,7 +247,7 @@ func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used use
 			write(Import{Name: ".", Path: dots[i].Path})
 			continue
 		}
-		if len(used[name]) == 0 {
+		if used[name] == nil {
 			continue
 		}
 		if path := pkgs.Find(name, used[name]); path != "" {

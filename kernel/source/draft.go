@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"go/scanner"
 	"go/token"
 	"maps"
@@ -19,8 +20,9 @@ type Draft struct {
 }
 
 // Draft is the file of a cell that need not be correct yet, with the cursor at an offset of it; ok is false where the
-// cursor is not in Go code.
-func (m Memory) Draft(pkgs Packages, text string, offset int) (d Draft, ok bool) {
+// cursor is not in Go code. It imports the packages always, used or not, besides those that it uses: a language server
+// takes longest where imports change.
+func (m Memory) Draft(pkgs Packages, text string, offset int, always []string) (d Draft, ok bool) {
 	commands, _ := Split(text)
 	code := withoutPackage(blanked(text, commands))
 	line := strings.Count(text[:offset], "\n") + 1
@@ -35,7 +37,7 @@ func (m Memory) Draft(pkgs Packages, text string, offset int) (d Draft, ok bool)
 	}
 	if d.at < 0 {
 		after := importsEnd(code)
-		if declares, _ := begins(code[after:]); !declares {
+		if declares, mixed, funcs := begins(code[after:]); !declares || mixed && !funcs {
 			d.at = after
 		}
 	}
@@ -50,7 +52,15 @@ func (m Memory) Draft(pkgs Packages, text string, offset int) (d Draft, ok bool)
 			declared[i.called()] = true
 		}
 	}
-	head := "package main\n" + f.header(m, pkgs, declared, selected(code)) + "\n"
+	used := selected(code)
+	var imports strings.Builder
+	for _, path := range always {
+		if name := pkgs.Name(path); name != "" && !declared[name] {
+			delete(used, name)
+			fmt.Fprintf(&imports, "import %s %q\n", name, path)
+		}
+	}
+	head := "package main\n" + imports.String() + f.header(m, pkgs, declared, used) + "\n"
 	before, after := "", ""
 	if d.at >= 0 {
 		before, after = "\nfunc _() {\n", "\n}\n"
@@ -64,7 +74,7 @@ func (m Memory) Draft(pkgs Packages, text string, offset int) (d Draft, ok bool)
 	for _, c := range m.cells {
 		text, _ := file{remembered: c}.text(m, pkgs, declared)
 		if text != "" {
-			d.Files["cell_"+Place(c.number)[5:]+".go"] = text
+			d.Files[fmt.Sprintf("cell_%05d.go", c.number)] = text
 		}
 	}
 	return d, true
