@@ -57,17 +57,22 @@ func (c *completer) start(s *session.Session) {
 		var ctx context.Context
 		ctx, c.end = context.WithCancel(context.Background())
 		go func() {
-			d, ok, err := s.Draft("fmt.", 4, warmed) // It makes the directory.
-			if err != nil || !ok {
+			if _, _, err := s.Draft("", 0, nil); err != nil { // It makes the directory.
 				return
 			}
 			client, err := gopls.Start(ctx, program, s.Editing(), os.Environ())
 			if err != nil {
 				return // Completion goes on without it.
 			}
-			if _, err := client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset); err != nil {
-				client.Close()
-				return
+			for _, code := range []string{"fmt.", "show.", "saliency.", "interp."} {
+				d, ok, err := s.Draft(code, len(code), warmed)
+				if err == nil && ok {
+					_, err = client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset)
+				}
+				if err != nil {
+					client.Close()
+					return
+				}
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/types"
 	"maps"
 	"os"
 	"os/exec"
@@ -133,12 +134,21 @@ func (r *run) compileError(out []byte) error {
 			list = append(list, message{text: text})
 		}
 	}
+	slices.SortStableFunc(list, func(a, b message) int { return a.rank() - b.rank() })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range list {
 		list[i].text = r.explain(list[i].text)
 	}
 	return r.messages(r.Number, "CompileError", list)
+}
+
+// rank puts last what may only follow from the others.
+func (m message) rank() int {
+	if strings.HasPrefix(m.text, "declared and not used") {
+		return 1
+	}
+	return 0
 }
 
 func number(s string) int {
@@ -161,7 +171,7 @@ func (s *Session) explain(text string) string {
 		}
 	}
 	if m := noName.FindStringSubmatch(text); m != nil && len(m[1]) > 2 {
-		return text + question(m[1], slices.Concat(s.memory.Names(), s.index.Names()))
+		return text + question(m[1], slices.Concat(s.memory.Names(), s.index.Names(), types.Universe.Names()))
 	}
 	if m := noModule.FindStringSubmatch(text); m != nil {
 		return fmt.Sprintf("no module of this project provides package %s; !*go get %s adds one to this notebook's", m[1], m[1])

@@ -68,7 +68,7 @@ func (r *run) command(c source.Command) error {
 // shell runs a command of the shell; one that begins with * runs in the module's directory.
 func (r *run) shell(c source.Command) error {
 	text := c.Text[1:]
-	p := process{run: r}
+	p := &process{run: r}
 	if rest, ok := strings.CutPrefix(text, "*"); ok {
 		if err := r.ready(); err != nil {
 			return failure("KernelError", err.Error())
@@ -83,7 +83,7 @@ func (r *run) shell(c source.Command) error {
 
 // script runs a cell that is a script.
 func (r *run) script(c *source.Cell) error {
-	return r.program(strings.Join(c.Script, " "), process{run: r, input: []byte(c.Body())}, c.Script[0], c.Script[1:])
+	return r.program(strings.Join(c.Script, " "), &process{run: r, input: []byte(c.Body())}, c.Script[0], c.Script[1:])
 }
 
 // writeFile writes a cell that is a file.

@@ -17,6 +17,7 @@ func (p *process) answer(prompt string, password bool) {
 		return
 	}
 	if text, err := p.run.out.Input(p.ctx, prompt, password); err == nil {
+		p.last.add([]byte("\n")) // The prompt is answered.
 		p.stdin.WriteString(text + "\n")
 	}
 }

@@ -10,10 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lucigo/kernel/source"
 )
 
 // grace is how long a process may go on after an interrupt before it is killed.
@@ -22,7 +25,7 @@ const grace = 5 * time.Second
 // process runs a program for a cell.
 type process struct {
 	*run
-	token    string // the program writes it to source.Done when it has done all; "" for others
+	token    string // by which the program tells how far it has come; "" for others
 	displays bool   // it speaks the protocol of displays
 	dir      string // its working directory, or "" for this process's
 	input    []byte // its standard input; nil for the user's
@@ -36,7 +39,7 @@ type process struct {
 type end struct {
 	*process
 	state       *os.ProcessState
-	done        bool // it has written the token
+	begun, done bool // it has initialised all; its main has returned
 	interrupted bool
 }
 
@@ -128,9 +131,11 @@ func (p *process) start(program string, args []string) (*end, error) {
 		return nil, err
 	}
 	e := &end{process: p, state: cmd.ProcessState, interrupted: p.ctx.Err() != nil}
-	token := make([]byte, 256)
-	if n, _ := syscall.Read(done.fd, token); n > 0 && p.token != "" {
-		e.done = string(token[:n]) == p.token
+	told := make([]byte, 512)
+	if n, _ := syscall.Read(done.fd, told); n > 0 && p.token != "" {
+		begun, ended := source.Begun(p.token), source.Ended(p.token)
+		e.begun = strings.HasPrefix(string(told[:n]), begun)
+		e.done = string(told[:n]) == begun+ended
 	}
 	return e, nil
 }
@@ -211,31 +216,43 @@ func (p *process) finish() {
 	}
 }
 
-// tail is the end of a text.
-type tail struct{ text []byte }
+// tail is the end of a text. It is safe for concurrent use.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
 
 const tailSize = 4 << 10
 
 func (t *tail) add(b []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.text = append(t.text, b[max(0, len(b)-tailSize):]...)
 	if len(t.text) > 2*tailSize {
 		t.text = append(t.text[:0], t.text[len(t.text)-tailSize:]...)
 	}
 }
 
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.ToValidUTF8(string(t.text), "\ufffd")
+}
+
 // line is the last line that is not empty.
 func (t *tail) line() string {
-	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
+	lines := strings.Split(strings.TrimSpace(t.String()), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
 	if r := []rune(line); len(r) > 300 {
 		line = string(r[:300]) + "…"
 	}
-	return strings.ToValidUTF8(line, "\ufffd")
+	return line
 }
 
 // partial is the line that has no end yet: a prompt, perhaps.
 func (t *tail) partial() string {
-	return strings.ToValidUTF8(string(t.text[strings.LastIndexByte(string(t.text), '\n')+1:]), "\ufffd")
+	text := t.String()
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // status says how a process ended otherwise than well.
@@ -278,7 +295,7 @@ func (r *run) verdict(e *end, test bool) error {
 // failedTests names the tests that failed, as far as the end of the output tells.
 func (e *end) failedTests() string {
 	var names []string
-	for line := range strings.Lines(string(e.last.text)) {
+	for line := range strings.Lines(e.last.String()) {
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: "); ok && !strings.HasPrefix(line, " ") {
 			name, _, _ = strings.Cut(name, " ")
 			names = append(names, name)
@@ -301,7 +318,7 @@ func shell(command string) (program string, args []string) {
 }
 
 // program runs a program that is no cell's, which what names for the user.
-func (r *run) program(what string, p process, program string, args []string) error {
+func (r *run) program(what string, p *process, program string, args []string) error {
 	if filepath.Base(program) == program {
 		path, err := exec.LookPath(program)
 		if err != nil {

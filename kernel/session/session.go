@@ -206,25 +206,34 @@ func (r *run) goCell(cell *source.Cell) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	r.memory = memory
-	r.mu.Unlock()
+	remember := func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.memory = memory
+	}
 	if !program.Main && !cell.Test {
+		remember()
 		return nil
 	}
 	args := cell.Args
 	if cell.Test {
 		args = testArgs(program, args)
 	}
-	p := process{run: r, token: token, displays: true}
+	p := &process{run: r, token: token, displays: true}
 	end, err := p.start(binary, args)
 	if err != nil {
 		return failure("ExitError", err.Error())
 	}
-	if err := r.verdict(end, cell.Test); err != nil {
-		return err
+	err = r.verdict(end, cell.Test)
+	if end.begun || err == nil {
+		remember()
+	} else if f, ok := err.(*Failure); ok && f.Name != "Interrupted" { // Later cells would fail as this one does.
+		f.Traceback = append(f.Traceback, "It failed before main began, so its declarations are not remembered.")
 	}
-	return r.claims.verdict()
+	if err == nil {
+		err = r.claims.verdict()
+	}
+	return err
 }
 
 // testArgs are the arguments of a test program: those of the user, or else the tests of the cell. The program cannot

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == GuardArg {
 		Guard(os.Args[2], os.Args[3])
 		return
+	}
+	if os.Getenv("LUCIGO_TEST_KILLED") != "" {
+		killed()
 	}
 	os.Exit(m.Run())
 }
@@ -140,29 +145,298 @@ func (n *notebook) fails(code, name, value string) *Failure {
 	return f
 }
 
-func TestCells(t *testing.T) {
+// Text is not commands, and what is no command is an error.
+func TestCommands(t *testing.T) {
 	n := open(t)
-	n.prints("fmt.Println(1)", "1\n")
-	n.prints("%%\nfmt.Println(2)", "2\n")
-	n.prints("func main() { fmt.Println(3) }", "3\n")
 	n.prints("s := `\n!echo no\n%tset\n`\nfmt.Print(s)", "\n!echo no\n%tset\n")
-	n.prints("/*\n!false\n*/\n!echo yes", "yes\n")
-	n.prints("var x = 7\nfunc f() int { return x }", "")
-	n.prints("fmt.Println(f())\r\nfmt.Println(x)\r\n", "7\n7\n")
-	n.prints("var x = 8", "")
-	n.prints("%exec g\nfunc g() { fmt.Println(f()) }", "8\n")
+	n.prints("/*\n!false\n*/\n!echo yes\n// !false\n//%tset", "yes\n")
+	n.prints("ok := true\nif ok &&\n!false {\n\tfmt.Println(1)\n}", "1\n")
+	n.prints("//gonb:!echo hidden", "hidden\n")
+	n.prints("!echo a \\\n b\nfmt.Println(1)\r\nfmt.Println(2)\r\n", "a b\n1\n2\n")
+	n.prints("%%bash\necho $((1+2))\n", "3\n")
+	n.prints("%%script cat -\n!x\n", "!x\n")
 	n.fails("%tset\nfmt.Println(1)", "SyntaxError", "line 1: there is no command %tset; %test?")
-	n.fails("!false", "CommandError", "line 1: !false: exit status 1")
+	n.fails("%%bahs\necho", "SyntaxError", "line 1: there is no command %%bahs; %%bash?")
+	n.fails("fmt.Println(1)\n%%bash\necho", "SyntaxError", "line 2: %%bash must be the cell's first line")
+	n.fails("!false\n!echo not reached", "CommandError", "line 1: !false: exit status 1")
+	n.fails("!echo why >&2; exit 4", "CommandError", "line 1: !echo why >&2; exit 4: exit status 4: why")
+	n.fails("!nosuchprogram", "CommandError", "line 1: !nosuchprogram: exit status 127: /usr/bin/bash: line 1: nosuchprogram: command not found")
+	n.fails("!kill -9 $$", "CommandError", "line 1: !kill -9 $$: signal: killed (perhaps the machine has too little memory for it)")
+	n.fails("!", "SyntaxError", "line 1: a command of the shell must follow the !")
 	n.fails("%%bash\nexit 3", "CommandError", "bash: exit status 3")
+	n.fails("%%script nosuchprogram\n", "CommandError", "nosuchprogram: there is no program nosuchprogram")
+	n.fails("%env A", "CommandError", "line 1: %env A: it takes a name and a value")
+	n.fails("%cd /no/such", "CommandError", "line 1: %cd /no/such: chdir /no/such: no such file or directory")
+	n.fails("%rm nothing", "CommandError", "line 1: %rm nothing: nothing named nothing is remembered")
+	n.prints("%env LUCIGO_TEST=\"a b\"\n!echo $LUCIGO_TEST\nfmt.Println(os.Getenv(\"LUCIGO_TEST\"))", "LUCIGO_TEST=\"a b\"\na b\na b\n")
+}
+
+// What a cell puts out, in order.
+func TestOutput(t *testing.T) {
+	n := open(t)
+	s, f := n.run(`fmt.Println("a")
+gonbui.DisplayHtml("<1>")
+gonbui.Sync()
+fmt.Println("b")
+gonbui.UpdateHtml("x", "<2>")
+gonbui.UpdateHtml("x", "<3>")
+gonbui.Sync()
+fmt.Fprintln(os.Stderr, "c")`)
+	if got := strings.Join(s.all, "|"); f != nil || got != "a\n|<<1>false>|b\n|<<2>false>|<<3>true>|c\n" {
+		t.Errorf("%q, %v", got, f)
+	}
+	if s, f := n.run("for i := range 300 {\n\tgonbui.DisplayHtml(fmt.Sprint(i))\n}"); f != nil || len(s.all) != 300 || s.all[299] != "<299false>" {
+		t.Errorf("%d of 300 displays without a Sync, %v", len(s.all), f)
+	}
+	if s, f := n.run("1 + 2"); f != nil || len(s.results) != 1 || s.results[0]["text/plain"] != "3" {
+		t.Errorf("a result: %v, %v", s.results, f)
+	}
+	s, f = n.run("result.Points(0.5, \"half <right>\")")
+	if f != nil || len(s.results) != 1 || s.results[0]["text/plain"] != "0.5" || len(s.all) != 1 || !strings.Contains(s.all[0], "half &lt;right&gt;") {
+		t.Errorf("points: %v, %v, %v", s.results, s.all, f)
+	}
+	s, f = n.run("must.M(claim.AtMost(\"It is %v\", 1, 2))\nmust.M(claim.AtMost(\"So much is %v\", 3, 2))\nmust.M(claim.AtMost(\"And %v\", 4, 2))")
+	if len(s.all) != 3 || f == nil || f.Name != "ClaimError" || f.Value != "2 of 3 claims do not hold, the first: So much is 3 (required: at most 2)" {
+		t.Errorf("false claims: %d shown, %v", len(s.all), f)
+	}
+	if s, f := n.run("log.SetFlags(log.Lshortfile)\nlog.Print(\"x\")"); f != nil || s.stderr != fmt.Sprintf("cell[%d]:2: x\n", n.n) {
+		t.Errorf("a log line: %q, %v", s.stderr, f)
+	}
+	if s, f := n.run("fmt.Fprintln(os.Stderr, \"panic: only said\")\nfmt.Fprint(os.Stderr, \"pan\")"); f != nil || s.stderr != "panic: only said\npan" {
+		t.Errorf("what looks like a panic: %q, %v", s.stderr, f)
+	}
+}
+
+// A cell that did not do what it says is an error, which says why and where.
+func TestFailures(t *testing.T) {
+	n := open(t)
+	n.prints("func third(a []int) int {\n\treturn a[2]\n}", "")
 	n.fails("os.Exit(0)", "ExitError", "os.Exit(0): the program ended before the cell did")
-	n.fails("%%\nos.Exit(3)", "ExitError", "exit status 3")
-	n.fails("log.SetFlags(log.Lshortfile)\nlog.Fatal(\"no\")", "ExitError", "exit status 1: cell[15]:2: no")
-	n.fails("fmt.Println(y)", "CompileError", "line 1: undefined: y")
-	n.fails("x := show.Gird{}\n_ = x", "CompileError", "line 1: show has no Gird; Grid?")
+	n.fails("func init() { os.Exit(0) }\n%%\nfmt.Println(1)", "ExitError", "os.Exit(0): the program ended before the cell did")
+	n.fails("os.Exit(3)", "ExitError", "exit status 3")
+	n.fails("fmt.Println(\"last words\")\nos.Exit(3)", "ExitError", "exit status 3: last words")
+	n.fails("log.SetFlags(0)\nlog.Fatal(\"no\")", "ExitError", "exit status 1: no")
+	n.fails("syscall.Kill(os.Getpid(), syscall.SIGKILL)\nselect {}", "ExitError", "signal: killed (perhaps the machine has too little memory for it)")
 	n.fails("\npanic(\"boom\")", "Panic", "panic: boom (line 2)")
-	n.fails("func h() { var a []int; println(a[f()]) }\n%%\nh()", "Panic", "panic: runtime error: index out of range [8] with length 0 (line 1)")
-	n.fails("h()", "Panic", "panic: runtime error: index out of range [8] with length 0 (cell [19], line 1)")
-	n.fails("ch := make(chan int)\n<-ch", "FatalError", "fatal error: all goroutines are asleep - deadlock! (line 2)")
-	n.fails("func r(a int) int { return r(a+1) + r(a+2) }\n%%\nprintln(r(0))", "FatalError", "fatal error: stack overflow (line 1)")
-	n.prints("sleep := 1\n_ = sleep\nfmt.Print(\"no end\")", "no end")
+	n.fails("panic(\"one\\ntwo\")", "Panic", "panic: one\n\ttwo (line 1)")
+	n.fails("panic(fmt.Errorf(\"e %d\", 1))", "Panic", "panic: e 1 (line 1)")
+	f := n.fails("third(nil)", "Panic", "panic: runtime error: index out of range [2] with length 0 (cell [1], line 2)")
+	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "cell [1], line 2, in third\n    return a[2]\nline 1, in main\n    third(nil)") {
+		t.Errorf("its traceback: %q", f.Traceback)
+	}
+	n.fails("var p *struct{ x int }\nfmt.Println(p.x)", "Panic", "panic: runtime error: invalid memory address or nil pointer dereference (line 2)")
+	n.fails("go func() { panic(\"elsewhere\") }()\nselect {}", "Panic", "panic: elsewhere (line 1)")
+	n.fails("<-make(chan int)", "FatalError", "fatal error: all goroutines are asleep - deadlock! (line 1)")
+	n.fails("func down(a int) int { return down(a+1) + 1 }\n%%\nprintln(down(0))", "FatalError", "fatal error: stack overflow (line 1)")
+	_, f = n.run("m := map[int]int{}\ngo func() {\n\tfor {\n\t\tm[1]++\n\t}\n}()\nfor {\n\tm[2]++\n}")
+	if f == nil || f.Name != "FatalError" || !regexp.MustCompile(`^fatal error: concurrent map writes \(line [48]\)$`).MatchString(f.Value) {
+		t.Errorf("a race: %v", f)
+	}
+	n.fails("fmt.Println(yy)", "CompileError", "line 1: undefined: yy")
+	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError", "line 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?\nline 1: declared and not used: x")
+	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "line 2: show has no Gird; Grid?"+plain+"\n        show.Gird()\n             ^\n") {
+		t.Errorf("its traceback: %q", f.Traceback)
+	}
+	n.fails("thrid(nil)", "CompileError", "line 1: undefined: thrid; third?")
+	n.fails("x := \"äö\" + 1", "CompileError", "line 1: invalid operation: \"äö\" + 1 (mismatched types untyped string and untyped int)\nline 1: declared and not used: x")
+	n.fails("func broken() int { return \"\" }", "CompileError", "line 1: cannot use \"\" (untyped string constant) as int value in return statement")
+	n.prints("third([]int{1, 2, 3})", "") // The broken cell left no trace.
+	n.fails("func f() {\n\tif true {\n", "SyntaxError", "line 2: the cell ends before its code does: a } or ) is missing")
+	n.fails("fmt.Println(1", "SyntaxError", "line 1: missing ',' before newline in argument list")
+	n.fails("if true {\n\tfmt.Println(1)", "SyntaxError", "line 2: the cell ends before its code does: a } or ) is missing")
+	n.fails("fmt.Println(1)\n}", "SyntaxError", "line 2: there is a } too many")
+	n.fails("func f() {}\nf()", "SyntaxError", "line 2: statements after declarations need a line %% above them")
+	n.fails("import \"no/such\"\n\nfmt.Println(1)", "CompileError", "line 1: package no/such is not in std (/usr/local/go/src/no/such)")
+	n.fails("import \"example.com/no/such\"", "CompileError",
+		"line 1: no module of this project provides package example.com/no/such; !*go get example.com/no/such adds one to this notebook's")
+	n.prints("type T struct{ n int }\nfunc (t T) M() int { return t.n }", "")
+	n.fails("type T struct{}", "CompileError", "cell [30], line 2: t.n undefined (type T has no field or method n)")
+}
+
+func TestTests(t *testing.T) {
+	n := open(t)
+	n.prints("func double(n int) int { return 2 * n }", "")
+	s, f := n.run("%test\nfunc TestDouble(t *testing.T) {\n\tif double(2) != 4 {\n\t\tt.Error(\"no\")\n\t}\n}")
+	if f != nil || !strings.Contains(s.stdout, "--- PASS: TestDouble") {
+		t.Errorf("%q, %v", s.stdout, f)
+	}
+	n.fails("%test\nfunc TestThree(t *testing.T) {\n\tt.Error(double(3))\n}\nfunc TestFour(t *testing.T) {}", "TestError", "tests failed: TestThree")
+	n.fails("%test\nfunc TestExit(t *testing.T) { os.Exit(0) }", "Panic", "panic: unexpected call to os.Exit(0) during test (line 2)")
+	n.fails("%test\nfunc TestInit(t *testing.T) {}\nfunc init() { os.Exit(0) }", "ExitError", "os.Exit(0): the program ended before the cell did")
+	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(0) }\nfunc TestX(t *testing.T) { t.Error(1) }", "ExitError", "os.Exit(0): the program ended before the cell did")
+	if s, f := n.run("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc TestX(t *testing.T) {}"); f != nil {
+		t.Errorf("a TestMain: %q, %v", s.stdout, f)
+	}
+	n.prints("fmt.Println(double(4))", "8\n")
+}
+
+// Declarations keep Go's meaning when they are replaced.
+func TestDeclarations(t *testing.T) {
+	n := open(t)
+	n.prints("func say(s string) int {\n\tfmt.Print(s, \" \")\n\treturn len(s)\n}", "")
+	n.prints("var b = say(\"b\")\nvar a = say(\"a\")", "b a ")
+	n.prints("func init() { say(\"i1\") }\nfunc init() { say(\"i2\") }", "b a i1 i2 ")
+	n.prints("func init() { say(\"i1\") }\nfunc init() { say(\"i2\") }", "b a i1 i2 ")
+	n.prints("var c, d = say(\"c\"), say(\"d\")", "b a c d i1 i2 ")
+	n.prints("%reset", "")
+	n.prints("func say(s string) int {\n\tfmt.Print(s, \" \")\n\treturn len(s)\n}\nfunc two() (int, int) { return say(\"two\"), 2 }", "")
+	n.prints("var c, d = say(\"c\"), say(\"d\")\nvar e, f = two()", "c d two ")
+	n.prints("var c = 5", "d two ")
+	n.prints("var e = 6", "d two ")
+	n.prints("fmt.Println(c, d, e, f)", "d two 5 1 6 2\n")
+	n.prints("const (\n\tA = iota\n\tB\n\tC\n)\nconst (\n\tX, Y = iota, iota * 10\n\tZ, W\n)", "")
+	n.prints("const B = 7", "")
+	n.prints("%%\nfmt.Println(A, B, C, X, Y, Z, W)", "d two 0 7 2 0 0 1 10\n")
+	n.prints("type P[T any] struct{}\nfunc (P[T]) Len() int { return 1 }\ntype Q[T any] struct{}\nfunc (*Q[T]) Len() int { return 2 }", "")
+	n.prints("fmt.Println(P[int]{}.Len(), (&Q[int]{}).Len())", "d two 1 2\n")
+	n.prints("func (P[T]) Len() int { return 3 }", "")
+	n.prints("fmt.Println(P[int]{}.Len(), (&Q[int]{}).Len())", "d two 3 2\n")
+	n.prints("%reset\nimport \"text/template\"\n\nvar plain = template.Must(template.New(\"\").Parse(\"{{.}}\"))", "")
+	n.prints("import \"html/template\"\n\nvar safe = template.Must(template.New(\"\").Parse(\"{{.}}\"))", "")
+	n.prints("plain.Execute(os.Stdout, \"<\")\nsafe.Execute(os.Stdout, \"<\")", "<&lt;")
+	n.prints("import . \"strings\"\n\nfmt.Println(ToUpper(\"a\"))", "A\n")
+	n.prints("fmt.Println(1)", "1\n") // The dot import is not used here.
+	n.prints("fmt.Println(ToUpper(\"b\"))", "B\n")
+	n.prints("import r \"math/rand\"\n\nfunc roll() int { return r.Intn(1) }", "")
+	n.prints("import \"crypto/rand\"\n\nfmt.Println(len(rand.Text()), roll(), r.Intn(1))", "26 0 0\n")
+	n.prints("// int three(void) { return 3; }\nimport \"C\"\n\nfunc three() int { return int(C.three()) }", "")
+	n.prints("fmt.Println(three())", "3\n")
+	n.prints("%exec show3\nfunc show3() { fmt.Println(33) }", "33\n")
+	n.prints("%% --n=4\nn := flag.Int(\"n\", 1, \"\")\nflag.Parse()\nfmt.Println(*n)", "4\n")
+	n.prints("package main\n\nfunc main() { fmt.Println(\"main\") }", "main\n")
+	n.prints("func Main() int { return 5 }\nfunc main() { fmt.Println(Main()) }", "5\n")
+	n.prints("%ls", "import text/template\nvar plain\nimport html/template\nvar safe\nimport . strings\nimport r math/rand\nfunc roll\n"+
+		"import crypto/rand\nimport C\nfunc three\nfunc show3\nfunc Main\n")
+	n.prints("var shared = 1 // é\nvar s2 = `\n`", "")
+}
+
+// The user is asked when a program waits for input, with what it printed last as the prompt; else its input is at its
+// end.
+func TestInput(t *testing.T) {
+	n := open(t)
+	n.prints("var s string\nn, err := fmt.Scanln(&s)\nfmt.Println(n, err)", "0 EOF\n")
+	n.prints("!cat", "")
+	s, f := n.with(t.Context(), Request{Code: "var a, b string\nfmt.Print(\"name? \")\nfmt.Scanln(&a)\nfmt.Print(\"age? \")\nfmt.Scanln(&b)\nfmt.Println(a, b)", Input: true},
+		&screen{answers: []string{"Ada", "36"}})
+	if f != nil || s.stdout != "name? age? Ada 36\n" || strings.Join(s.prompts, "|") != "name? |age? " {
+		t.Errorf("%q, prompts %q, %v", s.stdout, s.prompts, f)
+	}
+	s, f = n.with(t.Context(), Request{Code: "!printf 'who? '; read x; echo hello $x", Input: true}, &screen{answers: []string{"you"}})
+	if f != nil || s.stdout != "who? hello you\n" || strings.Join(s.prompts, "|") != "who? " {
+		t.Errorf("a command: %q, prompts %q, %v", s.stdout, s.prompts, f)
+	}
+}
+
+// A cell ends with its program, and nothing that it started outlives the session.
+func TestProcesses(t *testing.T) {
+	n := open(t)
+	begin := time.Now()
+	n.prints("!sleep 60 &\n!echo started", "started\n")
+	n.prints("!setsid sh -c 'sleep 61; echo late' &", "")
+	n.prints("must.M(exec.Command(\"sh\", \"-c\", \"while :; do echo child; sleep 1; done\").Start())\nc := exec.Command(\"sleep\", \"62\")\nc.Stdout = os.Stdout\nmust.M(c.Start())\nfmt.Println(\"end\")", "end\n")
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("it waits for children: %v", took)
+	}
+	if len(members(n.guard.token)) < 3 {
+		t.Error("there are no children whose end could be seen")
+	}
+}
+
+// The kernel may be killed in any way: its guard ends what cells have started.
+func TestGuard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a cell")
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LUCIGO_TEST_KILLED=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var dir, token string
+	if _, err := fmt.Fscan(out, &dir, &token); err != nil {
+		t.Fatal(err)
+	}
+	if len(members(token)) < 2 {
+		t.Error("nothing runs")
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := os.Stat(dir)
+		if len(members(token)) == 0 && err != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("processes %v, the directory: %v", members(token), err)
+		}
+	}
+}
+
+// killed is a kernel that runs a cell until it is killed.
+func killed() {
+	root, err := project.Root(".")
+	if err != nil {
+		panic(err)
+	}
+	s, err := New(root, "go", os.Environ())
+	if err != nil {
+		panic(err)
+	}
+	go s.Run(context.Background(), Request{Code: "!setsid sleep 63 &\nfor {\n}", Number: 1}, &screen{})
+	for len(members(s.guard.token)) < 2 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(2 * time.Second) // The cell may be compiled by then.
+	fmt.Println(s.dir, s.guard.token)
+	select {}
+}
+
+// An interrupt ends a cell at once, whatever it does, and keeps what it has printed.
+func TestInterrupt(t *testing.T) {
+	n := open(t)
+	for what, code := range map[string]string{
+		"a loop":               "fmt.Println(\"begun\")\nfor {\n}",
+		"an endless print":     "for i := 0; ; i++ {\n\tfmt.Println(i)\n}",
+		"a command":            "!echo begun; sleep 60",
+		"a command's child":    "!echo begun; sh -c 'sleep 60; true'; true",
+		"one that handles it":  "c := make(chan os.Signal, 1)\nsignal.Notify(c, os.Interrupt)\nfmt.Println(\"begun\")\n<-c\nfmt.Println(\"kept\")",
+		"commands before code": "!echo begun; sleep 60\nfmt.Println(1)",
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		s := &screen{}
+		var at time.Time
+		go func() {
+			for {
+				s.mu.Lock()
+				begun := s.stdout != ""
+				s.mu.Unlock()
+				if begun {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			at = time.Now()
+			stop()
+		}()
+		_, f := n.with(ctx, Request{Code: code}, s)
+		if f == nil || f.Name != "Interrupted" {
+			t.Errorf("%s: %v", what, f)
+		}
+		if took := time.Since(at); took > 4*time.Second { // Before 5 s nothing is killed.
+			t.Errorf("%s: it ends after %v", what, took)
+		}
+		if what == "one that handles it" && s.stdout != "begun\nkept\n" {
+			t.Errorf("%s prints %q", what, s.stdout)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, stop)
+	if _, f := n.with(ctx, Request{Code: "var compiled = 1\n%%\nfor {\n}"}, &screen{}); f == nil || f.Name != "Interrupted" {
+		t.Errorf("while it compiles: %v", f)
+	}
+	n.prints("fmt.Println(\"on\")", "on\n")
 }

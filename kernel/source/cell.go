@@ -278,7 +278,7 @@ func (c *Cell) declarations(code string) error {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "", head+code, parser.ParseComments)
 	if err != nil {
-		return asErrors(err, strings.Count(head, "\n"), 0)
+		return asErrors(err, 1, strings.Count(code, "\n")+1)
 	}
 	r := reader{fset: fset, code: code, shift: len(head), lines: 1}
 	r.unresolved(f)
@@ -339,7 +339,7 @@ func valued(e ast.Expr) bool {
 }
 
 // asErrors turns a parser's errors into those of the cell, whose lines begin after the file's first lines and are
-// at most last, unless that is 0.
+// at most last.
 func asErrors(err error, lines, last int) error {
 	var list scanner.ErrorList
 	if !errors.As(err, &list) {
@@ -349,8 +349,11 @@ func asErrors(err error, lines, last int) error {
 	var all []error
 	for _, e := range list {
 		at := &Error{e.Pos.Line - lines, e.Pos.Column, e.Msg}
-		if last > 0 && at.Line > last { // the brace that closes main
-			at = &Error{last, 0, "the cell ends before its statements do: a } or ) is missing"}
+		switch { // Beyond last is the brace that closes main.
+		case at.Line > last && strings.HasSuffix(e.Msg, "found '}'"):
+			at = &Error{last, 0, "there is a } too many"}
+		case at.Line > last, strings.HasSuffix(e.Msg, "found 'EOF'"):
+			at = &Error{max(min(at.Line, last), 1), 0, "the cell ends before its code does: a } or ) is missing"}
 		}
 		if len(all) == 0 || all[len(all)-1].(*Error).Line != at.Line { // the others follow from the first
 			all = append(all, at)

@@ -30,11 +30,17 @@ type Program struct {
 // Place is the file name by which the compiler and the running program name a cell.
 func Place(number int) string { return fmt.Sprintf("cell[%d]", number) }
 
-// Done is the file descriptor to which the program writes the token of Program when its main has returned.
+// Done is the file descriptor to which the program writes what Begun and Ended return.
 const Done = 3
 
+// Begun is what a program with that token writes when all is initialised, before its main or its tests begin.
+func Begun(token string) string { return "begun " + token + "\n" }
+
+// Ended is what it writes when its main has returned, or its tests have run.
+func Ended(token string) string { return "ended " + token + "\n" }
+
 // Program composes the program of the cell that was added last. It has one file for each cell, in which places are
-// those in the cell. Its main writes token to file descriptor Done when the cell's code has returned.
+// those in the cell. It tells how far it has come by token on the file descriptor Done.
 func (m Memory) Program(pkgs Packages, token string) Program {
 	p := Program{Files: map[string]string{}}
 	declared := map[string]bool{}
@@ -60,7 +66,7 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 			p.Tests = append(p.Tests, d.specs[0].names[0].key)
 			p.Bench = p.Bench || strings.HasPrefix(d.specs[0].names[0].key, "Benchmark")
 		}
-		p.Main = p.Main || d.tok.String() == "var" || d.specs != nil && d.specs[0].names[0].key == "" && !d.main
+		p.Main = p.Main || d.tok.String() == "var" || d.specs != nil && d.specs[0].names[0].key == "" && !d.once
 	}
 	p.Main = p.Main || last.Entry
 	call := ""
@@ -71,13 +77,16 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 		call = entry + "()"
 	}
 	p.Files["main.go"] = mainFile(call, last.Flags && last.flags(), token)
-	if last.Test {
-		p.Files["main.go"] = mainFile("", false, token)
-		if !declared["TestMain"] {
-			p.Files["main_test.go"] = testMain(token)
-		}
+	if last.Test { // The last file's init comes last.
+		p.Files["main.go"] = "package main\nfunc main() {}\n"
+		p.Files["main_test.go"] = testFile(!last.testMain(), token)
 	}
 	return p
+}
+
+// testMain says whether the cell has a func TestMain.
+func (c *Cell) testMain() bool {
+	return slices.ContainsFunc(c.decls, func(d *decl) bool { return d.once && !d.main })
 }
 
 // entryName is what the cell's main is called, since the program's own calls it: a name of as many letters.
@@ -90,8 +99,11 @@ func entryName(declared map[string]bool) string {
 	return "____"
 }
 
-// flags says whether main has flags to parse: arguments, or code that uses package flag.
+// flags says whether main has flags to parse: arguments, or code that uses package flag, and does not parse them itself.
 func (c *Cell) flags() bool {
+	if slices.Contains(c.uses["flag"], "Parse") {
+		return false
+	}
 	if len(c.Args) > 0 {
 		return true
 	}
@@ -103,22 +115,33 @@ func (c *Cell) flags() bool {
 	return used
 }
 
-const done = "os_.NewFile(%d, \"\").WriteString(%q)"
+// tell is a statement that writes text to Done.
+func tell(text string) string {
+	return fmt.Sprintf("\tos_.NewFile(%d, \"\").WriteString(%q)\n", Done, text)
+}
+
+// begin is the beginning of the program's last file.
+func begin(token string) string {
+	return "package main\nimport os_ \"os\"\nfunc init() {\n" + tell(Begun(token)) + "}\n"
+}
 
 func mainFile(call string, flags bool, token string) string {
-	imports, parse := "import os_ \"os\"\n", ""
+	head, parse := begin(token), ""
 	if flags {
-		imports, parse = imports+"import flag_ \"flag\"\n", "\tflag_.Parse()\n"
+		head, parse = strings.Replace(head, "func init", "import flag_ \"flag\"\nfunc init", 1), "\tflag_.Parse()\n"
 	}
 	if call != "" {
 		call = "\t" + call + "\n"
 	}
-	return "package main\n" + imports + "func main() {\n" + parse + call + "\t" + fmt.Sprintf(done, Done, token) + "\n}\n"
+	return head + "func main() {\n" + parse + call + tell(Ended(token)) + "}\n"
 }
 
-func testMain(token string) string {
-	return "package main\nimport os_ \"os\"\nimport testing_ \"testing\"\nfunc TestMain(m *testing_.M) {\n\tcode := m.Run()\n\t" +
-		fmt.Sprintf(done, Done, token) + "\n\tos_.Exit(code)\n}\n"
+func testFile(main bool, token string) string {
+	if !main {
+		return begin(token)
+	}
+	return strings.Replace(begin(token), "func init", "import testing_ \"testing\"\nfunc init", 1) +
+		"func TestMain(m *testing_.M) {\n\tcode := m.Run()\n" + tell(Ended(token)) + "\tos_.Exit(code)\n}\n"
 }
 
 // file is one cell's file of a program.
@@ -141,6 +164,9 @@ func (f file) text(m Memory, pkgs Packages, declared map[string]bool) (text stri
 		fmt.Fprintf(&body, "%s//line %s:%d:%d\n%s\n%s", before, Place(f.number), s.line, s.col, text, after)
 	}
 	for _, d := range f.decls {
+		if d.once && !f.last {
+			continue
+		}
 		if d.main {
 			if f.last {
 				code := d.code[d.start:d.name] + f.entry + d.code[d.name+len("main"):d.end]
@@ -152,7 +178,7 @@ func (f file) text(m Memory, pkgs Packages, declared map[string]bool) (text stri
 		if code := d.render(f.alive); code != "" {
 			at(d.span, "", code, "")
 			use(d.uses)
-			tests = tests || d.test || d.tok.String() == "func" && d.specs[0].names[0].key == "TestMain"
+			tests = tests || d.test || d.once
 		}
 	}
 	if f.last && f.body != nil {
@@ -189,15 +215,18 @@ func (f file) statements(at func(s span, before, text, after string)) {
 func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used uses) string {
 	var b, placed strings.Builder
 	have := map[string]bool{}
-	once := func(b *strings.Builder, place string, i Import) {
-		if line := strings.TrimSuffix("import "+i.Name, " ") + fmt.Sprintf(" %q\n", i.Path); !have[line] {
-			have[line] = true
-			b.WriteString(place + line)
+	write := func(i Import) {
+		if spec := strings.TrimPrefix(fmt.Sprintf("%s %q", i.Name, i.Path), " "); !have[spec] {
+			have[spec] = true
+			b.WriteString("import " + spec + "\n")
 		}
 	}
-	write := func(i Import) { once(&b, "", i) }
 	explicit := func(i Import) { // An error in it is one of the cell's line.
-		once(&placed, fmt.Sprintf("//line %s:%d:%d\n", Place(f.number), i.at.line, i.at.col), i)
+		spec := strings.TrimPrefix(fmt.Sprintf("%s %q", i.Name, i.Path), " ")
+		if !have[spec] {
+			have[spec] = true
+			fmt.Fprintf(&placed, "import (\n//line %s:%d:%d\n%s\n)\n", Place(f.number), i.at.line, i.at.col, spec)
+		}
 	}
 	for _, i := range f.imports {
 		if i.Path == "C" {

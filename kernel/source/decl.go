@@ -15,6 +15,7 @@ type decl struct {
 	specs   []spec
 	uses    uses
 	main    bool // func main
+	once    bool // of no use to other cells: func main, func TestMain
 	test    bool // a func that go test runs, TestMain except
 	name    int  // where a func's name begins
 }
@@ -78,7 +79,9 @@ func (r *reader) fun(d *ast.FuncDecl) *decl {
 			n.key = ""
 		}
 	case n.key == "main":
-		out.main, n.key = true, ""
+		out.main, out.once, n.key = true, true, ""
+	case n.key == "TestMain":
+		out.once, n.key = true, ""
 	case n.key == "init":
 		n.key = ""
 	default:
