@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
@@ -272,26 +273,33 @@ func TestTCP(t *testing.T) {
 		}
 		return d
 	}
+	ask := func(on zmq4.Socket, typ string) string {
+		id, frames, err := s.Encode(typ, wire.Header{}, nil, map[string]any{"code": "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := on.SendMulti(zmq4.NewMsgFrom(frames...)); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	answered := func(on zmq4.Socket, id string) {
+		z, err := on.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := s.Decode(z.Frames); err != nil || m.Parent.ID != id {
+			t.Errorf("%+v, %v", m, err)
+		}
+	}
 	first := shell()
-	id, frames, err := s.Encode("execute_request", wire.Header{}, nil, map[string]any{"code": "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.SendMulti(zmq4.NewMsgFrom(frames...)); err != nil {
-		t.Fatal(err)
-	}
+	execution := ask(first, "execute_request")
 	<-running
 	first.Close()
 	second := shell()
-	time.Sleep(100 * time.Millisecond) // The kernel notices.
+	answered(second, ask(second, "kernel_info_request"))
 	close(finish)
-	z, err := second.Recv()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m, err := s.Decode(z.Frames); err != nil || m.Header.Type != "execute_reply" || m.Parent.ID != id {
-		t.Errorf("%+v, %v", m, err)
-	}
+	answered(second, execution)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -345,13 +353,14 @@ func TestUnencodable(t *testing.T) {
 
 // TestOutputsAfterTheEnd are dropped, and their senders are not held up.
 func TestOutputsAfterTheEnd(t *testing.T) {
-	var kept *Output
+	outs := make(chan *Output, 1)
 	c := start(t, fake{execute: func(ctx context.Context, r Request, out *Output) *Failure {
-		kept = out
+		outs <- out
 		return nil
 	}})
 	id := c.execute("x", map[string]any{"allow_stdin": true})
 	c.outcome(id)
+	kept := <-outs
 	kept.Print("stdout", make([]byte, 10<<20))
 	kept.Display(nil, nil, "", false)
 	kept.Clear(true)
@@ -382,31 +391,50 @@ func TestRepliesAreNotHeldBack(t *testing.T) {
 	c.outcome(b)
 }
 
+// detached returns a server without connections, and a peer that keeps what is sent to it.
+func detached(k Kernel) (*server, *peer) {
+	return &server{kernel: k, session: wire.Session{Key: []byte("k")}, log: log.New(io.Discard, "", 0), end: func() {}, stdin: &socket{}, iopub: &socket{}},
+		&peer{socket: &socket{}, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
 // TestRequestsOnTheirWay: what was sent before the reply to a failure is aborted, although it comes after the failure.
 func TestRequestsOnTheirWay(t *testing.T) {
-	var c *client
-	next := make(chan string, 1)
-	c = start(t, fake{execute: func(_ context.Context, r Request, _ *Output) *Failure {
-		if r.Code == "next" {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := detached(fake{execute: func(_ context.Context, r Request, _ *Output) *Failure {
+			if r.Code == "fail" {
+				return &Failure{Name: "Oops"}
+			}
 			return nil
+		}})
+		go func() {
+			for r, ok := s.executions.next(t.Context()); ok; r, ok = s.executions.next(t.Context()) {
+				s.execute(t.Context(), r)
+			}
+		}()
+		for _, x := range []struct {
+			code  string
+			after time.Duration
+		}{{"fail", 0}, {"on its way", gather / 2}, {"later", gather}} {
+			time.Sleep(x.after)
+			_, frames, err := s.session.Encode("execute_request", wire.Header{}, nil, map[string]any{"code": x.code})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.take(p, frames)
 		}
-		for range 100 { // They have to be read before the request that matters.
-			c.send("shell", "comm_msg", map[string]any{"data": strings.Repeat("x", 1000)})
+		synctest.Wait()
+		var got []string
+		for _, frames := range p.unsent {
+			m, err := s.session.Decode(frames)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, message{m, ""}.field("status").(string))
 		}
-		next <- c.execute("next")
-		return &Failure{Name: "Oops"}
-	}})
-	aborted := 0
-	for range 10 {
-		id := c.execute("fail")
-		after := <-next
-		if c.outcomes(id, after)[after].reply.field("status") == "aborted" {
-			aborted++
+		if s := fmt.Sprint(got); s != "[error aborted ok]" {
+			t.Error(s)
 		}
-	}
-	if aborted < 5 { // On a busy machine the request may come even later.
-		t.Errorf("%d of 10 are aborted", aborted)
-	}
+	})
 }
 
 // TestNextAfterAFailure: what is sent at once after the reply to a failure is run, however often.
@@ -450,9 +478,8 @@ func FuzzRequest(f *testing.F) {
 		f.Add(typ, []byte(fmt.Sprintf(`{"code":"x","hist_access_type":"range","start":%d,"stop":-1,"cursor_pos":%[1]d}`, i-9)), []byte(`null`))
 	}
 	f.Fuzz(func(t *testing.T, typ string, content, metadata []byte) {
-		session := wire.Session{Key: []byte("k")}
-		s := &server{kernel: fake{}, session: session, log: log.New(io.Discard, "", 0), end: func() {}, stdin: &socket{}, iopub: &socket{}}
-		p := &peer{socket: &socket{}, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+		s, p := detached(fake{})
+		session := s.session
 		_, frames, err := session.Encode(typ, wire.Header{}, nil, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -152,14 +152,10 @@ func (p *peer) idle() bool {
 	return p.size == 0
 }
 
-// current returns p, or the connection that has taken its place.
+// current returns the connection that has taken p's place; p where none has.
 func (p *peer) current() *peer {
-	select {
-	case <-p.gone:
-		if q := p.socket.named(p.Identity); q != nil {
-			return q
-		}
-	default:
+	if q := p.socket.named(p.Identity); q != nil {
+		return q
 	}
 	return p
 }
