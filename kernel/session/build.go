@@ -24,15 +24,19 @@ import (
 	"lucigo/kernel/source"
 )
 
-// build writes the program's files and builds it, and returns the file of the program.
+// build writes the program's files and builds it, and returns the file of the program. Where there is nothing to run,
+// the package is compiled, and nothing is linked.
 func (r *run) build(p source.Program, test bool) (binary string, err error) {
 	if err := r.write(p); err != nil {
 		return "", failure("KernelError", err.Error())
 	}
 	binary = filepath.Join(r.dir, "cell.exe")
 	args := []string{"build", "-o", binary}
-	if test {
+	switch {
+	case test:
 		args = []string{"test", "-c", "-vet=off", "-o", binary}
+	case !p.Main:
+		args = []string{"list", "-export", "-f", "{{\"\"}}"}
 	}
 	// The linker flags that make a cell start soonest: no DWARF, and Go's own linker even for cgo, which takes a third of
 	// the time of the external one. Not every C object suits it.

@@ -188,6 +188,7 @@ fmt.Fprintln(os.Stderr, "c")`)
 	if s, f := n.run("for i := range 300 {\n\tgonbui.DisplayHtml(fmt.Sprint(i))\n}"); f != nil || len(s.all) != 300 || s.all[299] != "<299false>" {
 		t.Errorf("%d of 300 displays without a Sync, %v", len(s.all), f)
 	}
+	n.prints("for range 100 {\n\truntime.GC()\n\tos.CreateTemp(\"\", \"\")\n}", "") // What tells that it has ended is still open.
 	if s, f := n.run("1 + 2"); f != nil || len(s.results) != 1 || s.results[0]["text/plain"] != "3" {
 		t.Errorf("a result: %v, %v", s.results, f)
 	}

@@ -117,12 +117,12 @@ func (c *Cell) flags() bool {
 
 // tell is a statement that writes text to Done.
 func tell(text string) string {
-	return fmt.Sprintf("\tos_.NewFile(%d, \"\").WriteString(%q)\n", Done, text)
+	return fmt.Sprintf("\tsyscall_.Write(%d, []byte(%q))\n", Done, text)
 }
 
 // begin is the beginning of the program's last file.
 func begin(token string) string {
-	return "package main\nimport os_ \"os\"\nfunc init() {\n" + tell(Begun(token)) + "}\n"
+	return "package main\nimport syscall_ \"syscall\"\nfunc init() {\n" + tell(Begun(token)) + "}\n"
 }
 
 func mainFile(call string, flags bool, token string) string {
@@ -140,7 +140,7 @@ func testFile(main bool, token string) string {
 	if !main {
 		return begin(token)
 	}
-	return strings.Replace(begin(token), "func init", "import testing_ \"testing\"\nfunc init", 1) +
+	return strings.Replace(begin(token), "func init", "import os_ \"os\"\nimport testing_ \"testing\"\nfunc init", 1) +
 		"func TestMain(m *testing_.M) {\n\tcode := m.Run()\n" + tell(Ended(token)) + "\tos_.Exit(code)\n}\n"
 }
 
