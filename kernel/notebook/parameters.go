@@ -134,7 +134,7 @@ func (p Parameter) literal(value string) (string, error) {
 	case "bool":
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			return "", fmt.Errorf("its value is %q, must be true or false", value)
+			return "", fmt.Errorf("its value is %q, must be true or false", short([]byte(value)))
 		}
 		return strconv.FormatBool(b), nil
 	case "int", "int8", "int16", "int32", "int64", "rune", "uint", "uint8", "byte", "uint16", "uint32", "uint64", "float32", "float64":
@@ -143,11 +143,11 @@ func (p Parameter) literal(value string) (string, error) {
 			number, err = types.Eval(token.NewFileSet(), nil, token.NoPos, p.typ+"("+value+")")
 		}
 		if err != nil || number.Value == nil {
-			return "", fmt.Errorf("its value is %q, must be of type %s", value, p.typ)
+			return "", fmt.Errorf("its value is %q, must be of type %s", short([]byte(value)), p.typ)
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("its value is %q, must be a Go expression, as its default %s is: %w", value, p.Default, err)
+		return "", fmt.Errorf("its value is %q, must be a Go expression, as its default %s is: %w", short([]byte(value)), p.Default, err)
 	}
 	return value, nil
 }

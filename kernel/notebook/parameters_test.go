@@ -87,6 +87,7 @@ func TestInjectErrors(t *testing.T) {
 		{declarations, "eps", "f()", `"f()", must be of type float64`},
 		{declarations, "eps", "1e999", "must be of type float64"},
 		{declarations, "eps", "0.5)+float64(1", "must be of type float64"},
+		{declarations, "n", strings.Repeat("(", 100_000), `its value is "` + strings.Repeat("(", 40) + `…", must be of type int`},
 		{declarations, "d", "5s", "must be a Go expression, as its default 2 * time.Second is"},
 		{declarations, "d", "1\nfunc main() {}", "must be a Go expression"},
 		{"x :=", "x", "1", "not a list of declarations"},

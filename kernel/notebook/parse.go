@@ -134,7 +134,7 @@ func (o object) take(name string, to any, want string) (bool, error) {
 	return true, nil
 }
 
-// short is the beginning of JSON, for an error.
+// short is the beginning of a text, for an error.
 func short(raw []byte) string {
 	const enough = 40
 	if len(raw) <= enough {

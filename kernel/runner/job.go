@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lucigo/kernel/headless"
@@ -100,5 +101,9 @@ func SetParameters(jobs []Job, values map[string]string) error {
 	if len(unused) == 0 || have == nil {
 		return nil
 	}
-	return fmt.Errorf("no notebook has the parameter %s: %s", strings.Join(slices.Sorted(maps.Keys(unused)), ", "), strings.Join(have, "; "))
+	var quoted []string
+	for _, name := range slices.Sorted(maps.Keys(unused)) {
+		quoted = append(quoted, strconv.QuoteToASCII(name)) // What looks like another may be written otherwise.
+	}
+	return fmt.Errorf("no notebook has the parameter %s: %s", strings.Join(quoted, ", "), strings.Join(have, "; "))
 }

@@ -119,8 +119,10 @@ func TestSetParameters(t *testing.T) {
 	for _, c := range []struct {
 		names, name, want string
 	}{
-		{"a", "k", "no notebook has the parameter k: " + dir + "/a.ipynb has n = 1, m = 2"},
+		{"a", "k", `no notebook has the parameter "k": ` + dir + "/a.ipynb has n = 1, m = 2"},
 		{"a b", "k", "a.ipynb has n = 1, m = 2; " + dir + "/b.ipynb has n = 1"},
+		{"a", "", `no notebook has the parameter "": `},
+		{"a", "gro\u0308n", `no notebook has the parameter "gro\u0308n": `}, // ö in two characters looks like ö in one.
 		{"c", "k", "c.ipynb has none: none of its code cells is tagged parameters"},
 		{"d c", "k", "c.ipynb has none"},
 	} {
