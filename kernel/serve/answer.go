@@ -74,14 +74,27 @@ func (s *server) answerBusy(ctx context.Context, r request) {
 
 func answerInfo(_ context.Context, s *server, _ request) (map[string]any, error) {
 	info := s.kernel.Info()
-	return map[string]any{"protocol_version": wire.Version, "implementation": info.Implementation, "implementation_version": info.Version,
-		"banner": info.Banner, "language_info": info.Language, "help_links": append([]Link{}, info.HelpLinks...), "debugger": false,
-		"supported_features": []string{}}, nil
+	return map[string]any{
+		"protocol_version":       wire.Version,
+		"implementation":         info.Implementation,
+		"implementation_version": info.Version,
+		"banner":                 info.Banner,
+		"language_info":          info.Language,
+		"help_links":             append([]Link{}, info.HelpLinks...),
+		"debugger":               false,
+		"supported_features":     []string{},
+	}, nil
 }
 
 func answerConnect(_ context.Context, s *server, _ request) (map[string]any, error) {
 	p := s.connection.Ports
-	return map[string]any{"shell_port": p.Shell, "control_port": p.Control, "stdin_port": p.Stdin, "iopub_port": p.IOPub, "hb_port": p.Heartbeat}, nil
+	return map[string]any{
+		"shell_port":   p.Shell,
+		"control_port": p.Control,
+		"stdin_port":   p.Stdin,
+		"iopub_port":   p.IOPub,
+		"hb_port":      p.Heartbeat,
+	}, nil
 }
 
 func answerIsComplete(_ context.Context, s *server, r request) (map[string]any, error) {
@@ -129,9 +142,14 @@ func answerComplete(ctx context.Context, s *server, r request) (map[string]any, 
 	texts, kinds := []string{}, []map[string]any{}
 	for _, m := range found.Matches {
 		texts = append(texts, m.Text)
-		kinds = append(kinds, map[string]any{"text": m.Text, "type": m.Kind, "signature": m.Signature, "start": start, "end": end})
+		kinds = append(kinds, map[string]any{
+			"text": m.Text, "type": m.Kind, "signature": m.Signature, "start": start, "end": end,
+		})
 	}
-	return map[string]any{"matches": texts, "cursor_start": start, "cursor_end": end, "metadata": map[string]any{"_jupyter_types_experimental": kinds}}, err
+	return map[string]any{
+		"matches": texts, "cursor_start": start, "cursor_end": end,
+		"metadata": map[string]any{"_jupyter_types_experimental": kinds},
+	}, err
 }
 
 func answerInspect(ctx context.Context, s *server, r request) (map[string]any, error) {
@@ -142,7 +160,9 @@ func answerInspect(ctx context.Context, s *server, r request) (map[string]any, e
 			found = Inspection{}
 		}
 	}
-	return map[string]any{"found": len(found.Data) > 0, "data": object(found.Data), "metadata": object(found.Metadata)}, err
+	return map[string]any{
+		"found": len(found.Data) > 0, "data": object(found.Data), "metadata": object(found.Metadata),
+	}, err
 }
 
 func answerHistory(_ context.Context, s *server, r request) (map[string]any, error) {
@@ -182,7 +202,10 @@ func answerDebug(_ context.Context, _ *server, r request) (map[string]any, error
 		Seq     int    `json:"seq"`
 		Command string `json:"command"`
 	}](r)
-	return map[string]any{"type": "response", "request_seq": c.Seq, "command": c.Command, "success": false, "message": "this kernel has no debugger"}, err
+	return map[string]any{
+		"type": "response", "request_seq": c.Seq, "command": c.Command,
+		"success": false, "message": "this kernel has no debugger",
+	}, err
 }
 
 func refuseSubshell(context.Context, *server, request) (map[string]any, error) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -58,7 +58,8 @@ func (s *server) run(ctx context.Context, x *execution) (reply map[string]any, s
 		return failed(err), false
 	}
 	blank := strings.TrimSpace(*c.Code) == ""
-	q := Request{Code: *c.Code, Silent: c.Silent, StoreHistory: !c.Silent && !blank && (c.Store == nil || *c.Store), AllowStdin: c.AllowStdin}
+	q := Request{Code: *c.Code, Silent: c.Silent, AllowStdin: c.AllowStdin}
+	q.StoreHistory = !c.Silent && !blank && (c.Store == nil || *c.Store)
 	var cell struct {
 		ID string `json:"cellId"`
 	}
@@ -77,7 +78,8 @@ func (s *server) run(ctx context.Context, x *execution) (reply map[string]any, s
 	}
 	var failure *Failure
 	if !blank {
-		out := &Output{server: s, ctx: ctx, request: x.request, silent: q.Silent, stdin: q.AllowStdin, count: q.Count}
+		out := &Output{server: s, ctx: ctx, request: x.request,
+			silent: q.Silent, stdin: q.AllowStdin, count: q.Count}
 		if err := s.recovered(func() { failure = s.kernel.Execute(ctx, q, out) }); err != nil {
 			failure = &Failure{Name: "Panic", Value: err.Error(), Traceback: []string{err.Error()}}
 		}
@@ -86,18 +88,19 @@ func (s *server) run(ctx context.Context, x *execution) (reply map[string]any, s
 	s.mu.Lock()
 	interrupted := x.interrupted
 	s.mu.Unlock()
-	reply = map[string]any{"status": "ok", "execution_count": q.Count, "payload": []any{}}
 	expressions := map[string]any{}
 	for name := range c.Expressions {
-		expressions[name] = failed(fmt.Errorf("Go has no expressions that are evaluated after a cell"))
+		expressions[name] = failed(errors.New("this kernel evaluates no expressions after a cell"))
 	}
-	reply["user_expressions"] = expressions
+	reply = map[string]any{
+		"status": "ok", "execution_count": q.Count, "payload": []any{}, "user_expressions": expressions,
+	}
 	if failure != nil {
-		content := map[string]any{"ename": failure.Name, "evalue": failure.Value, "traceback": append([]string{}, failure.Traceback...)}
-		s.publish(s.encode(x.Header, "error", content))
-		for k, v := range content {
-			reply[k] = v
+		content := map[string]any{
+			"ename": failure.Name, "evalue": failure.Value, "traceback": append([]string{}, failure.Traceback...),
 		}
+		s.publish(s.encode(x.Header, "error", content))
+		maps.Copy(reply, content)
 		reply["status"] = "error"
 	}
 	return reply, interrupted || failure != nil && (c.Stop == nil || *c.Stop)

@@ -119,10 +119,7 @@ func (o *Output) publishText(name string, text []byte) {
 	if len(text) == 0 {
 		return
 	}
-	encode := func() [][]byte {
-		return o.server.encode(o.request.Header, "stream", map[string]string{"name": name, "text": string(text)})
-	}
-	message := encode()
+	message := o.text(name, string(text))
 	if !o.granted(size(message)) {
 		if room := maxAfter - o.after; room < len(text) {
 			o.dropped = true
@@ -130,11 +127,16 @@ func (o *Output) publishText(name string, text []byte) {
 			if text = text[:len(text)-partial(text)]; len(text) == 0 {
 				return
 			}
-			message = encode()
+			message = o.text(name, string(text))
 		}
 		o.after += len(text)
 	}
 	o.server.publish(message)
+}
+
+// text is a message of text.
+func (o *Output) text(stream, text string) [][]byte {
+	return o.server.encode(o.request.Header, "stream", map[string]string{"name": stream, "text": text})
 }
 
 // granted waits until n bytes may be published, and says whether they may: at the context's end it waits no more.
@@ -177,13 +179,17 @@ func (o *Output) Display(data, metadata map[string]any, id string, update bool) 
 	if update {
 		typ = "update_display_data"
 	}
-	o.send(typ, map[string]any{"data": object(data), "metadata": object(metadata), "transient": transient})
+	o.send(typ, map[string]any{
+		"data": object(data), "metadata": object(metadata), "transient": transient,
+	})
 }
 
 // Result shows the execution's result.
 func (o *Output) Result(data, metadata map[string]any) {
 	if !o.silent {
-		o.send("execute_result", map[string]any{"data": object(data), "metadata": object(metadata), "execution_count": o.count})
+		o.send("execute_result", map[string]any{
+			"data": object(data), "metadata": object(metadata), "execution_count": o.count,
+		})
 	}
 }
 
@@ -231,7 +237,8 @@ func (o *Output) Input(ctx context.Context, prompt string, password bool) (strin
 	if err := context.Cause(ctx); err != nil {
 		return "", err
 	}
-	id, frames, err := o.server.session.Encode("input_request", o.request.Header, nil, map[string]any{"prompt": prompt, "password": password})
+	id, frames, err := o.server.session.Encode("input_request", o.request.Header, nil,
+		map[string]any{"prompt": prompt, "password": password})
 	if err != nil {
 		return "", err
 	}
@@ -258,7 +265,7 @@ func (o *Output) close() {
 	}
 	o.streams = nil
 	if o.dropped {
-		o.server.publish(o.server.encode(o.request.Header, "stream", map[string]string{"name": "stderr", "text": dropped}))
+		o.server.publish(o.text("stderr", dropped))
 	}
 	o.closed = true
 }

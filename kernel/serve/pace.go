@@ -2,9 +2,10 @@ package serve
 
 import "time"
 
-// Jupyter's server drops what a kernel publishes beyond 3,000,000 bytes of streams, or 3,000 messages, in three seconds.
-// It counts a message when it comes to it, perhaps a second late, so that messages of more than three seconds seem to
-// be of three. A pace allows for a second and a half: 1 MiB + 4.5 s × 420,000 bytes/s is less than 3,000,000 bytes.
+// Jupyter's server drops what a kernel publishes beyond 3,000,000 bytes of streams, or 3,000 messages, in three
+// seconds. It counts a message when it comes to it, perhaps a second late, so that messages of more than three seconds
+// seem to be of three. A pace allows for a second and a half: 1 MiB + 4.5 s × 420,000 bytes/s is less than 3,000,000
+// bytes.
 const (
 	paceBurst = 1 << 20 // bytes at once
 	paceRate  = 420_000 // bytes a second afterwards

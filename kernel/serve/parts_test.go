@@ -68,7 +68,8 @@ func TestLawMatch(t *testing.T) {
 	matches := 0
 	for range 20_000 {
 		pattern, text := word("aé*?["), word("aé[\n")
-		want := regexp.MustCompile("(?s)^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern)) + "$").MatchString(text)
+		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+		want := regexp.MustCompile("(?s)^" + expression + "$").MatchString(text)
 		if got := match([]rune(pattern), []rune(text)); got != want {
 			t.Fatalf("%q, %q: %v", pattern, text, got)
 		}
@@ -198,9 +199,11 @@ func TestValve(t *testing.T) {
 
 func TestConnectionFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "c.json")
-	const good = `{"transport":"tcp","ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256","shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5}`
+	const good = `{"transport":"tcp","ip":"127.0.0.1","key":"k","signature_scheme":"hmac-sha256",` +
+		`"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5}`
 	for _, c := range [][2]string{
-		{`"tcp"`, `"udp"`}, {`"127.0.0.1"`, `""`}, {`hmac-sha256`, `hmac-md5`}, {`"shell_port":1`, `"shell_port":0`}, {`"shell_port":1`, `"shell_port":70000`},
+		{`"tcp"`, `"udp"`}, {`"127.0.0.1"`, `""`}, {`hmac-sha256`, `hmac-md5`},
+		{`"shell_port":1`, `"shell_port":0`}, {`"shell_port":1`, `"shell_port":70000`},
 		{`"shell_port":1`, `"shell_port":"x"`}, {`}`, ``}, {`"127.0.0.1"`, `"no.such.host.invalid"`},
 	} {
 		if err := os.WriteFile(file, []byte(strings.Replace(good, c[0], c[1], 1)), 0o600); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/go-zeromq/zmq4"
 
 	"lucigo/kernel/jupyter/wire"
+	"lucigo/kernel/serve/zmtp"
 )
 
 // requests are all requests that are answered, except the one that ends the kernel.
@@ -59,11 +60,15 @@ func TestEveryRequestIsAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, k)
 			for _, typ := range requests() {
-				for _, content := range []string{`{"code":"x","cursor_pos":1,"hist_access_type":"tail"}`, `{}`, `[]`, `null`, `5`, `{"code":5,"hist_access_type":5,"seq":""}`,
-					`{"code":"x","cursor_pos":-1,"n":-1,"hist_access_type":"tail"}`, `{"code":null,"cursor_pos":1e99}`, `{"code":"\ud800","silent":true}`} {
+				for _, content := range []string{
+					`{}`, `[]`, `null`, `5`, `{"code":null,"cursor_pos":1e99}`, `{"code":5,"hist_access_type":5,"seq":""}`,
+					`{"code":"x","cursor_pos":1,"hist_access_type":"tail"}`, `{"code":"\ud800","silent":true}`,
+					`{"code":"x","cursor_pos":-1,"n":-1,"hist_access_type":"tail"}`,
+				} {
 					o := c.outcome(c.send("shell", typ, json.RawMessage(content)))
 					status, _ := o.reply.field("status").(string)
-					if want := strings.Replace(typ, "_request", "_reply", 1); o.reply.Header.Type != want || status == "" {
+					want := strings.Replace(typ, "_request", "_reply", 1)
+					if o.reply.Header.Type != want || status == "" {
 						t.Errorf("%s %s: %v", typ, content, o.reply)
 					}
 					published := strings.Fields(o.types())
@@ -95,13 +100,16 @@ func TestReplies(t *testing.T) {
 	})
 	const place = `{"code":"é𝐚fm","cursor_pos":%s}`
 	match := func(start, end int) string {
-		return fmt.Sprintf(`{"cursor_end":%d,"cursor_start":%d,"matches":["Println"],"metadata":{"_jupyter_types_experimental":`+
-			`[{"end":%[1]d,"signature":"func()","start":%[2]d,"text":"Println","type":"function"}]},"status":"ok"}`, end, start)
+		return fmt.Sprintf(`{"cursor_end":%d,"cursor_start":%d,"matches":["Println"],"metadata":{`+
+			`"_jupyter_types_experimental":[{"end":%[1]d,"signature":"func()","start":%[2]d,"text":"Println",`+
+			`"type":"function"}]},"status":"ok"}`, end, start)
 	}
 	for _, x := range [][3]string{
-		{"kernel_info_request", `{}`, `{"banner":"A fake.","debugger":false,"help_links":[],"implementation":"fake","implementation_version":"1","language_info":` +
-			`{"name":"go","version":"1.0","mimetype":"text/x-go","file_extension":".go"},"protocol_version":"5.4","status":"ok","supported_features":[]}`},
-		{"connect_request", `{}`, `{"control_port":4,"hb_port":5,"iopub_port":2,"shell_port":1,"status":"ok","stdin_port":3}`},
+		{"kernel_info_request", `{}`, `{"banner":"A fake.","debugger":false,"help_links":[],"implementation":"fake",` +
+			`"implementation_version":"1","language_info":{"name":"go","version":"1.0","mimetype":"text/x-go",` +
+			`"file_extension":".go"},"protocol_version":"5.4","status":"ok","supported_features":[]}`},
+		{"connect_request", `{}`,
+			`{"control_port":4,"hb_port":5,"iopub_port":2,"shell_port":1,"status":"ok","stdin_port":3}`},
 		{"is_complete_request", `{"code":"incomplete"}`, `{"indent":"\t","status":"incomplete"}`},
 		{"is_complete_request", `{"code":"complete"}`, `{"status":"complete"}`},
 		{"is_complete_request", `{"code":"invalid"}`, `{"status":"invalid"}`},
@@ -112,23 +120,29 @@ func TestReplies(t *testing.T) {
 		{"complete_request", fmt.Sprintf(place, "99"), match(3, 4)},
 		{"complete_request", fmt.Sprintf(place, "0"), match(0, 0)},
 		{"complete_request", fmt.Sprintf(place, "-7"), match(0, 0)},
-		{"complete_request", `{"code":"none","cursor_pos":2}`, `{"cursor_end":2,"cursor_start":2,"ename":"Error","evalue":"no gopls","matches":[],` +
-			`"metadata":{"_jupyter_types_experimental":[]},"status":"error","traceback":[]}`},
-		{"inspect_request", `{"code":"é𝐚fm","cursor_pos":3,"detail_level":1}`, `{"data":{"text/plain":"é𝐚fm3 1"},"found":true,"metadata":{},"status":"ok"}`},
-		{"inspect_request", `{"code":" \n","cursor_pos":0}`, `{"data":{},"found":false,"metadata":{},"status":"ok"}`},
+		{"complete_request", `{"code":"none","cursor_pos":2}`, `{"cursor_end":2,"cursor_start":2,"ename":"Error",` +
+			`"evalue":"no gopls","matches":[],"metadata":{"_jupyter_types_experimental":[]},"status":"error",` +
+			`"traceback":[]}`},
+		{"inspect_request", `{"code":"é𝐚fm","cursor_pos":3,"detail_level":1}`,
+			`{"data":{"text/plain":"é𝐚fm3 1"},"found":true,"metadata":{},"status":"ok"}`},
+		{"inspect_request", `{"code":" \n","cursor_pos":0}`,
+			`{"data":{},"found":false,"metadata":{},"status":"ok"}`},
 		{"comm_info_request", `{"target_name":"x"}`, `{"comms":{},"status":"ok"}`},
 		{"interrupt_request", `{}`, `{"status":"ok"}`},
-		{"debug_request", `{"seq":7,"type":"request","command":"initialize"}`, `{"command":"initialize","message":"this kernel has no debugger","request_seq":7,"status":"ok",` +
-			`"success":false,"type":"response"}`},
-		{"create_subshell_request", `{}`, `{"ename":"Error","evalue":"this kernel has no subshells","status":"error","traceback":[]}`},
+		{"debug_request", `{"seq":7,"type":"request","command":"initialize"}`,
+			`{"command":"initialize","message":"this kernel has no debugger","request_seq":7,"status":"ok",` +
+				`"success":false,"type":"response"}`},
+		{"create_subshell_request", `{}`,
+			`{"ename":"Error","evalue":"this kernel has no subshells","status":"error","traceback":[]}`},
 		{"history_request", `{"hist_access_type":"tail","n":5}`, `{"history":[],"status":"ok"}`},
 	} {
-		if o := c.outcome(c.send("shell", x[0], json.RawMessage(x[1]))); string(o.reply.Content) != x[2] {
-			t.Errorf("%s %s\n     %s\nwant %s", x[0], x[1], o.reply.Content, x[2])
+		if got := c.outcome(c.send("shell", x[0], json.RawMessage(x[1]))).reply.Content; string(got) != x[2] {
+			t.Errorf("%s %s\n     %s\nwant %s", x[0], x[1], got, x[2])
 		}
 	}
 	c.outcome(c.execute("x"))
-	o := c.outcome(c.send("shell", "history_request", map[string]any{"hist_access_type": "search", "pattern": "?", "output": true, "unique": true}))
+	o := c.outcome(c.send("shell", "history_request",
+		map[string]any{"hist_access_type": "search", "pattern": "?", "output": true, "unique": true}))
 	if s := string(o.reply.Content); s != `{"history":[[1,1,["x",null]]],"status":"ok"}` {
 		t.Error(s)
 	}
@@ -138,7 +152,9 @@ func TestReplies(t *testing.T) {
 // TestWithoutReply: messages that have no reply, between busy and idle.
 func TestWithoutReply(t *testing.T) {
 	c := start(t, fake{})
-	for typ, want := range map[string]string{"comm_open": "busy comm_close idle", "comm_msg": "busy idle", "comm_close": "busy idle", "usage_request": "busy idle"} {
+	for typ, want := range map[string]string{
+		"comm_open": "busy comm_close idle", "comm_msg": "busy idle", "comm_close": "busy idle", "usage_request": "busy idle",
+	} {
 		id := c.send("shell", typ, map[string]any{"comm_id": "c", "target_name": "jupyter.widget", "data": map[string]any{}})
 		var o outcome
 		for _, m := range c.until(func(m message) bool { return m.idle(id) }) {
@@ -192,8 +208,10 @@ func TestHostileMessages(t *testing.T) {
 	}
 	_, changed, _ := c.session.Encode("execute_request", wire.Header{}, nil, map[string]any{"code": "good"})
 	changed[5] = []byte(strings.Replace(string(changed[5]), "good", "evil", 1))
-	for _, frames := range [][][]byte{forged, changed, forged[:3], {{}}, {[]byte("x")}, make([][]byte, 1000), {forged[0]}, {make([]byte, maxMessage+1)},
-		append(slices.Clone(forged), make([]byte, 1<<20)), {[]byte("\x01"), nil}} {
+	for _, frames := range [][][]byte{
+		forged, changed, forged[:3], {{}}, {[]byte("x")}, make([][]byte, 1000), {forged[0]}, {make([]byte, maxMessage+1)},
+		append(slices.Clone(forged), make([]byte, 1<<20)), {[]byte("\x01"), nil},
+	} {
 		for _, on := range []string{"shell", "control", "stdin"} {
 			if err := c.sockets[on].SendMulti(zmq4.NewMsgFrom(frames...)); err != nil {
 				t.Fatal(err)
@@ -201,8 +219,8 @@ func TestHostileMessages(t *testing.T) {
 		}
 	}
 	for _, on := range []string{"shell", "control"} {
-		if o := c.outcome(c.send(on, "kernel_info_request", struct{}{})); o.reply.field("status") != "ok" {
-			t.Errorf("%v", o.reply)
+		if r := c.outcome(c.send(on, "kernel_info_request", struct{}{})).reply; r.field("status") != "ok" {
+			t.Errorf("%v", r)
 		}
 	}
 	c.outcome(c.execute("honest"))
@@ -233,7 +251,8 @@ func TestHeartbeat(t *testing.T) {
 
 // TestTCP: a kernel on the network's sockets, whose front end connects again.
 func TestTCP(t *testing.T) {
-	ports, listeners := map[string]any{"ip": "127.0.0.1", "key": "", "signature_scheme": "hmac-sha256"}, []net.Listener{}
+	ports := map[string]any{"ip": "127.0.0.1", "key": "", "signature_scheme": "hmac-sha256"}
+	var listeners []net.Listener
 	for _, name := range []string{"shell", "control", "iopub", "stdin", "hb"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -267,7 +286,8 @@ func TestTCP(t *testing.T) {
 	}()
 	var s wire.Session
 	shell := func() zmq4.Socket {
-		d := zmq4.NewDealer(t.Context(), zmq4.WithID(zmq4.SocketIdentity("me")), zmq4.WithDialerRetry(20*time.Millisecond))
+		d := zmq4.NewDealer(t.Context(), zmq4.WithID(zmq4.SocketIdentity("me")),
+			zmq4.WithDialerRetry(20*time.Millisecond))
 		if err := d.Dial(fmt.Sprintf("tcp://127.0.0.1:%d", ports["shell_port"])); err != nil {
 			t.Fatal(err)
 		}
@@ -393,8 +413,9 @@ func TestRepliesAreNotHeldBack(t *testing.T) {
 
 // detached returns a server without connections, and a peer that keeps what is sent to it.
 func detached(k Kernel) (*server, *peer) {
-	return &server{kernel: k, session: wire.Session{Key: []byte("k")}, log: log.New(io.Discard, "", 0), end: func() {}, stdin: &socket{}, iopub: &socket{}},
-		&peer{socket: &socket{}, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
+	s := &server{kernel: k, session: wire.Session{Key: []byte("k")}, log: log.New(io.Discard, "", 0), end: func() {}}
+	s.stdin, s.iopub = &socket{}, &socket{}
+	return s, &peer{Conn: &zmtp.Conn{}, socket: &socket{}, gone: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // TestRequestsOnTheirWay: what was sent before the reply to a failure is aborted, although it comes after the failure.
@@ -474,8 +495,10 @@ func TestUnknownSubshell(t *testing.T) {
 // FuzzRequest: one reply, whatever the request contains.
 func FuzzRequest(f *testing.F) {
 	for i, typ := range append(requests(), "comm_open", "input_reply", "shutdown_request") {
-		f.Add(typ, []byte(`{"code":"x𝐚","cursor_pos":1,"hist_access_type":"search","pattern":"*a?","n":1,"unique":true,"comm_id":"c","value":""}`), []byte(`{"cellId":5}`))
-		f.Add(typ, []byte(fmt.Sprintf(`{"code":"x","hist_access_type":"range","start":%d,"stop":-1,"cursor_pos":%[1]d}`, i-9)), []byte(`null`))
+		f.Add(typ, []byte(`{"code":"x𝐚","cursor_pos":1,"hist_access_type":"search","pattern":"*a?","n":1,"unique":true,`+
+			`"comm_id":"c","value":""}`), []byte(`{"cellId":5}`))
+		const from = `{"code":"x","hist_access_type":"range","start":%d,"stop":-1,"cursor_pos":%[1]d}`
+		f.Add(typ, fmt.Appendf(nil, from, i-9), []byte(`null`))
 	}
 	f.Fuzz(func(t *testing.T, typ string, content, metadata []byte) {
 		s, p := detached(fake{})

@@ -29,7 +29,8 @@ type fake struct {
 }
 
 func (f fake) Info() Info {
-	return Info{Implementation: "fake", Version: "1", Banner: "A fake.", Language: Language{Name: "go", Version: "1.0", MIMEType: "text/x-go", FileExtension: ".go"}}
+	return Info{Implementation: "fake", Version: "1", Banner: "A fake.",
+		Language: Language{Name: "go", Version: "1.0", MIMEType: "text/x-go", FileExtension: ".go"}}
 }
 
 func (f fake) Execute(ctx context.Context, r Request, out *Output) *Failure {
@@ -106,9 +107,16 @@ func start(t testing.TB, k Kernel) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &client{t: t, file: filepath.Join(dir, "c.json"), session: wire.Session{Key: []byte("key"), ID: wire.NewID()}, sockets: map[string]zmq4.Socket{},
-		received: make(chan message, 1<<16), log: &logged{}, ended: make(chan error, 1)}
-	content := map[string]any{"transport": "ipc", "ip": filepath.Join(dir, "s"), "key": "key", "signature_scheme": "hmac-sha256"}
+	c := &client{
+		t:        t,
+		file:     filepath.Join(dir, "c.json"),
+		session:  wire.Session{Key: []byte("key"), ID: wire.NewID()},
+		received: make(chan message, 1<<16),
+		log:      &logged{},
+		ended:    make(chan error, 1),
+	}
+	content := map[string]any{"transport": "ipc", "ip": filepath.Join(dir, "s"), "key": "key"}
+	content["signature_scheme"] = "hmac-sha256"
 	for name, port := range ports {
 		content[name+"_port"] = port
 	}
@@ -136,9 +144,10 @@ func start(t testing.TB, k Kernel) *client {
 		cut()
 	})
 	id := zmq4.WithID(zmq4.SocketIdentity(c.session.ID))
-	for name, s := range map[string]zmq4.Socket{"shell": zmq4.NewDealer(life, id), "control": zmq4.NewDealer(life, id), "stdin": zmq4.NewDealer(life, id), "iopub": zmq4.NewSub(life)} {
+	c.sockets = map[string]zmq4.Socket{"shell": zmq4.NewDealer(life, id), "control": zmq4.NewDealer(life, id),
+		"stdin": zmq4.NewDealer(life, id), "iopub": zmq4.NewSub(life)}
+	for name, s := range c.sockets {
 		c.dial(s, name)
-		c.sockets[name] = s
 		go c.pump(life, s, name)
 	}
 	if err := c.sockets["iopub"].SetOption(zmq4.OptionSubscribe, ""); err != nil {
@@ -200,7 +209,8 @@ func (c *client) send(on, typ string, content any) string {
 
 // execute sends a request to execute code, with more fields than the code if that is wanted.
 func (c *client) execute(code string, more ...map[string]any) string {
-	content := map[string]any{"code": code, "silent": false, "store_history": true, "user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": true}
+	content := map[string]any{"code": code, "silent": false, "store_history": true, "allow_stdin": false,
+		"user_expressions": map[string]any{}, "stop_on_error": true}
 	for _, m := range more {
 		for k, v := range m {
 			content[k] = v
@@ -321,7 +331,8 @@ func TestExecute(t *testing.T) {
 		return nil
 	}})
 	o := c.outcome(c.execute("x := 1"))
-	if want := "busy execute_input stream stream display_data stream update_display_data clear_output execute_result idle"; o.types() != want {
+	want := "busy execute_input stream stream display_data stream update_display_data clear_output execute_result idle"
+	if o.types() != want {
 		t.Errorf("published %s\nwant      %s", o.types(), want)
 	}
 	if o.text("stdout") != "ac\nd" || o.text("stderr") != "b" {
@@ -333,8 +344,9 @@ func TestExecute(t *testing.T) {
 	if s := string(o.reply.Content); s != `{"execution_count":1,"payload":[],"status":"ok","user_expressions":{}}` {
 		t.Errorf("reply %s", s)
 	}
-	if s := string(o.published[4].Content); s != `{"data":{"text/html":"<b>"},"metadata":{},"transient":{"display_id":"d"}}` {
-		t.Errorf("display %s", s)
+	display := string(o.published[4].Content)
+	if display != `{"data":{"text/html":"<b>"},"metadata":{},"transient":{"display_id":"d"}}` {
+		t.Errorf("display %s", display)
 	}
 	if s := string(o.published[8].Content); s != `{"data":{"text/plain":"5"},"execution_count":1,"metadata":{}}` {
 		t.Errorf("result %s", s)
@@ -371,9 +383,10 @@ func TestCount(t *testing.T) {
 			t.Errorf("%q %v: %s, published %s", x.code, x.with, o.reply.Content, o.types())
 		}
 	}
-	h := c.outcome(c.send("shell", "history_request", map[string]any{"hist_access_type": "tail", "n": 10, "output": false, "raw": true}))
-	if s := string(h.reply.Content); s != `{"history":[[1,1,"a"],[1,2,"fail"],[1,3,"d"],[1,4,"e"]],"status":"ok"}` {
-		t.Errorf("history %s", s)
+	h := c.outcome(c.send("shell", "history_request", map[string]any{"hist_access_type": "tail", "n": 10, "raw": true}))
+	inputs := string(h.reply.Content)
+	if inputs != `{"history":[[1,1,"a"],[1,2,"fail"],[1,3,"d"],[1,4,"e"]],"status":"ok"}` {
+		t.Errorf("history %s", inputs)
 	}
 	c.quiet()
 }
@@ -390,12 +403,17 @@ func TestFailure(t *testing.T) {
 	if o.types() != "busy execute_input stream error idle" {
 		t.Error(o.types())
 	}
-	if s := string(o.published[3].Content); s != `{"ename":"Oops","evalue":"it failed","traceback":["line 1","line 2"]}` {
-		t.Errorf("error %s", s)
+	published := string(o.published[3].Content)
+	if published != `{"ename":"Oops","evalue":"it failed","traceback":["line 1","line 2"]}` {
+		t.Errorf("error %s", published)
 	}
 	r := o.reply
-	if r.field("status") != "error" || r.field("ename") != "Oops" || r.field("evalue") != "it failed" || fmt.Sprint(r.field("traceback")) != "[line 1 line 2]" || r.field("execution_count") != 1. {
-		t.Errorf("reply %s", r.Content)
+	for name, want := range map[string]string{
+		"status": "error", "ename": "Oops", "evalue": "it failed", "traceback": "[line 1 line 2]", "execution_count": "1",
+	} {
+		if fmt.Sprint(r.field(name)) != want {
+			t.Errorf("%s is not %s: %s", name, want, r.Content)
+		}
 	}
 	if e, _ := r.field("user_expressions").(map[string]any)["e"].(map[string]any); e["status"] != "error" {
 		t.Errorf("reply %s", r.Content)
@@ -427,7 +445,12 @@ func TestStopOnError(t *testing.T) {
 		mu.Lock()
 		ran = nil
 		mu.Unlock()
-		ids := []string{c.execute("fail", map[string]any{"stop_on_error": stop}), c.execute("a"), c.execute("b", map[string]any{"stop_on_error": false}), c.execute(" ")}
+		ids := []string{
+			c.execute("fail", map[string]any{"stop_on_error": stop}),
+			c.execute("a"),
+			c.execute("b", map[string]any{"stop_on_error": false}),
+			c.execute(" "),
+		}
 		all := c.outcomes(ids...)
 		want, wantRan := "ok", "[fail a b]"
 		if stop {
@@ -466,8 +489,13 @@ func TestInterrupt(t *testing.T) {
 	begin := time.Now()
 	interrupt := c.send("control", "interrupt_request", struct{}{})
 	all := c.outcomes(id, waits, interrupt)
-	if all[id].reply.field("evalue") != "interrupted" || all[interrupt].reply.field("status") != "ok" || all[waits].reply.field("status") != "aborted" {
-		t.Errorf("%v, %v, %v", all[id].reply, all[interrupt].reply, all[waits].reply)
+	for id, want := range map[string]string{id: "error", interrupt: "ok", waits: "aborted"} {
+		if r := all[id].reply; r.field("status") != want {
+			t.Errorf("want %s: %v", want, r)
+		}
+	}
+	if v := all[id].reply.field("evalue"); v != "interrupted" {
+		t.Errorf("%v", v)
 	}
 	if d := time.Since(begin); d > 10*time.Second {
 		t.Errorf("it took %v", d)
@@ -488,7 +516,8 @@ func TestAnswersWhileACellRuns(t *testing.T) {
 			ask := c.send(on, typ, map[string]any{"code": "a", "hist_access_type": "tail", "cursor_pos": 1})
 			all := c.outcomes(ask)
 			o := all[ask]
-			if want := strings.Replace(typ, "_request", "_reply", 1); o.reply.Header.Type != want || o.reply.on != on || o.types() != "busy idle" {
+			want := strings.Replace(typ, "_request", "_reply", 1)
+			if o.reply.Header.Type != want || o.reply.on != on || o.types() != "busy idle" {
 				t.Errorf("%s: %v, %s", typ, o.reply, o.types())
 			}
 			last := all[id].published
@@ -507,9 +536,12 @@ func TestAnswersWhileACellRuns(t *testing.T) {
 
 // TestManyCompletions: requests that come at once are all answered, in order, while a cell runs.
 func TestManyCompletions(t *testing.T) {
-	c := start(t, fake{execute: waitFor, complete: func(ctx context.Context, code string, cursor int) (Completion, error) {
-		return Completion{0, cursor, []Match{{Text: code + "!"}}}, nil
-	}})
+	c := start(t, fake{
+		execute: waitFor,
+		complete: func(_ context.Context, code string, cursor int) (Completion, error) {
+			return Completion{0, cursor, []Match{{Text: code + "!"}}}, nil
+		},
+	})
 	c.execute("x")
 	var ids []string
 	for i := range 1000 {
@@ -675,10 +707,12 @@ func TestInput(t *testing.T) {
 		id := c.execute(code, allow)
 		seen := c.until(func(m message) bool { return m.on == "stdin" })
 		ask := seen[len(seen)-1]
-		if ask.Header.Type != "input_request" || ask.Parent.ID != id || ask.field("prompt") != "name?" || ask.field("password") != (code == "secret") {
+		if ask.Header.Type != "input_request" || ask.Parent.ID != id || ask.field("prompt") != "name?" ||
+			ask.field("password") != (code == "secret") {
 			t.Errorf("%v", ask)
 		}
-		_, stale, _ := c.session.Encode("input_reply", wire.Header{ID: "another", Type: "input_request"}, nil, map[string]any{"value": "stale"})
+		another := wire.Header{ID: "another", Type: "input_request"}
+		_, stale, _ := c.session.Encode("input_reply", another, nil, map[string]any{"value": "stale"})
 		c.sockets["stdin"].SendMulti(zmq4.NewMsgFrom(stale...))
 		c.send("stdin", "input_reply", map[string]any{"value": "Ada"})
 		if o := c.outcome(id); !strings.HasSuffix(o.text("stdout"), "hello Ada") || o.reply.field("status") != "ok" {
@@ -697,14 +731,16 @@ func TestInput(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	for _, on := range []string{"control", "shell"} {
 		for _, restart := range []bool{true, false} {
-			for _, k := range []fake{{}, {execute: waitFor}, {execute: endless}, {execute: func(context.Context, Request, *Output) *Failure { select {} }}} {
+			hangs := func(context.Context, Request, *Output) *Failure { select {} }
+			for _, k := range []fake{{}, {execute: waitFor}, {execute: endless}, {execute: hangs}} {
 				c := start(t, k)
 				c.execute("x")
 				c.until(func(m message) bool { return m.Header.Type == "execute_input" })
 				begin := time.Now()
 				o := c.outcome(c.send(on, "shutdown_request", map[string]any{"restart": restart}))
-				if o.reply.Header.Type != "shutdown_reply" || o.reply.field("restart") != restart || o.reply.field("status") != "ok" {
-					t.Errorf("%v", o.reply)
+				r := o.reply
+				if r.Header.Type != "shutdown_reply" || r.field("restart") != restart || r.field("status") != "ok" {
+					t.Errorf("%v", r)
 				}
 				err := <-c.ended
 				c.ended <- err

@@ -46,7 +46,7 @@ func (h Header) MarshalJSON() ([]byte, error) {
 
 // Message is a message that was received.
 type Message struct {
-	Route             [][]byte // the frames before the delimiter: where to an answer is routed
+	Route             [][]byte // the frames before the delimiter: they say where an answer goes
 	Header, Parent    Header
 	Metadata, Content json.RawMessage // well-formed
 }
@@ -80,8 +80,11 @@ func (s Session) Sign(parts [][]byte) []byte {
 }
 
 // Encode makes a message: its id and its frames, from the delimiter on. Metadata may be nil.
-func (s Session) Encode(typ string, parent Header, metadata map[string]any, content any) (id string, frames [][]byte, err error) {
-	h := Header{ID: NewID(), Session: s.ID, Username: "lucigo", Date: time.Now().UTC().Format(time.RFC3339Nano), Type: typ, Version: Version}
+func (s Session) Encode(
+	typ string, parent Header, metadata map[string]any, content any,
+) (id string, frames [][]byte, err error) {
+	h := Header{ID: NewID(), Session: s.ID, Username: "lucigo", Type: typ, Version: Version}
+	h.Date = time.Now().UTC().Format(time.RFC3339Nano)
 	if metadata == nil {
 		metadata = map[string]any{}
 	}
@@ -115,10 +118,10 @@ func (s Session) Decode(frames [][]byte) (Message, error) {
 	}
 	for i, h := range []*Header{&m.Header, &m.Parent} {
 		if len(parts[i]) > maxHeader {
-			return Message{}, fmt.Errorf("wire: a message's header has %d bytes, at most %d are allowed", len(parts[i]), maxHeader)
+			return Message{}, fmt.Errorf("wire: a header has %d bytes, at most %d may be", len(parts[i]), maxHeader)
 		}
 		if err := json.Unmarshal(parts[i], h); err != nil {
-			return Message{}, fmt.Errorf("wire: a message's header: %w", err)
+			return Message{}, fmt.Errorf("wire: a header: %w", err)
 		}
 		if h.text = parts[i]; h.ID == "" { // A parent may be {}, or null.
 			*h = Header{}

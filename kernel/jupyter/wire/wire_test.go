@@ -33,7 +33,10 @@ func TestParentIsRepeatedAsItWas(t *testing.T) {
 		t.Fatalf("%+v, %v", answer, err)
 	}
 	var want bytes.Buffer
-	if err := json.Compact(&want, frames[2]); err != nil || !bytes.Equal(answer.Parent.text, want.Bytes()) {
+	if err := json.Compact(&want, frames[2]); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(answer.Parent.text, want.Bytes()) {
 		t.Errorf("the parent is %s, want %s", answer.Parent.text, want.Bytes())
 	}
 	if !strings.Contains(string(answer.Content), `"<b>&`) {
@@ -62,7 +65,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{sign(5, `{`), "not JSON"},
 		{sign(5, strings.Repeat("[", 20000)), "not JSON"},
 	} {
-		if m, err := session.Decode(c.change(encode(t, Header{}, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+		m, err := session.Decode(c.change(encode(t, Header{}, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %s: %+v, %v", c.want, m, err)
 		}
 	}

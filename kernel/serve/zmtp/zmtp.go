@@ -61,7 +61,8 @@ func (c *Conn) greet(typ string) error {
 	if _, err := io.ReadFull(c.r, theirs[:]); err != nil {
 		return err
 	}
-	if theirs[0] != greeting[0] || theirs[9] != greeting[9] || theirs[10] < 3 || !bytes.Equal(theirs[12:32], greeting[12:32]) {
+	signed := theirs[0] == greeting[0] && theirs[9] == greeting[9]
+	if !signed || theirs[10] < 3 || !bytes.Equal(theirs[12:32], greeting[12:32]) {
 		return errors.New("the peer does not speak ZMTP 3 without encryption")
 	}
 	ready := append([]byte{0, 0}, "\x05READY"...)
