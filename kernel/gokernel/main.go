@@ -42,7 +42,8 @@ func main() {
 
 // run serves a front end until it or this process's parent ends.
 func run(connection string) error {
-	signal.Ignore(os.Interrupt, syscall.SIGHUP) // Front ends interrupt by a message.
+	// Front ends interrupt by a message. (Cells would inherit that signals are ignored; that they are handled, they do not.)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	ctx = withParent(ctx)

@@ -138,7 +138,11 @@ func (r *run) compileError(out []byte) error {
 			list = append(list, message{text: text})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b message) int { return a.rank() - b.rank() })
+	for i := 1; i < len(list); i++ {
+		if a, b := list[i-1], list[i]; a.cell == b.cell && a.line == b.line && a.follows() && !b.follows() {
+			list[i-1], list[i] = b, a
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range list {
@@ -147,13 +151,8 @@ func (r *run) compileError(out []byte) error {
 	return r.messages(r.Number, "CompileError", list)
 }
 
-// rank puts last what may only follow from the others.
-func (m message) rank() int {
-	if strings.HasPrefix(m.text, "declared and not used") {
-		return 1
-	}
-	return 0
-}
+// follows says whether the message may only follow from another one of its line.
+func (m message) follows() bool { return strings.HasPrefix(m.text, "declared and not used") }
 
 func number(s string) int {
 	n, _ := strconv.Atoi(s)

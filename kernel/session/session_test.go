@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -234,7 +235,7 @@ func TestFailures(t *testing.T) {
 		t.Errorf("a race: %v", f)
 	}
 	n.fails("fmt.Println(yy)", "CompileError", "line 1: undefined: yy")
-	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError", "line 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?\nline 1: declared and not used: x")
+	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError", "line 1: declared and not used: x\nline 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?")
 	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "line 2: show has no Gird; Grid?"+plain+"\n        show.Gird()\n             ^\n") {
 		t.Errorf("its traceback: %q", f.Traceback)
 	}
@@ -440,4 +441,58 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("while it compiles: %v", f)
 	}
 	n.prints("fmt.Println(\"on\")", "on\n")
+}
+
+// Without a language server, completion knows packages, what they export, what is remembered, and commands.
+func TestNames(t *testing.T) {
+	n := open(t)
+	n.prints("var counter = 1\nfunc countUp() {}\ntype T struct{}\nfunc (T) Method() {}", "")
+	for _, c := range []struct {
+		code  string
+		start int
+		want  string
+	}{
+		{"fmt.Printl", 4, "Println"},
+		{"x := \"äö😀\"; fmt.Printl", 19, "Println"},
+		{"coun", 0, "countUp counter"},
+		{"%e", 0, "%env %exec"},
+		{"fmt.Println(1)\n%wi", 15, "%with_inputs %with_password"},
+		{"func f() {\n\tshow.Gri", 17, "Grid"},
+		{"nosuch.", 7, ""},
+	} {
+		start, names := n.Names(c.code, len(c.code))
+		if got := strings.Join(names, " "); got != c.want || start != c.start {
+			t.Errorf("%q: %q from %d, want %q from %d", c.code, got, start, c.want, c.start)
+		}
+	}
+	if _, names := n.Names("show.", 5); len(names) < 10 || slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, "Test") }) {
+		t.Errorf("show has %q", names)
+	}
+}
+
+// A draft is Go that a language server can read, and places in it are those in the cell.
+func TestDraft(t *testing.T) {
+	n := open(t)
+	n.prints("var counter = 1", "")
+	for _, code := range []string{"fmt.|", "x := 1\nfmt.Println(x).|", "import \"os\"\n\nos.|", "func f() {\n\tshow.|", "!ls \\\n -l\n%%\nx.|", "var t T\nt.|",
+		"import (\n\t\"fmt\"\n)\n\nfunc f() {\n\tfmt.|", "s := `\n!x\n`\ns.|", "// ä\r\nfmt.|\r\n"} {
+		at := strings.Index(code, "|")
+		cell := code[:at] + code[at+1:]
+		d, ok, err := n.Draft(cell, at, nil)
+		if err != nil || !ok {
+			t.Fatalf("%q: %v, %v", code, ok, err)
+		}
+		if d.Text[d.Offset-1] != '.' || d.Cell(d.Offset) != at {
+			t.Errorf("%q: the cursor is at %q of the draft, and back at %d", code, d.Text[:d.Offset], d.Cell(d.Offset))
+		}
+		if strings.Contains(code, "show.") && !strings.Contains(d.Text, "import \"lucigo/notebooks/show\"") {
+			t.Errorf("%q: no import in\n%s", code, d.Text)
+		}
+		if !strings.Contains(fmt.Sprint(d.Files), "var counter = 1") {
+			t.Errorf("%q: nothing is remembered in %q", code, d.Files)
+		}
+	}
+	if _, ok, err := n.Draft("!ls f", 5, nil); ok || err != nil {
+		t.Errorf("in a command: %v, %v", ok, err)
+	}
 }
