@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sourcegraph/jsonrpc2"
 )
 
 // document, place, position and span are the protocol's ways to name a file, a place in it, and a stretch.
@@ -264,7 +267,11 @@ func (s *session) hover(ctx context.Context, t sent, offset int) (string, error)
 			Value string `json:"value"`
 		} `json:"contents"`
 	}
-	if err := s.call(ctx, "textDocument/hover", at, &reply); err != nil || reply == nil {
+	err = s.call(ctx, "textDocument/hover", at, &reply)
+	if refused := (*jsonrpc2.Error)(nil); errors.As(err, &refused) && refused.Code == 0 {
+		return "", nil // So gopls says that there is nothing, within some strings and comments.
+	}
+	if err != nil || reply == nil {
 		return "", err
 	}
 	return reply.Contents.Value, nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"lucigo/internal/project"
 )
@@ -65,13 +67,17 @@ func names(t *testing.T, c *Client, file, text string) []string {
 		t.Fatal(err)
 	}
 	t.Logf("%v for %q", time.Since(begin).Round(time.Millisecond), text[max(0, len(before)-20):])
+	// An item takes the place of the name that the bar is in or after.
+	rest := after[:len(after)-len(strings.TrimLeftFunc(after, func(r rune) bool { return unicode.IsLetter(r) || r == '_' }))]
+	if len(done.Items) > 0 && done.End != len(before)+len(rest) {
+		t.Errorf("%q: items end at %d, want %d", text, done.End, len(before)+len(rest))
+	}
 	var all []string
 	for _, item := range done.Items {
 		if slices.Contains(all, item.Text) {
 			t.Errorf("%q: %q is there twice", text, item.Text)
 		}
 		all = append(all, item.Text)
-		// An item takes the place of the name before the bar and of what follows of it.
 		if typed := before[done.Start:]; !strings.HasPrefix(strings.ToLower(item.Text), strings.ToLower(typed)) {
 			t.Errorf("%q: %q replaces %q", text, item.Text, typed)
 		}
@@ -170,6 +176,45 @@ func TestGopls(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 		t.Logf("%v for the hover text %.30q", time.Since(begin).Round(time.Millisecond), want)
+	}
+}
+
+// Unfinished cells are what is asked about most. There is an answer at every place in them, and never an error.
+func TestGoplsUnfinishedCells(t *testing.T) {
+	c, _ := real(t)
+	const imports = "package main\n\nimport \"fmt\"\n\n"
+	for text, want := range map[string]string{
+		imports + "func main() {\n\tfmt.Println(\"𝐚\", fmt.Spr|\n}\n":                            "Sprintf",
+		imports + "func main() {\n\tfmt.Spr|":                                                    "Sprintf",
+		imports + "func main() {\n\tfor i := range fmt.Spr|\n}\n":                                "Sprintf",
+		imports + "func main() {\n\tif fmt.Spr|\n\tx := 1\n\t_ = x\n}\n":                         "Sprintf",
+		imports + "func main() {\n\tfmt.Spr|\n\tfmt.Println()\n}\n":                              "Sprintf",
+		imports + "type S struct{ field int }\n\nfunc main() {\n\tv := []S{{}}\n\tv[0].|\n}\n":   "field",
+		imports + "type S struct{ field int }\n\nfunc main() {\n\tv := S{}\n\tv.fi|eld = 3\n}\n": "field",
+		imports + "func f() (first, second int) { return }\n\nfunc main() {\n\tx, y := |\n}\n":   "f",
+		imports + "func main() {\n\tx := func() { fmt.Spr|\n}\n":                                 "Sprintf",
+		imports + "// fmt.|\nfunc main() {}\n":                                                   "",
+		imports + "func main() {\n\t_ = \"fmt.|\"\n}\n":                                          "",
+		"package main\r\n\r\nfunc längst() {}\r\n\r\nfunc main() {\r\n\tl|\r\n}\r\n":             "längst",
+		imports + "func main() {\n\tfmt.|":                                                       "Println",
+	} {
+		if got := names(t, c, "cell.go", text); want != "" && !slices.Contains(got, want) {
+			t.Errorf("%q: no %q in %q", text, want, got)
+		}
+		before, after, _ := strings.Cut(text, "|")
+		whole := before + after
+		for offset := range whole {
+			if !utf8.RuneStart(whole[offset]) {
+				continue
+			}
+			done, err := c.Complete(t.Context(), "cell.go", whole, offset)
+			if err != nil || done.Start > offset || done.End < offset || done.Start < 0 || done.End > len(whole) {
+				t.Errorf("%q at %d: %d-%d, %v", whole, offset, done.Start, done.End, err)
+			}
+			if _, err := c.Hover(t.Context(), "cell.go", whole, offset); err != nil {
+				t.Errorf("%q at %d: hover: %v", whole, offset, err)
+			}
+		}
 	}
 }
 
