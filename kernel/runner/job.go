@@ -57,16 +57,21 @@ func Find(paths ...string) ([]Job, error) {
 		}
 	}
 	byName := map[string]string{}
-	for i, j := range jobs {
+	var once []Job
+	for _, j := range jobs {
 		if other, ok := byName[j.Name]; ok {
+			if real(other) == real(j.File) { // It was named twice.
+				continue
+			}
 			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, with different directories for the results", other, j.File, j.Name)
 		}
 		byName[j.Name] = j.File
-		if jobs[i].Notebook, jobs[i].Problem = notebook.Read(j.File); jobs[i].Problem == nil {
-			headless.Clear(jobs[i].Notebook) // What was in many notebooks need not stay in memory.
+		if j.Notebook, j.Problem = notebook.Read(j.File); j.Problem == nil {
+			headless.Clear(j.Notebook) // What was in many notebooks need not stay in memory.
 		}
+		once = append(once, j)
 	}
-	return jobs, nil
+	return once, nil
 }
 
 // SetParameters gives the notebooks values of their parameters: to each those that it has, if there are several. A

@@ -67,6 +67,7 @@ func TestFind(t *testing.T) {
 		{[]string{"."}, all},
 		{[]string{"deep", "./b.ipynb"}, "deep/er/c.ipynb=er/c b.ipynb=b"},
 		{[]string{"notes.txt"}, "notes.txt=notes.txt"}, // A file that is named is taken at its word.
+		{[]string{"b.ipynb", ".", "./b.ipynb"}, "b.ipynb=b a.ipynb=a deep/er/c.ipynb=deep/er/c other/a.ipynb=other/a"},
 		{[]string{"a.ipynb", "other/a.ipynb"}, "would both be written to a"},
 		{[]string{"none.ipynb"}, "there is no notebook or directory none.ipynb"},
 		{[]string{".ipynb_checkpoints/.."}, all},

@@ -101,6 +101,7 @@ func (w *writer) soFar(i int, result Result, at headless.Cell) {
 // end writes the result of a notebook.
 func (w *writer) end(i int, result *Result) error {
 	w.suites[i] = suite(*result)
+	w.last, w.took = time.Time{}, 0 // The next one is written as it begins: a page of an earlier run must not be taken for its.
 	var at headless.Cell
 	halt, reached := "", true
 	for _, o := range result.Outcomes {
