@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"lucigo/kernel/headless"
@@ -158,15 +157,16 @@ func (r Runner) run(ctx context.Context, j Job, soFar func(Result, headless.Cell
 			r.Watch.EndCell(o)
 		}})
 	result.Time = time.Since(result.Begin)
-	failed := func(o headless.Outcome) bool { return o.Err != nil }
-	switch i := slices.IndexFunc(result.Outcomes, failed); {
-	case i >= 0 && errors.Is(result.Outcomes[i].Err, result.Err): // A cell that was interrupted tells it.
+	made, failed, told := 0, false, false
+	for _, o := range result.Outcomes {
+		made += len(o.Claims)
+		failed = failed || o.Err != nil
+		told = told || result.Err != nil && errors.Is(o.Err, result.Err)
+	}
+	switch {
+	case told: // By the cell that was interrupted.
 		result.Err = nil
-	case i < 0 && result.Err == nil: // It has run to its end.
-		made := 0
-		for _, o := range result.Outcomes {
-			made += len(o.Claims)
-		}
+	case !failed && result.Err == nil: // It has run to its end.
 		if want := j.Notebook.Claims(); made < want {
 			result.Err = fmt.Errorf("it makes %d claims, and its metadata says that it makes %d (lucigo.claims)", made, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
 )
@@ -238,5 +239,33 @@ func TestOtherLanguage(t *testing.T) {
 	results, err := Runner{Out: out, Kernel: script, Watch: ended{func(Result) {}}}.Run(t.Context(), jobs)
 	if err != nil || len(results) != 1 || results[0].Tally() != "0 of 1 cells ran" || fmt.Sprint(results[0].Failures()) != "[the notebook's language is python, must be go]" {
 		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// stopAt cancels a run when a cell begins.
+type stopAt struct {
+	ended
+	number int
+	cancel func()
+}
+
+func (s stopAt) BeginCell(c headless.Cell) {
+	if c.Number == s.number {
+		s.cancel()
+	}
+}
+
+// TestAnInterruptIsToldOnce: by the cell that it stopped, whatever failed before.
+func TestAnInterruptIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	writeNotebook(t, filepath.Join(dir, "a.ipynb"), notebook.NewCode("raise E x"), notebook.NewCode("wait"), notebook.NewCode("print x"))
+	jobs, err := Find(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	results, err := Runner{Kernel: script, KeepGoing: true, Watch: stopAt{ended{func(Result) {}}, 2, cancel}}.Run(ctx, jobs)
+	if !errors.Is(err, context.Canceled) || len(results) != 1 || fmt.Sprint(results[0].Failures()) != "[cell 1 (raise E x): x cell 2 (wait): context canceled]" {
+		t.Errorf("%v, %+v", err, results)
 	}
 }
