@@ -173,7 +173,10 @@ func (s *Session) explain(text string) string {
 			return fmt.Sprintf("%s has no %s%s", m[1], m[2], question(m[2], s.index.Exports(path)))
 		}
 	}
-	if m := noName.FindStringSubmatch(text); m != nil && len(m[1]) > 2 {
+	if m := noName.FindStringSubmatch(text); m != nil && s.locals[m[1]] > 0 {
+		return fmt.Sprintf("%s; %s is of the statements of cell [%d], and ends with them: a var above all statements, in a cell of declarations, stays",
+			text, m[1], s.locals[m[1]])
+	} else if m != nil && len(m[1]) > 2 {
 		return text + question(m[1], slices.Concat(s.memory.Names(), s.index.Names(), types.Universe.Names()))
 	}
 	if m := noModule.FindStringSubmatch(text); m != nil {

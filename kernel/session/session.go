@@ -60,6 +60,7 @@ type Session struct {
 	index  *packages.Index
 	module string // the go.mod that index was loaded for
 	texts  map[int]string
+	locals map[string]int  // variables of the statements of cells, with the last run that had them
 	shown  map[string]bool // ids of displays
 }
 
@@ -74,7 +75,7 @@ func New(root, goTool string, env []string) (*Session, error) {
 		return nil, err
 	}
 	token := rand.Text()
-	s := &Session{root: root, dir: dir, goTool: goTool, texts: map[int]string{}, shown: map[string]bool{}}
+	s := &Session{root: root, dir: dir, goTool: goTool, texts: map[int]string{}, locals: map[string]int{}, shown: map[string]bool{}}
 	s.env = append(env, envSession+"="+token, "GONB_TMP_DIR="+dir, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildvcs=false"))
 	if s.guard, err = startGuard(dir, token); err != nil {
 		os.RemoveAll(dir)
@@ -200,6 +201,9 @@ func (r *run) goCell(cell *source.Cell) error {
 	r.mu.Lock()
 	memory := r.memory.Add(r.Number, r.Cell, cell)
 	r.texts[r.Number] = cell.Text
+	for _, name := range cell.Locals {
+		r.locals[name] = r.Number
+	}
 	program := memory.Program(r.index, token)
 	r.mu.Unlock()
 	binary, err := r.build(program, cell.Test)

@@ -234,6 +234,9 @@ func TestFailures(t *testing.T) {
 	if f == nil || f.Name != "FatalError" || !regexp.MustCompile(`^fatal error: concurrent map writes \(line [48]\)$`).MatchString(f.Value) {
 		t.Errorf("a race: %v", f)
 	}
+	n.prints("kept := 1\n_ = kept", "")
+	n.fails("fmt.Println(kept)", "CompileError", fmt.Sprintf("line 1: undefined: kept; kept is of the statements of cell [%d], and ends with them: "+
+		"a var above all statements, in a cell of declarations, stays", n.n))
 	n.fails("fmt.Println(yy)", "CompileError", "line 1: undefined: yy")
 	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError", "line 1: declared and not used: x\nline 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?")
 	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "line 2: show has no Gird; Grid?"+plain+"\n        show.Gird()\n             ^\n") {
@@ -252,7 +255,7 @@ func TestFailures(t *testing.T) {
 	n.fails("import \"example.com/no/such\"", "CompileError",
 		"line 1: no module of this project provides package example.com/no/such; !*go get example.com/no/such adds one to this notebook's")
 	n.prints("type T struct{ n int }\nfunc (t T) M() int { return t.n }", "")
-	n.fails("type T struct{}", "CompileError", "cell [30], line 2: t.n undefined (type T has no field or method n)")
+	n.fails("type T struct{}", "CompileError", "cell [32], line 2: t.n undefined (type T has no field or method n)")
 }
 
 func TestTests(t *testing.T) {
@@ -453,7 +456,7 @@ func TestNames(t *testing.T) {
 		want  string
 	}{
 		{"fmt.Printl", 4, "Println"},
-		{"x := \"äö😀\"; fmt.Printl", 19, "Println"},
+		{"x := \"äö😀\"; fmt.Printl", 21, "Println"},
 		{"coun", 0, "countUp counter"},
 		{"%e", 0, "%env %exec"},
 		{"fmt.Println(1)\n%wi", 15, "%with_inputs %with_password"},
@@ -495,4 +498,46 @@ func TestDraft(t *testing.T) {
 	if _, ok, err := n.Draft("!ls f", 5, nil); ok || err != nil {
 		t.Errorf("in a command: %v, %v", ok, err)
 	}
+}
+
+// What users of other kernels have reported: each of these hung, was lost, or passed.
+func TestReports(t *testing.T) {
+	n := open(t)
+	// ipython/ipykernel#847: a program that writes much to both streams hangs.
+	s, f := n.run("!for i in $(seq 20000); do echo out; echo err >&2; done")
+	if f != nil || len(s.stdout) != 80000 || len(s.stderr) != 80000 {
+		t.Errorf("both streams: %d and %d bytes, %v", len(s.stdout), len(s.stderr), f)
+	}
+	// ipython/ipython#10499: a command that reads hangs.
+	s, f = n.with(t.Context(), Request{Code: "!(echo \"type something\"; read foo; echo $foo)", Input: true}, &screen{answers: []string{"this"}})
+	if f != nil || s.stdout != "type something\nthis\n" {
+		t.Errorf("a command that reads: %q, %v", s.stdout, f)
+	}
+	// ipython/ipython#14649 and #13161: a script that is interrupted succeeds, and the loop goes on.
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer stop()
+	if _, f := n.with(ctx, Request{Code: "%%bash\nwhile true; do sleep 0.1; done"}, &screen{}); f == nil || f.Name != "Interrupted" {
+		t.Errorf("a script that is interrupted: %v", f)
+	}
+	// gopherdata/gophernotes#40 and #34: a cell runs again; an import above statements.
+	for range 2 {
+		n.prints("import \"fmt\"\nimport \"strings\"\n\nvar data = `\na: Easy!\n`\ntype T struct {\n\tA string\n}\n\nfunc (t T) String() string { return strings.Trim(t.A, \"\\n\") }\n\nfunc main() { fmt.Print(T{data}) }", "a: Easy!")
+		n.prints("import \"fmt\"\nfmt.Println(\"Hello World\")", "Hello World\n")
+	}
+	// gopherdata/gophernotes#234: a package's newer names are missing.
+	n.prints("var err error = io.EOF\nfmt.Println(errors.Is(err, io.EOF), slices.Max([]int{1, 2}))", "true 2\n")
+	// IHaskell/IHaskell#31: a bad import ends the kernel.
+	n.fails("import", "SyntaxError", "line 1: missing import path")
+	n.fails("import \"fmtt\"", "CompileError", "line 1: package fmtt is not in std (/usr/local/go/src/fmtt)")
+	// twosigma/beakerx#5843: a command with a wrong argument passes.
+	n.fails("%env", "CommandError", "line 1: %env: it takes a name and a value")
+	// A cell with nothing in it, or with comments alone, is no error and prints nothing.
+	for _, code := range []string{"", "\n\n", "// a comment", "/* a\n!false\n*/", "%%", "package main"} {
+		n.prints(code, "")
+	}
+	// Text that is not UTF-8, and a null byte.
+	if _, f := n.run("fmt.Println(\"\xff\")"); f == nil || f.Name != "SyntaxError" {
+		t.Errorf("a cell that is not UTF-8: %v", f)
+	}
+	n.prints("os.Stdout.Write([]byte{'a', 0, 0xff, '\\n'})", "a\x00\xff\n")
 }

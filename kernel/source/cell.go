@@ -30,6 +30,7 @@ type Cell struct {
 	Flags    bool      // main begins with flag.Parse
 	Test     bool      // the cell's tests are run
 	Entry    bool      // there is something to run: statements, a func main or a func to call
+	Locals   []string  // the variables of the statements, which end with the cell
 
 	code    string // the Go text
 	call    string // the func that main calls, or ""
@@ -318,6 +319,9 @@ func (c *Cell) statements(code string, at int) error {
 	c.body = &span{line: 1 - lines + 2, col: col + 1, start: at, end: len(code)}
 	c.body.line = strings.Count(code[:at], "\n") + 1
 	c.uses = r.uses(main.Body)
+	for _, statement := range main.Body.List {
+		c.Locals = append(c.Locals, locals(statement)...)
+	}
 	if n := len(main.Body.List); n > 0 {
 		if e, ok := main.Body.List[n-1].(*ast.ExprStmt); ok && valued(e.X) {
 			s := r.span(e)
@@ -325,6 +329,31 @@ func (c *Cell) statements(code string, at int) error {
 		}
 	}
 	return nil
+}
+
+// locals are the variables that a statement declares for those after it.
+func locals(s ast.Stmt) (names []string) {
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		for _, e := range s.Lhs {
+			if id, ok := e.(*ast.Ident); ok && s.Tok == token.DEFINE && id.Name != "_" {
+				names = append(names, id.Name)
+			}
+		}
+	case *ast.DeclStmt:
+		d, ok := s.Decl.(*ast.GenDecl)
+		for i := 0; ok && i < len(d.Specs); i++ {
+			switch spec := d.Specs[i].(type) {
+			case *ast.ValueSpec:
+				for _, id := range spec.Names {
+					names = append(names, id.Name)
+				}
+			case *ast.TypeSpec:
+				names = append(names, spec.Name.Name)
+			}
+		}
+	}
+	return names
 }
 
 // valued says whether an expression is no statement, so that only its value can be meant.
