@@ -207,12 +207,19 @@ func TestTick(t *testing.T) {
 	}
 }
 
-// TestKilledRunnerLeavesNoKernel: a runner that is killed cannot end its kernel; the system does.
+// TestKilledRunnerLeavesNoKernel: a runner that is killed cannot end its kernel, nor remove its directory; the system
+// does the one, and the next runner the other.
 func TestKilledRunnerLeavesNoKernel(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the system does not tell a process that its parent has ended")
 	}
 	flag := filepath.Join(t.TempDir(), "flag")
+	temp, err := os.MkdirTemp("", "t") // Its name must be short.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	t.Setenv("TMPDIR", temp)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "RUNS_A_KERNEL="+flag)
 	cmd.Stderr = os.Stderr
@@ -240,6 +247,17 @@ func TestKilledRunnerLeavesNoKernel(t *testing.T) {
 			t.Errorf("the kernel, process %d, lives on", pid)
 			syscall.Kill(pid, syscall.SIGKILL)
 			return
+		}
+	}
+	// Its directory goes when the next kernels start, whose own stay.
+	for n := range 2 {
+		k, err := startFake(t, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Stop()
+		if left, err := os.ReadDir(temp); err != nil || len(left) != n+1 {
+			t.Errorf("%d directories are there, %v, want those of %d kernels", len(left), err, n+1)
 		}
 	}
 }

@@ -46,6 +46,7 @@ type Kernel struct {
 	session        wire.Session
 	cmd            *exec.Cmd
 	dir            string // holds the sockets and the kernel's own temporary files
+	lock           *os.File
 	log            tail
 	exited         chan struct{} // closed when the process has ended
 	exitErr        error         // valid then
@@ -69,16 +70,17 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	defer done()
 	// Sockets are files in a directory of our own: no port to collide on, nobody else can connect. A socket's path must
 	// be short (104 bytes on some systems).
-	base := ""
-	if len(os.TempDir()) > 60 {
+	base := os.TempDir()
+	if len(base) > 60 {
 		base = "/tmp"
 	}
-	dir, err := os.MkdirTemp(base, "lucigo-")
+	sweep(base)
+	dir, lock, err := makeDir(base)
 	if err != nil {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
+	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
 	defer func() {
 		if err != nil {
 			k.kill()
@@ -278,6 +280,7 @@ func (k *Kernel) kill() {
 			s.Close() // It is of no more use, whatever comes of it.
 		}
 		os.RemoveAll(k.dir)
+		k.lock.Close()
 	})
 }
 
