@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -15,7 +17,17 @@ const (
 	collect   = 50 * time.Millisecond // how long printed text waits for more
 	maxStream = 128 << 10             // bytes of a stream's message
 	maxAfter  = 64 << 10              // bytes that are published after an interrupt although there were too many before
-	dropped   = "[what was printed after the interrupt is not all here]\n"
+	maxLines  = 60_000                // lines that a request shows, and as many times lineBytes bytes
+	lineBytes = 100                   // bytes that a line counts for at least
+	maxTail   = 4 << 10               // bytes of the end of what is left out
+
+	// A browser lays out the whole output again at each message, in 25 µs for each line of it, as was measured in
+	// JupyterLab 4.6.
+	perLine = 50 * time.Microsecond
+
+	tooLong = "[more than %d lines, or as much: what follows is left out, except its end]\n"
+	leftOut = "[%d lines, %d KiB, are left out here, except their end]\n"
+	dropped = "[what was printed after the interrupt is not all here]\n"
 )
 
 // Output publishes what a request shows. It is safe for concurrent use. After the request has ended, it does nothing.
@@ -34,8 +46,29 @@ type Output struct {
 	timer   *time.Timer
 	pace    pace
 	after   int // the bytes that were published after an interrupt
+	shown   int // the lines, or lineBytes bytes, of text that were published
+	left    left
 	dropped bool
 	closed  bool
+}
+
+// left is what is left out of a text that is too long.
+type left struct {
+	lines, bytes int
+	name         string // the stream of the last of it
+	tail         []byte // its end
+}
+
+// add takes in text that is left out.
+func (l *left) add(name string, text []byte) {
+	if l.name != name {
+		l.tail = nil
+	}
+	l.name = name
+	l.bytes += len(text)
+	l.lines += bytes.Count(text, []byte("\n"))
+	l.tail = append(l.tail, text[max(0, len(text)-maxTail):]...)
+	l.tail = l.tail[max(0, len(l.tail)-maxTail):]
 }
 
 // stream is text that waits to be published.
@@ -65,7 +98,7 @@ func (o *Output) collect(name string, text []byte) int {
 	if len(s.text) == maxStream {
 		o.flush()
 	} else if o.timer == nil {
-		o.timer = time.AfterFunc(collect, func() {
+		o.timer = time.AfterFunc(max(collect, time.Duration(o.shown)*perLine), func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.flush()
@@ -119,8 +152,13 @@ func (o *Output) publishText(name string, text []byte) {
 	if len(text) == 0 {
 		return
 	}
+	if o.shown > maxLines && o.ctx.Err() == nil {
+		o.left.add(name, text)
+		return
+	}
+	units := max(bytes.Count(text, []byte("\n")), len(text)/lineBytes)
 	message := o.text(name, string(text))
-	if !o.granted(size(message)) {
+	if !o.granted(max(size(message), lineBytes*units)) {
 		if room := maxAfter - o.after; room < len(text) {
 			o.dropped = true
 			text = text[:max(0, room)]
@@ -130,8 +168,13 @@ func (o *Output) publishText(name string, text []byte) {
 			message = o.text(name, string(text))
 		}
 		o.after += len(text)
+		o.server.publish(message)
+		return
 	}
 	o.server.publish(message)
+	if o.shown += units; o.shown > maxLines {
+		o.server.publish(o.text("stderr", fmt.Sprintf(tooLong, maxLines)))
+	}
 }
 
 // text is a message of text.
@@ -194,7 +237,12 @@ func (o *Output) Result(data, metadata map[string]any) {
 }
 
 // Clear removes what the request has shown so far; with wait, when the next thing is shown.
-func (o *Output) Clear(wait bool) { o.send("clear_output", map[string]any{"wait": wait}) }
+func (o *Output) Clear(wait bool) {
+	o.send("clear_output", map[string]any{"wait": wait})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shown, o.left = 0, left{}
+}
 
 // object returns m, where nil is the empty object.
 func object(m map[string]any) map[string]any {
@@ -264,6 +312,14 @@ func (o *Output) close() {
 		o.publishText(s.name, s.text)
 	}
 	o.streams = nil
+	if o.left.bytes > 0 {
+		text := o.left.tail
+		if i := bytes.IndexByte(text, '\n'); i >= 0 && len(text) == maxTail {
+			text = text[i+1:]
+		}
+		o.server.publish(o.text("stderr", fmt.Sprintf(leftOut, o.left.lines, o.left.bytes>>10)))
+		o.server.publish(o.text(o.left.name, strings.ToValidUTF8(string(text), "\ufffd")))
+	}
 	if o.dropped {
 		o.server.publish(o.text("stderr", dropped))
 	}

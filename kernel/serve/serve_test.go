@@ -688,6 +688,38 @@ func TestLargePrint(t *testing.T) {
 	}
 }
 
+// A front end shows only so many lines; what follows costs no time, and its end is shown.
+func TestTooManyLines(t *testing.T) {
+	const lines = 20 * maxLines
+	c := start(t, fake{execute: func(ctx context.Context, r Request, out *Output) *Failure {
+		if r.Code == "clear" {
+			out.Print("stdout", bytes.Repeat([]byte("x\n"), maxLines+1))
+			out.Clear(false)
+			out.Print("stdout", []byte("after"))
+			return nil
+		}
+		for i := range lines {
+			out.Print("stdout", fmt.Appendf(nil, "%d\n", i))
+		}
+		return nil
+	}})
+	begin := time.Now()
+	o := c.outcome(c.execute("x"))
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("it takes %v", took)
+	}
+	text, notice := o.text("stdout"), o.text("stderr")
+	if n := strings.Count(text, "\n"); n < maxLines || n > 3*maxLines || !strings.HasPrefix(text, "0\n1\n2\n") || !strings.HasSuffix(text, fmt.Sprintf("%d\n", lines-1)) {
+		t.Errorf("%d lines, from %.20q to %q", n, text, text[len(text)-20:])
+	}
+	if !strings.Contains(notice, fmt.Sprintf(tooLong, maxLines)) || !strings.Contains(notice, "lines, ") {
+		t.Errorf("it says %q", notice)
+	}
+	if text := c.outcome(c.execute("clear")).text("stdout"); !strings.HasSuffix(text, "after") {
+		t.Errorf("after what was cleared: %q", text[max(0, len(text)-20):])
+	}
+}
+
 func TestInput(t *testing.T) {
 	c := start(t, fake{execute: func(ctx context.Context, r Request, out *Output) *Failure {
 		out.Print("stdout", []byte("before"))
