@@ -20,7 +20,8 @@ type Request struct {
 	// and is returned by Execute.
 	OnMessage func(typ string, content json.RawMessage) error
 
-	// Tick is called about once a second while the code runs, never together with OnMessage; nil: it is not called.
+	// Tick is called about once a second while the code runs, never together with OnMessage; nil: it is not called. It
+	// must take no longer than some seconds: what the code publishes waits.
 	Tick func()
 }
 

@@ -41,6 +41,10 @@ const (
 	stopGrace  = 400 * time.Millisecond // to stop a cell, or itself, when the user is waiting
 )
 
+// backlog is how many messages wait while OnMessage or Tick is busy. A kernel drops messages that nobody takes; ours sends
+// about 1,000 at once and 420 a second, so that nothing is lost in 7 seconds.
+const backlog = 4096
+
 // Kernel is a running kernel. Its methods are not for concurrent use.
 type Kernel struct {
 	session        wire.Session
@@ -80,7 +84,7 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock, exited: make(chan struct{}), cancel: cancel, received: make(chan received, 256)}
+	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock, exited: make(chan struct{}), cancel: cancel, received: make(chan received, backlog)}
 	defer func() {
 		if err != nil {
 			k.kill()

@@ -114,7 +114,7 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 			return results, context.Cause(ctx)
 		}
 		r.Watch.Begin(j)
-		result := r.run(ctx, j, func(so Result, at headless.Cell) { w.soFar(i, so, at) })
+		result := r.run(ctx, j, func(so Result, at headless.Cell, publishes bool) { w.soFar(i, so, at, publishes) })
 		if err := w.end(i, &result); err != nil {
 			return append(results, result), err
 		}
@@ -132,28 +132,29 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 	return results, nil
 }
 
-// run runs a notebook. While it runs, soFar gets what is known, and the cell that runs, or that ended last.
-func (r Runner) run(ctx context.Context, j Job, soFar func(Result, headless.Cell)) Result {
+// run runs a notebook. While it runs, soFar gets what is known, the cell that runs, or that ended last, and whether it
+// may publish at this time.
+func (r Runner) run(ctx context.Context, j Job, soFar func(so Result, at headless.Cell, publishes bool)) Result {
 	result := Result{Job: j, Begin: time.Now(), Err: j.Problem}
 	if result.Err != nil {
 		return result
 	}
 	so, at := result, headless.Cell{}
 	so.Outcomes = headless.Outcomes(j.Notebook)
-	known := func() {
+	known := func(publishes bool) {
 		so.Time = time.Since(so.Begin)
-		soFar(so, at)
+		soFar(so, at, publishes)
 	}
 	result.Outcomes, result.Err = headless.Run(ctx, j.Notebook, headless.Options{Kernel: r.Kernel(filepath.Dir(j.File)), Limit: r.Limit, KeepGoing: r.KeepGoing,
 		Begin: func(c headless.Cell) {
 			r.Watch.BeginCell(c)
 			at = c
-			known()
+			known(false)
 		},
-		Tick: known,
+		Tick: func() { known(true) },
 		End: func(o headless.Outcome) {
 			so.Outcomes[o.Cell.Number-1] = o
-			known()
+			known(false)
 			r.Watch.EndCell(o)
 		}})
 	result.Time = time.Since(result.Begin)

@@ -78,15 +78,16 @@ type writer struct {
 }
 
 // A notebook that runs is written about once a second, and less often where that would take more than a twentieth of
-// the time.
+// the time. One that takes long to write is written only between its cells: what a cell publishes must not wait.
 const (
 	pace  = time.Second
 	share = 20
+	long  = time.Second
 )
 
 // soFar writes what is known of a notebook that runs, if it is time. Whoever kills the run finds it.
-func (w *writer) soFar(i int, result Result, at headless.Cell) {
-	if time.Since(w.last) < max(pace, share*w.took) {
+func (w *writer) soFar(i int, result Result, at headless.Cell, publishes bool) {
+	if time.Since(w.last) < max(pace, share*w.took) || publishes && w.took > long {
 		return
 	}
 	begin := time.Now()

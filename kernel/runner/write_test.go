@@ -16,6 +16,7 @@ import (
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
+	"lucigo/kernel/report"
 )
 
 // TestCheck: what cannot be written is found before anything runs, and nothing takes another's place.
@@ -267,5 +268,28 @@ func TestAnInterruptIsToldOnce(t *testing.T) {
 	results, err := Runner{Kernel: script, KeepGoing: true, Watch: stopAt{ended{func(Result) {}}, 2, cancel}}.Run(ctx, jobs)
 	if !errors.Is(err, context.Canceled) || len(results) != 1 || fmt.Sprint(results[0].Failures()) != "[cell 1 (raise E x): x cell 2 (wait): context canceled]" {
 		t.Errorf("%v, %+v", err, results)
+	}
+}
+
+// TestPace: a notebook is written about once a second, a slow one less often, and not while a cell publishes.
+func TestPace(t *testing.T) {
+	for _, c := range []struct {
+		last, took time.Duration // ago; of the last time
+		publishes  bool
+		want       bool
+	}{
+		{time.Hour, 0, true, true},
+		{pace / 2, 0, false, false},
+		{pace / 2, 0, true, false},
+		{time.Minute, time.Minute / share / 2, false, true},
+		{time.Minute, time.Minute / share * 2, false, false},
+		{time.Hour, long * 2, true, false},
+		{time.Hour, long * 2, false, true},
+	} {
+		w := writer{Runner: Runner{Out: t.TempDir()}, suites: make([]report.Suite, 1), last: time.Now().Add(-c.last), took: c.took}
+		w.soFar(0, Result{Job: Job{Name: "a", Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}}, headless.Cell{}, c.publishes)
+		if _, err := os.Stat(w.file(Job{Name: "a"}, ".html")); (err == nil) != c.want {
+			t.Errorf("%+v: it is written is %v", c, err == nil)
+		}
 	}
 }
