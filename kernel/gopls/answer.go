@@ -53,6 +53,9 @@ func withImports(text string, imports []string) sent {
 	}
 	t := sent{at: int(file.Name.End() - file.FileStart)}
 	for _, spec := range file.Imports {
+		if spec.Path.Value == "" { // It is still to be typed.
+			continue
+		}
 		start, path := int(spec.Path.Pos()-file.FileStart)+1, spec.Path.Value[1:]
 		t.paths = append(t.paths, [2]int{start, start + len(strings.TrimRight(path, "\"`\r"))})
 	}

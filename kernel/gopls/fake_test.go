@@ -151,8 +151,16 @@ func (s *server) complete(ctx context.Context, conn *jsonrpc2.Conn, r *jsonrpc2.
 	answer := func() {
 		detail, _ := json.Marshal(s.record)
 		at := s.record.At
-		conn.Reply(ctx, r.ID, []map[string]any{{"label": "record", "kind": 3, "detail": string(detail),
-			"textEdit": map[string]any{"newText": "record", "range": map[string]any{"start": at, "end": at}}}})
+		item := func(label, text string, format int, sort string) map[string]any {
+			return map[string]any{"label": label, "kind": 3, "detail": string(detail), "insertTextFormat": format, "sortText": sort,
+				"textEdit": map[string]any{"newText": text, "range": map[string]any{"start": at, "end": at}}}
+		}
+		items := []map[string]any{item("record", "record", 1, "2")}
+		if s.mode == "more" { // The same again, with an operator, one with places to fill in, an expression, one that comes first.
+			items = append(items, item("record", "record", 1, "3"), item("record", "*record", 1, "4"), item("s", "s($1)", 2, "5"),
+				item("call", "call(x...)", 1, "6"), item("a b", "a b", 1, "7"), item("first", "&first", 1, "1"))
+		}
+		conn.Reply(ctx, r.ID, items)
 	}
 	if works {
 		answer()

@@ -243,6 +243,18 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("error %v, want %q", err, name)
 		}
 	}
+	c, _ = started(t, "more")
+	done, err := c.Complete(t.Context(), "a.go", cell, 3)
+	var names []string
+	for _, item := range done.Items {
+		names = append(names, item.Text)
+		if item.Kind != "function" {
+			t.Errorf("kind %q", item.Kind)
+		}
+	}
+	if want := []string{"first", "record", "call"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, %v, want %q", names, err, want)
+	}
 	// What has no package clause, and the path of an import, are not asked about: the server here would answer.
 	c, _ = started(t, "works")
 	for _, text := range []string{"|", "\n|", "// a|", "package|", "package main\nimport \"fm|\"", "package main\nimport \"fm|\nfunc", "package main\nimport (\"a\"\nx \"b/|c\")"} {
@@ -343,6 +355,7 @@ func TestKilledClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Process.Kill()
+	defer d.kill()
 	var process int
 	waitFor(t, "it to start", func() bool {
 		b, _ := os.ReadFile(d.files + ".lock")
@@ -453,6 +466,7 @@ func FuzzInsertion(f *testing.F) {
 	f.Add("package main\nimport \"fmt\"\n", uint(15))
 	f.Add("// a\npackage /* é */ main; import (`a`; b \"c", uint(9))
 	f.Add("package", uint(7))
+	f.Add("package a\nimport", uint(16))
 	f.Fuzz(func(t *testing.T, text string, at uint) {
 		offset := int(at % uint(len(text)+1))
 		s := withImports(text, []string{"fmt", "a/b"})
