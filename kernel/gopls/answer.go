@@ -154,8 +154,8 @@ type candidate struct {
 }
 
 // kinds are the protocol's kinds of items, by number.
-var kinds = [...]string{"", "text", "method", "function", "constructor", "field", "variable", "class", "interface", "module",
-	"property", "unit", "value", "enum", "keyword", "snippet", "color", "file", "reference", "folder", "enum member",
+var kinds = [...]string{"", "text", "method", "function", "constructor", "field", "variable", "class", "interface",
+	"module", "property", "unit", "value", "enum", "keyword", "snippet", "color", "file", "reference", "folder", "enum member",
 	"constant", "struct", "event", "operator", "type parameter"}
 
 func (s *session) complete(ctx context.Context, t sent, offset int) (Completion, error) {
@@ -189,7 +189,8 @@ func (s *session) complete(ctx context.Context, t sent, offset int) (Completion,
 		if name == "" || known[name] || c.isTest() || c.isInternal() {
 			continue
 		}
-		start, end := t.here(offsetOf(t.text, c.Edit.Range.Start, s.utf8)), t.here(offsetOf(t.text, c.Edit.Range.End, s.utf8))
+		start := t.here(offsetOf(t.text, c.Edit.Range.Start, s.utf8))
+		end := t.here(offsetOf(t.text, c.Edit.Range.End, s.utf8))
 		switch {
 		case start > offset || end < offset:
 			continue
@@ -230,10 +231,11 @@ func (c candidate) kind() string {
 
 // isTest says whether an item is a function that go test runs.
 func (c candidate) isTest() bool {
-	for prefix, parameter := range map[string]string{"Test": "*testing.T)", "TestMain": "*testing.M)", "Benchmark": "*testing.B)",
-		"Fuzz": "*testing.F)"} {
+	for prefix, parameter := range map[string]string{"Test": "*testing.T)", "TestMain": "*testing.M)",
+		"Benchmark": "*testing.B)", "Fuzz": "*testing.F)"} {
 		rest, ok := strings.CutPrefix(c.Label, prefix)
-		if first, _ := utf8.DecodeRuneInString(rest); ok && !unicode.IsLower(first) && strings.HasSuffix(c.Detail, parameter) {
+		first, _ := utf8.DecodeRuneInString(rest)
+		if ok && !unicode.IsLower(first) && strings.HasSuffix(c.Detail, parameter) {
 			return true
 		}
 	}
@@ -250,7 +252,8 @@ func (c candidate) isInternal() bool {
 // what is before that.
 func beforeCall(text string, offset int) int {
 	before := strings.TrimRight(text[:offset], " \t")
-	if next, _ := utf8.DecodeRuneInString(text[offset:]); strings.HasSuffix(before, "(") && !unicode.IsLetter(next) && next != '_' {
+	next, _ := utf8.DecodeRuneInString(text[offset:])
+	if strings.HasSuffix(before, "(") && !unicode.IsLetter(next) && next != '_' {
 		return len(strings.TrimRight(before, "( \t"))
 	}
 	return offset
