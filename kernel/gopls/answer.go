@@ -155,7 +155,8 @@ type candidate struct {
 
 // kinds are the protocol's kinds of items, by number.
 var kinds = [...]string{"", "text", "method", "function", "constructor", "field", "variable", "class", "interface",
-	"module", "property", "unit", "value", "enum", "keyword", "snippet", "color", "file", "reference", "folder", "enum member",
+	"module", "property", "unit", "value", "enum", "keyword", "snippet", "color", "file", "reference", "folder",
+	"enum member",
 	"constant", "struct", "event", "operator", "type parameter"}
 
 func (s *session) complete(ctx context.Context, t sent, offset int) (Completion, error) {
