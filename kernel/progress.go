@@ -44,7 +44,8 @@ func (p progress) EndCell(o headless.Outcome) {
 	const indent = "                    "
 	for says, err := range map[string]error{"FAILED": o.Err, "failed, as its tag allows": o.Allowed} {
 		if err != nil {
-			fmt.Fprintf(p.w, "%s%s: %s\n", indent, says, strings.ReplaceAll(strings.TrimSpace(notebook.Plain(err.Error())), "\n", "\n"+indent))
+			text := strings.TrimSpace(notebook.Plain(err.Error()))
+			fmt.Fprintf(p.w, "%s%s: %s\n", indent, says, strings.ReplaceAll(text, "\n", "\n"+indent))
 		}
 	}
 	if errors.Is(o.Err, jupyter.ErrLimit) {

@@ -28,7 +28,8 @@ func (r *runCommand) Run(ctx context.Context) error {
 	if err := runner.SetParameters(jobs, r.Parameters); err != nil {
 		return err
 	}
-	run := runner.Runner{Limit: r.Timeout, KeepGoing: r.KeepGoing, Out: r.Out, JUnit: r.JUnit, Watch: progress{w: os.Stdout, terminal: isTerminal(os.Stdout)}}
+	run := runner.Runner{Limit: r.Timeout, KeepGoing: r.KeepGoing, Out: r.Out, JUnit: r.JUnit,
+		Watch: progress{w: os.Stdout, terminal: isTerminal(os.Stdout)}}
 	if err := run.Check(jobs); err != nil { // Before a kernel is built.
 		return err
 	}

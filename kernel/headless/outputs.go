@@ -111,7 +111,8 @@ func (o *outputs) wipe() {
 		cleared[out] = true
 	}
 	for _, id := range o.ids {
-		if o.displays[id] = slices.DeleteFunc(o.displays[id], func(out *notebook.Output) bool { return cleared[out] }); len(o.displays[id]) == 0 {
+		o.displays[id] = slices.DeleteFunc(o.displays[id], func(out *notebook.Output) bool { return cleared[out] })
+		if len(o.displays[id]) == 0 {
 			delete(o.displays, id)
 		}
 	}
@@ -149,7 +150,8 @@ func (o *outputs) print(name, text string) {
 func (o *outputs) keepError(r jupyter.Reply) *notebook.Output {
 	if o.raised == nil {
 		value := cmp.Or(r.EValue, "it failed: its status is "+strconv.Quote(r.Status))
-		o.raised = &notebook.Output{Type: notebook.Error, EName: cmp.Or(r.EName, "Error"), EValue: value, Traceback: r.Traceback}
+		name := cmp.Or(r.EName, "Error")
+		o.raised = &notebook.Output{Type: notebook.Error, EName: name, EValue: value, Traceback: r.Traceback}
 	}
 	if !slices.Contains(o.cell.Outputs, o.raised) {
 		o.append(o.raised)

@@ -138,11 +138,12 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 }
 
 // run runs a cell and says whether those after it must not run.
-func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, outcome *Outcome, shown displays) (stop bool) {
+func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, outcome *Outcome, shown displays) bool {
 	mayRaise := c.Tagged(raiseTag)
 	out := &outputs{cell: c, displays: shown}
 	begin := time.Now()
-	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, CellID: c.ID, MayErr: mayRaise, Limit: o.Limit, OnMessage: out.add, Tick: o.Tick})
+	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, CellID: c.ID, MayErr: mayRaise, Limit: o.Limit,
+		OnMessage: out.add, Tick: o.Tick})
 	end := time.Now()
 	c.ExecutionCount = reply.Count
 	setTimes(c, begin, end)

@@ -20,7 +20,7 @@ func makeDir(base string) (dir string, lock *os.File, err error) {
 	}
 	if lock, err = os.Create(filepath.Join(dir, "lock.new")); err == nil {
 		if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-			err = os.Rename(lock.Name(), filepath.Join(dir, "lock")) // Under this name it is locked from its first moment.
+			err = os.Rename(lock.Name(), filepath.Join(dir, "lock")) // So it is locked from its first moment.
 		}
 	}
 	if err != nil {

@@ -47,8 +47,8 @@ func (k *Kernel) Execute(ctx context.Context, r Request) (reply Reply, err error
 	if r.CellID != "" {
 		metadata = map[string]any{"cellId": r.CellID}
 	}
-	id, err := k.send(k.shell, "execute_request", metadata, map[string]any{"code": r.Code, "silent": false, "store_history": true,
-		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": !r.MayErr})
+	id, err := k.send(k.shell, "execute_request", metadata, map[string]any{"code": r.Code, "silent": false,
+		"store_history": true, "user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": !r.MayErr})
 	if err != nil {
 		return Reply{}, k.gone()
 	}

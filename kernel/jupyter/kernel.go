@@ -41,8 +41,8 @@ const (
 	stopGrace  = 400 * time.Millisecond // to stop a cell, or itself, when the user is waiting
 )
 
-// backlog is how many messages wait while OnMessage or Tick is busy. A kernel drops messages that nobody takes; ours sends
-// about 1,000 at once and 420 a second, so that nothing is lost in 7 seconds.
+// backlog is how many messages wait while OnMessage or Tick is busy. A kernel drops messages that nobody takes; ours
+// sends about 1,000 at once and 420 a second, so that nothing is lost in 7 seconds.
 const backlog = 4096
 
 // Kernel is a running kernel. Its methods are not for concurrent use.
@@ -84,7 +84,8 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock, exited: make(chan struct{}), cancel: cancel, received: make(chan received, backlog)}
+	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock,
+		exited: make(chan struct{}), cancel: cancel, received: make(chan received, backlog)}
 	defer func() {
 		if err != nil {
 			k.kill()
@@ -98,7 +99,8 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	id := zmq4.WithID(zmq4.SocketIdentity(k.session.ID))
 	k.shell, k.control = zmq4.NewDealer(life, id), zmq4.NewDealer(life, id)
 	iopub := zmq4.NewSub(life)
-	k.sockets = map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control, stdinPort: zmq4.NewDealer(life, id)}
+	k.sockets = map[int]zmq4.Socket{iopubPort: iopub, shellPort: k.shell, controlPort: k.control,
+		stdinPort: zmq4.NewDealer(life, id)}
 	for port, s := range k.sockets {
 		if err := k.dial(ctx, s, port); err != nil {
 			return nil, err

@@ -26,13 +26,15 @@ func disguised(b []byte) error {
 	bad := func(what string) error { return errors.New("not a notebook: " + what) }
 	switch {
 	case len(start) == 0:
-		return bad("the file is empty: if it was being written when a program or a disk failed, take an older version of it")
+		return bad("the file is empty: if it was being written when a program or a disk failed, " +
+			"take an older version of it")
 	case begins("{"):
 		if bytes.Contains(b[:min(len(b), 64)], []byte{0}) { // UTF-16 without a byte order mark.
 			return bad("it is UTF-16, must be UTF-8: iconv -f UTF-16LE -t UTF-8")
 		}
 		return invalid(b)
-	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")), bytes.Contains(b[:min(len(b), 64)], []byte("\x00{")):
+	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")),
+		bytes.Contains(b[:min(len(b), 64)], []byte("\x00{")):
 		return bad("it is UTF-16, must be UTF-8: iconv -f UTF-16 -t UTF-8")
 	case begins("<<<<<<<"):
 		return errors.New(unresolved("<<<<<<<") + " (line 1)")
@@ -48,7 +50,8 @@ func disguised(b []byte) error {
 	if err := invalid(b); err != nil {
 		return err
 	}
-	return bad(fmt.Sprintf("not JSON: a notebook begins with {, and this with %q (line 1)", short(start[:min(len(start), 20)])))
+	return bad(fmt.Sprintf("not JSON: a notebook begins with {, and this with %q (line 1)",
+		short(start[:min(len(start), 20)])))
 }
 
 // invalid returns an error if a text is not UTF-8: reading it would change it.
@@ -74,7 +77,8 @@ func invalid(b []byte) error {
 func broken(b []byte, err error) error {
 	at := 0
 	for line := range bytes.Lines(b) { // No line of JSON begins so.
-		if marker := string(line[:min(len(line), 7)]); marker == "<<<<<<<" || marker == ">>>>>>>" || string(bytes.TrimSpace(line)) == "=======" {
+		marker := string(line[:min(len(line), 7)])
+		if marker == "<<<<<<<" || marker == ">>>>>>>" || string(bytes.TrimSpace(line)) == "=======" {
 			return fmt.Errorf("%s (line %d)", unresolved(marker), 1+bytes.Count(b[:at], []byte("\n")))
 		}
 		at += len(line)
@@ -92,7 +96,8 @@ func broken(b []byte, err error) error {
 		at, why = len(b), "the file ends too early: it was not written or not copied to its end, take another copy"
 	case bytes.HasSuffix(before, []byte(",")) && (rest[0] == ']' || rest[0] == '}'):
 		at, why = len(before), fmt.Sprintf("a comma before %c, which JSON does not have: remove it", rest[0])
-	case bytes.HasPrefix(rest, []byte("NaN")), bytes.HasPrefix(rest, []byte("Infinity")), bytes.HasPrefix(rest, []byte("-Infinity")):
+	case bytes.HasPrefix(rest, []byte("NaN")), bytes.HasPrefix(rest, []byte("Infinity")),
+		bytes.HasPrefix(rest, []byte("-Infinity")):
 		why = "a number that JSON does not have (NaN, Infinity): clear the outputs of the cell"
 	case strings.Contains(why, "after top-level value"):
 		why = "there is more after its end: remove that"
@@ -103,7 +108,7 @@ func broken(b []byte, err error) error {
 }
 
 func unresolved(marker string) string {
-	return fmt.Sprintf("a merge conflict is not resolved: there is a marker %s: keep one side and remove the markers", marker)
+	return "a merge conflict is not resolved: there is a marker " + marker + ": keep one side and remove the markers"
 }
 
 // conflict is the first marker that a merge left in a cell, or "". Where the marker is text, as in a raw string of Go

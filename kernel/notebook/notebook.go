@@ -202,8 +202,8 @@ func (nb *Notebook) Title() string {
 	return title
 }
 
-// First is the first line of the source that is no command (%…), trimmed and without a comment's slashes, and whether it is
-// a comment.
+// First is the first line of the source that is no command (%…), trimmed and without a comment's slashes, and whether
+// it is a comment.
 func (c *Cell) First() (line string, comment bool) {
 	for line := range strings.Lines(c.Source) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "%") {
@@ -253,7 +253,8 @@ func (nb *Notebook) Encode() ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
-	err := enc.Encode(nb.unknown.joined(map[string]any{"nbformat": 4, "nbformat_minor": max(nb.minor, 5), "metadata": nb.Metadata.orEmpty(), "cells": cells}))
+	err := enc.Encode(nb.unknown.joined(map[string]any{"nbformat": 4, "nbformat_minor": max(nb.minor, 5),
+		"metadata": nb.Metadata.orEmpty(), "cells": cells}))
 	return b.Bytes(), err
 }
 

@@ -35,6 +35,9 @@ func Read(file string) (*Notebook, error) {
 	return nb, nil
 }
 
+// converter is the command that turns notebooks of a format that it knows into format 4.
+const converter = "jupyter nbconvert --to notebook --nbformat 4"
+
 // Parse reads a notebook. Cells without an id, or with one that is invalid or used twice, get a new one that depends
 // on nothing but the cell's place and text.
 func Parse(b []byte) (*Notebook, error) {
@@ -57,9 +60,9 @@ func Parse(b []byte) (*Notebook, error) {
 	case !has:
 		err = errors.New("not a notebook: it has no nbformat field")
 	case format > 4:
-		err = fmt.Errorf("nbformat is %d.%d, must be 3 to 4.5: the Jupyter that wrote it may convert it: jupyter nbconvert --to notebook --nbformat 4", format, minor)
+		err = fmt.Errorf("nbformat is %d.%d, must be 3 to 4.5: the Jupyter that wrote it may convert it: %s", format, minor, converter)
 	case format < 3:
-		err = fmt.Errorf("nbformat is %d, must be 3 to 4.5: convert it: jupyter nbconvert --to notebook --nbformat 4", format)
+		err = fmt.Errorf("nbformat is %d, must be 3 to 4.5: convert it: %s", format, converter)
 	case format == 3:
 		key = "worksheets"
 	}
@@ -225,7 +228,8 @@ func ended(raw json.RawMessage) error {
 		item, _ := d.Token()
 		s, _ := item.(string)
 		if open != "" && s != "" {
-			return misplaced{raw, at, fmt.Sprintf("line %d of the list, %q, has no line end (\\n), and is not the last: it would be joined with the next", line, short([]byte(open)))}
+			return misplaced{raw, at, fmt.Sprintf("line %d of the list, %q, has no line end (\\n), and is not the last: "+
+				"it would be joined with the next", line, short([]byte(open)))}
 		}
 		if last, _ := utf8.DecodeLastRuneInString(s); s != "" && !strings.ContainsRune(lineEnds, last) {
 			open, line, at = s, i, int(d.InputOffset())
@@ -350,12 +354,14 @@ func parseOutput(raw json.RawMessage, format int) (*Output, error) {
 		errs = append(errs, second(f.take("execution_count", &o.ExecutionCount, "a whole number")))
 		fallthrough
 	case DisplayData:
-		errs = append(errs, second(f.take("data", &o.Data, "an object")), second(f.take("metadata", &o.Metadata, "an object")), o.Data.check())
+		errs = append(errs, second(f.take("data", &o.Data, "an object")),
+			second(f.take("metadata", &o.Metadata, "an object")), o.Data.check())
 	case Error:
 		errs = append(errs, second(f.take("ename", &o.EName, "a text")), second(f.take("evalue", &o.EValue, "a text")),
 			second(f.take("traceback", &o.Traceback, "a list of texts")))
 	default:
-		errs = append(errs, fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error", o.Type))
+		errs = append(errs, fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error",
+			o.Type))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -376,7 +382,8 @@ func (b MIMEBundle) check() error {
 			continue
 		}
 		_, err := text(raw)
-		if err == nil && (strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "xml")) { // Of base64, no line ends are needed.
+		hasLines := strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "xml") // Others are base64.
+		if err == nil && hasLines {
 			err = ended(raw)
 		}
 		if err != nil {

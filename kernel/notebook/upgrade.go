@@ -20,7 +20,10 @@ func (nb *Notebook) upgrade(cells []json.RawMessage) {
 	for _, raw := range cells {
 		var cell object
 		var language string
-		if json.Unmarshal(raw, &cell) == nil && nb.Language() == "" && second(cell.take("language", &language, "")) == nil && language != "" {
+		if nb.Language() != "" || json.Unmarshal(raw, &cell) != nil {
+			continue
+		}
+		if err := second(cell.take("language", &language, "")); err == nil && language != "" {
 			nb.Metadata["language_info"], _ = json.Marshal(map[string]string{"name": language}) // Strings are JSON.
 		}
 	}
@@ -99,10 +102,10 @@ func (o object) upgradeOutput() {
 				delete(o, name)
 			}
 		}
-		short := []string{"text", "text/plain", "html", "text/html", "svg", "image/svg+xml", "png", "image/png", "jpeg", "image/jpeg",
-			"latex", "text/latex", "json", "application/json", "javascript", "application/javascript"}
-		data.rename(short...)
-		if s, err := text(data["application/json"]); err == nil && json.Valid([]byte(s)) { // It is a text that holds JSON.
+		data.rename("text", "text/plain", "html", "text/html", "latex", "text/latex",
+			"svg", "image/svg+xml", "png", "image/png", "jpeg", "image/jpeg",
+			"json", "application/json", "javascript", "application/javascript")
+		if s, err := text(data["application/json"]); err == nil && json.Valid([]byte(s)) { // Format 3 has it as a text.
 			data["application/json"] = json.RawMessage(s)
 		}
 		o["data"], _ = json.Marshal(data) // It was JSON.

@@ -56,7 +56,8 @@ func clip(text string, limit int) string {
 		return text
 	}
 	head, tail := text[:limit/4], text[limit/4+cut:]
-	return strings.ToValidUTF8(head, "") + fmt.Sprintf("\n… (%d KiB are left out)\n", cut>>10) + strings.ToValidUTF8(tail, "")
+	note := fmt.Sprintf("\n… (%d KiB are left out)\n", cut>>10)
+	return strings.ToValidUTF8(head, "") + note + strings.ToValidUTF8(tail, "")
 }
 
 // Seconds is a time that is written as JUnit does.

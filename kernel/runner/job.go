@@ -63,7 +63,8 @@ func Find(paths ...string) ([]Job, error) {
 			if real(other) == real(j.File) { // It was named twice.
 				continue
 			}
-			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, with different directories for the results", other, j.File, j.Name)
+			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, "+
+				"with different directories for the results", other, j.File, j.Name)
 		}
 		byName[j.Name] = j.File
 		if j.Notebook, j.Problem = notebook.Read(j.File); j.Problem == nil {

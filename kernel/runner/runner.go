@@ -1,5 +1,5 @@
-// Package runner runs notebooks: it finds and reads them, has each executed, and writes what becomes of it while it runs:
-// the executed notebook, its page, and a report of all.
+// Package runner runs notebooks: it finds and reads them, has each executed, and writes what becomes of it while it
+// runs: the executed notebook, its page, and a report of all.
 package runner
 
 import (
@@ -60,7 +60,8 @@ func (r Result) Failures() (list []string) {
 func (r Result) Tally() string {
 	var ran, failed, allowed, skipped, claims, hold int
 	for _, o := range r.Outcomes {
-		for count, is := range map[*int]bool{&ran: o.Ran, &failed: o.Err != nil, &allowed: o.Allowed != nil, &skipped: o.Skipped} {
+		counts := map[*int]bool{&ran: o.Ran, &failed: o.Err != nil, &allowed: o.Allowed != nil, &skipped: o.Skipped}
+		for count, is := range counts {
 			if is {
 				*count++
 			}
@@ -145,7 +146,8 @@ func (r Runner) run(ctx context.Context, j Job, soFar func(so Result, at headles
 		so.Time = time.Since(so.Begin)
 		soFar(so, at, publishes)
 	}
-	result.Outcomes, result.Err = headless.Run(ctx, j.Notebook, headless.Options{Kernel: r.Kernel(filepath.Dir(j.File)), Limit: r.Limit, KeepGoing: r.KeepGoing,
+	result.Outcomes, result.Err = headless.Run(ctx, j.Notebook, headless.Options{
+		Kernel: r.Kernel(filepath.Dir(j.File)), Limit: r.Limit, KeepGoing: r.KeepGoing,
 		Begin: func(c headless.Cell) {
 			r.Watch.BeginCell(c)
 			at = c
@@ -169,7 +171,8 @@ func (r Runner) run(ctx context.Context, j Job, soFar func(so Result, at headles
 		result.Err = nil
 	case !failed && result.Err == nil: // It has run to its end.
 		if want := j.Notebook.Claims(); made < want {
-			result.Err = fmt.Errorf("it makes %d claims, and its metadata says that it makes %d (lucigo.claims)", made, want)
+			result.Err = fmt.Errorf("it makes %d claims, and its metadata says that it makes %d (lucigo.claims)",
+				made, want)
 		}
 	}
 	return result

@@ -29,8 +29,11 @@ func (r Runner) Check(jobs []Job) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return fmt.Errorf("%s cannot be written: %w", as, err)
 		}
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s cannot be written: there is a %s", as, map[bool]string{true: "directory", false: "special file"}[info.IsDir()])
+		switch info, err := os.Stat(path); {
+		case err == nil && info.IsDir():
+			return fmt.Errorf("%s cannot be written: there is a directory", as)
+		case err == nil && !info.Mode().IsRegular():
+			return fmt.Errorf("%s cannot be written: there is a special file", as)
 		}
 		atomicfile.Sweep(path, time.Hour)
 		if err := atomicfile.Possible(path); err != nil {
@@ -91,7 +94,8 @@ func (w *writer) soFar(i int, result Result, at headless.Cell, publishes bool) {
 		return
 	}
 	begin := time.Now()
-	halt := fmt.Sprintf("When this page was written, %v of %d was running. If nothing runs any more, the run was stopped here.", at, at.Of)
+	halt := fmt.Sprintf("When this page was written, %v of %d was running. "+
+		"If nothing runs any more, the run was stopped here.", at, at.Of)
 	w.suites[i] = suite(result)
 	// An error will come again when the notebook ends.
 	_ = errors.Join(w.pages(&result, "Begun", at, halt), w.report())
@@ -102,7 +106,7 @@ func (w *writer) soFar(i int, result Result, at headless.Cell, publishes bool) {
 // end writes the result of a notebook.
 func (w *writer) end(i int, result *Result) error {
 	w.suites[i] = suite(*result)
-	w.last, w.took = time.Time{}, 0 // The next one is written as it begins: a page of an earlier run must not be taken for its.
+	w.last, w.took = time.Time{}, 0 // The next is written as it begins: an earlier run's page must not be taken for its.
 	var at headless.Cell
 	halt, reached := "", true
 	for _, o := range result.Outcomes {
@@ -124,7 +128,8 @@ func (w *writer) pages(result *Result, verb string, at headless.Cell, halt strin
 		return nil
 	}
 	info := page.Info{File: result.File, Broken: strings.Join(result.Failures(), "\n"),
-		Note: fmt.Sprintf("%s on %s, %.2f s: %s.", verb, result.Begin.Format("2 January 2006"), result.Time.Seconds(), result.Tally())}
+		Note: fmt.Sprintf("%s on %s, %.2f s: %s.", verb, result.Begin.Format("2 January 2006"),
+			result.Time.Seconds(), result.Tally())}
 	if halt != "" {
 		info.Cell, info.Halt = result.Notebook.Cells[at.Index].ID, halt
 	}
@@ -133,7 +138,8 @@ func (w *writer) pages(result *Result, verb string, at headless.Cell, halt strin
 		return err
 	}
 	to := w.file(result.Job, ".html")
-	if err := errors.Join(result.Notebook.Write(w.file(result.Job, ".ipynb")), atomicfile.WriteFile(to, html, 0o644)); err != nil {
+	executed := w.file(result.Job, ".ipynb")
+	if err := errors.Join(result.Notebook.Write(executed), atomicfile.WriteFile(to, html, 0o644)); err != nil {
 		return err
 	}
 	result.Page = to
