@@ -47,7 +47,6 @@ func (m Memory) Draft(pkgs Packages, text string, offset int, always []string) (
 	}
 	f := file{remembered: remembered{Cell: &Cell{}}}
 	if own, err := Parse(code[:importsEnd(code)]); err == nil {
-		f.imports = own.imports
 		for _, i := range own.imports {
 			declared[i.called()] = true
 		}

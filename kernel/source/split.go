@@ -96,19 +96,22 @@ func (s *state) read(line string) {
 		case rest[0] == '`':
 			s.raw = true
 			i++
+		case strings.HasPrefix(rest, "++"), strings.HasPrefix(rest, "--"):
+			s.operand = false
+			i += 2
 		case rest[0] == '"', rest[0] == '\'':
 			s.operand = false
 			i += quoted(rest)
 		default:
 			r, size := utf8.DecodeRuneInString(rest)
-			s.token(r, rest)
+			s.token(r)
 			i += size
 		}
 	}
 }
 
 // token takes in one character outside strings and comments.
-func (s *state) token(r rune, rest string) {
+func (s *state) token(r rune) {
 	switch r {
 	case ' ', '\t':
 	case '(', '[':
@@ -121,9 +124,6 @@ func (s *state) token(r rune, rest string) {
 		s.operand = false
 	default:
 		s.operand = strings.ContainsRune("+-*/%&|^<>=!,.~", r)
-		if strings.HasPrefix(rest, "++") || strings.HasPrefix(rest, "--") {
-			s.operand = false
-		}
 	}
 }
 
