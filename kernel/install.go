@@ -21,11 +21,8 @@ func (i *installCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if i.Completion {
-		if err := s.BuildCompletion(ctx, os.Stderr); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			fmt.Fprintf(os.Stderr, "  completion stays without gopls: %v\n", err)
+		if err := s.completion(ctx); err != nil {
+			return err
 		}
 	}
 	dir, err := kernelspec.DataDir()
@@ -40,9 +37,17 @@ func (i *installCommand) Run(ctx context.Context) error {
 	return nil
 }
 
+// completion builds gopls. The error is that of ctx: without gopls, notebooks run all the same.
+func (s setup) completion(ctx context.Context) error {
+	if err := s.BuildCompletion(ctx, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "  completion stays without gopls: %v\n", err)
+	}
+	return ctx.Err()
+}
+
 // register writes the kernel specification below Jupyter's data directory dir, and returns its file.
 func (s setup) register(dir string) (string, error) {
-	env := map[string]string{project.EnvRoot: s.Root}
+	env := map[string]string{project.EnvRoot: s.Root, "LUCIGO_GOPLS": s.Completion()}
 	if cache := os.Getenv(project.EnvCache); cache != "" {
 		env[project.EnvCache] = cache
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +29,10 @@ func (l *labCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var completion sync.WaitGroup
+	completion.Go(func() { s.completion(ctx) })
 	env, err := labEnvironment(ctx)
+	completion.Wait()
 	if err != nil {
 		return err
 	}

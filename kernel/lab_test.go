@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"lucigo/kernel/build"
 	"lucigo/kernel/jupyter"
 )
 
@@ -21,6 +22,13 @@ func testLab(t *testing.T) {
 	}
 	lab := program(env, "jupyter-lab")
 	if err := os.MkdirAll(filepath.Dir(lab), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	k, err := build.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(k.Completion(), nil, 0o666); err != nil { // It would be built.
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "log")

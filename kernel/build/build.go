@@ -24,7 +24,7 @@ import (
 	"lucigo/internal/project"
 )
 
-// Kernel is a directory of built programs: gokernel, and gopls where completion is to be had.
+// Kernel is a directory of built programs.
 type Kernel struct {
 	Dir  string // absolute
 	Root string // the project it was built from, absolute
@@ -33,8 +33,14 @@ type Kernel struct {
 // Command is the program that Jupyter starts, with a connection file as its argument.
 func (k Kernel) Command() string { return filepath.Join(k.Dir, "gokernel") }
 
-// Completion is gopls, which the kernel asks for completions and hover texts; it need not be there.
-func (k Kernel) Completion() string { return filepath.Join(k.Dir, "gopls") }
+// goplsVersion is of golang.org/x/tools/gopls.
+const goplsVersion = "v0.23.0"
+
+// Completion is gopls, which the kernel asks for completions and hover texts; it need not be there. Kernels of several
+// versions share it.
+func (k Kernel) Completion() string {
+	return filepath.Join(filepath.Dir(k.Dir), "gopls-"+goplsVersion+"-"+runtime.Version())
+}
 
 // Built says whether the program that a notebook needs is there.
 func (k Kernel) Built() bool {
@@ -127,19 +133,18 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 	if _, err := os.Stat(k.Completion()); err == nil {
 		return nil
 	}
-	const version = "golang.org/x/tools/gopls@v0.21.1"
-	if err := os.MkdirAll(k.Dir, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Dir(k.Dir), 0o777); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(k.Dir, "gopls-")
+	tmp, err := os.MkdirTemp(filepath.Dir(k.Dir), "build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := k.run(ctx, progress, "gopls", []string{"GOBIN=" + tmp}, "install", version); err != nil {
+	if err := k.run(ctx, progress, "gopls", []string{"GOBIN=" + tmp}, "install", "golang.org/x/tools/gopls@"+goplsVersion); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(tmp, filepath.Base(k.Completion())), k.Completion())
+	return os.Rename(filepath.Join(tmp, "gopls"), k.Completion())
 }
 
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;

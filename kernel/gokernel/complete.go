@@ -26,7 +26,7 @@ var warmed = []string{"bytes", "cmp", "context", "errors", "flag", "fmt", "image
 	"lucigo/interp/dream", "lucigo/interp/exemplar", "lucigo/models", "lucigo/notebooks/show", "lucigo/notebooks/claim",
 	"lucigo/notebooks/subject", "lucigo/notebooks/kept", "github.com/gomlx/gomlx/core/graph"}
 
-// completer asks gopls for a session, where there is a gopls beside this program.
+// completer asks gopls for a session, where there is one.
 type completer struct {
 	once  sync.Once
 	mu    sync.Mutex
@@ -34,13 +34,12 @@ type completer struct {
 	end   context.CancelFunc
 }
 
-// goplsFile is gopls beside this program, or "".
+// envGopls names gopls, which may not be there.
+const envGopls = "LUCIGO_GOPLS"
+
+// goplsFile is gopls, or "".
 func goplsFile() string {
-	self, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	file := filepath.Join(filepath.Dir(self), "gopls")
+	file := os.Getenv(envGopls)
 	if _, err := os.Stat(file); err != nil {
 		return ""
 	}
@@ -64,15 +63,9 @@ func (c *completer) start(s *session.Session) {
 			if err != nil {
 				return // Completion goes on without it.
 			}
-			for _, code := range []string{"fmt.", "show.", "saliency.", "interp."} {
-				d, ok, err := s.Draft(code, len(code), warmed)
-				if err == nil && ok {
-					_, err = client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset)
-				}
-				if err != nil {
-					client.Close()
-					return
-				}
+			if err := read(ctx, client, s, "fmt.", "show.", "saliency.", "interp."); err != nil {
+				client.Close()
+				return
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -83,6 +76,31 @@ func (c *completer) start(s *session.Session) {
 			c.gopls = client
 		}()
 	})
+}
+
+// read has gopls read what the session is now, by asking for completions of code.
+func read(ctx context.Context, client *gopls.Client, s *session.Session, codes ...string) error {
+	for _, code := range codes {
+		d, ok, err := s.Draft(code, len(code), warmed)
+		if err == nil && ok {
+			_, err = client.Complete(ctx, filepath.Base(d.File), d.Text, d.Offset)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed has gopls read what a cell has declared, so that the next question does not wait for it.
+func (k *kernel) changed() {
+	if client := k.ready(); client != nil {
+		go func() {
+			ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+			defer stop()
+			read(ctx, client, k.Session, "fmt.")
+		}()
+	}
 }
 
 func (c *completer) ready() *gopls.Client {

@@ -40,6 +40,7 @@ func (k *kernel) Info() serve.Info {
 }
 
 func (k *kernel) Execute(ctx context.Context, r serve.Request, out *serve.Output) *serve.Failure {
+	defer k.changed()
 	err := k.Run(ctx, session.Request{Code: r.Code, Cell: r.Cell, Number: r.Count, Input: r.AllowStdin}, out)
 	var f *session.Failure
 	switch {
