@@ -1,3 +1,5 @@
+//go:build cgo
+
 package packages
 
 // Cells may import what the project itself does not: all of GoMLX, and package must. These imports keep the modules

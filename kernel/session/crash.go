@@ -104,6 +104,7 @@ func (r *run) crashed(text string) error {
 			f.Value += " (" + place + ")"
 		}
 		called := strings.TrimPrefix(strings.TrimPrefix(m[1], "created by "), "main.")
+		called = strings.TrimPrefix(called, Module+".")
 		if open := strings.LastIndexByte(called, '('); open > 0 {
 			called = called[:open]
 		}

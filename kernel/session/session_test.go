@@ -266,7 +266,10 @@ func TestTests(t *testing.T) {
 		t.Errorf("%q, %v", s.stdout, f)
 	}
 	n.fails("%test\nfunc TestThree(t *testing.T) {\n\tt.Error(double(3))\n}\nfunc TestFour(t *testing.T) {}", "TestError", "tests failed: TestThree")
-	n.fails("%test\nfunc TestExit(t *testing.T) { os.Exit(0) }", "Panic", "panic: unexpected call to os.Exit(0) during test (line 2)")
+	f = n.fails("%test\nfunc TestExit(t *testing.T) { os.Exit(0) }", "Panic", "panic: unexpected call to os.Exit(0) during test (line 2)")
+	if f != nil && !strings.HasPrefix(f.Traceback[1], "line 2, in TestExit\n") {
+		t.Errorf("its traceback: %q", f.Traceback)
+	}
 	n.fails("%test\nfunc TestInit(t *testing.T) {}\nfunc init() { os.Exit(0) }", "ExitError", "os.Exit(0): the program ended before the cell did")
 	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(0) }\nfunc TestX(t *testing.T) { t.Error(1) }", "ExitError", "os.Exit(0): the program ended before the cell did")
 	if s, f := n.run("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc TestX(t *testing.T) {}"); f != nil {

@@ -28,7 +28,6 @@ type writer struct {
 	*rand.Rand
 	pieces []string
 	ints   []string // names of variables, constants and funcs calls that are ints
-	types  []string
 	n      int
 }
 
