@@ -18,7 +18,7 @@ const (
 	maxStream = 128 << 10             // bytes of a stream's message
 	maxAfter  = 64 << 10              // bytes that are published after an interrupt although there were too many before
 	maxLines  = 60_000                // lines that a request shows, and as many times lineBytes bytes
-	lineBytes = 100                   // bytes that a line counts for at least
+	lineBytes = 50                    // bytes that a line counts for at least
 	maxTail   = 4 << 10               // bytes of the end of what is left out
 
 	// A browser lays out the whole output again at each message, in 25 µs for each line of it, as was measured in

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,8 +46,18 @@ type end struct {
 
 // pipe is a pipe of which a process has one end, and fd is the other, which never blocks.
 type pipe struct {
-	fd  int
-	its *os.File
+	fd        int
+	ours, its *os.File
+}
+
+// drain reads what is written after the cell has ended, until nobody can write any more: a child that lives on must not
+// die of it.
+func (p pipe) drain() {
+	p.its.Close()
+	if syscall.SetNonblock(p.fd, false) == nil {
+		io.Copy(io.Discard, p.ours)
+	}
+	p.ours.Close()
 }
 
 // start runs a program to its end. It returns when the program has ended and what it had printed by then is out, even
@@ -66,16 +77,21 @@ func (p *process) start(program string, args []string) (*end, error) {
 		if err != nil {
 			return pipe{}, err
 		}
-		open = append(open, r, w)
 		fd := int(r.Fd())
-		return pipe{fd, w}, syscall.SetNonblock(fd, true)
+		return pipe{fd, r, w}, syscall.SetNonblock(fd, true)
 	}
 	stdout, err1 := in()
 	stderr, err2 := in()
 	done, err3 := in()
-	if err := errors.Join(err1, err2, err3); err != nil {
+	wake, err4 := in()
+	open = append(open, done.ours, done.its, wake.ours, wake.its) // Files that are nil may be closed.
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
+	defer func() {
+		go stdout.drain()
+		go stderr.drain()
+	}()
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = stdout.its, stderr.its, []*os.File{done.its}
 	switch {
 	case p.input != nil || p.Input:
@@ -110,10 +126,6 @@ func (p *process) start(program string, args []string) (*end, error) {
 	}
 
 	ended := make(chan error, 1)
-	wake, err := in()
-	if err != nil {
-		return nil, err
-	}
 	go func() {
 		ended <- cmd.Wait()
 		wake.its.Close()
@@ -124,7 +136,7 @@ func (p *process) start(program string, args []string) (*end, error) {
 	})
 	defer stop()
 	p.pump(stdout.fd, stderr.fd, shows, wake.fd)
-	err = <-ended
+	err := <-ended
 	p.finish()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -340,6 +341,16 @@ func TestProcesses(t *testing.T) {
 	n := open(t)
 	begin := time.Now()
 	n.prints("!sleep 60 &\n!echo started", "started\n")
+	flag := filepath.Join(t.TempDir(), "flag")
+	n.prints("!(sleep 0.3; echo late; touch "+flag+") &", "")
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(flag); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a child dies of what it prints after the cell has ended")
+		}
+	}
 	n.prints("!setsid sh -c 'sleep 61; echo late' &", "")
 	n.prints("must.M(exec.Command(\"sh\", \"-c\", \"while :; do echo child; sleep 1; done\").Start())\nc := exec.Command(\"sleep\", \"62\")\nc.Stdout = os.Stdout\nmust.M(c.Start())\nfmt.Println(\"end\")", "end\n")
 	if took := time.Since(begin); took > 30*time.Second {
