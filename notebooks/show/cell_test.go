@@ -107,6 +107,8 @@ func TestProgressLine(t *testing.T) {
 	for want, p := range map[string]*Progress{
 		"7 · 1m3s":                       {done: 7},
 		"a: 7 of 8 · loss\u00a01 · 1m3s": {Title: "a", Total: 8, done: 7, note: "loss\u00a01"},
+		"a: compiling · b":               {Title: "a", note: "b", compiling: true},
+		"4 of 8 · b · compiling":         {Total: 8, done: 4, note: "b", compiling: true},
 	} {
 		if got := p.line(62960 * time.Millisecond); got != strings.Join(strings.Fields(want), " ") {
 			t.Errorf("%q, want %q", got, want)

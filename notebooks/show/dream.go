@@ -51,6 +51,9 @@ func (d Dream) Show() (ends []dream.Frame, err error) {
 		return nil, err
 	}
 	line := Progress{Title: "dream"} // d.Title appears above the picture
+	if err := line.wait(""); err != nil {
+		return nil, err
+	}
 	var at place
 	for frame, problem := range d.Frames {
 		if problem != nil {

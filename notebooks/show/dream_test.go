@@ -255,6 +255,9 @@ func TestDreamInNotebook(t *testing.T) {
 	if err != nil || printed != "" {
 		t.Fatalf("%v, printed %q", err, printed)
 	}
+	if html := fmt.Sprint(shown[0].Data["text/html"]); !strings.Contains(html, "dream: compiling<") {
+		t.Errorf("it begins with %s", html)
+	}
 	last := map[string]string{} // by output
 	var order []string
 	kept := 0 // pictures shown meanwhile

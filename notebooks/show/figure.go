@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"lucigo/interp"
 	"lucigo/notebooks/internal/cell"
@@ -33,6 +34,7 @@ const (
 	padding     = 4    // around each
 	largestSize = 224  // pixels of a picture's width, where there is room
 	least       = 48   // the same, however many columns there are
+	narrow      = 96   // the same, where the page is narrow
 	maxPictures = 2000 // of one figure, so that a mistake does not stop the browser
 )
 
@@ -86,16 +88,16 @@ func (f Figure) HTML() (string, error) {
 	if err := f.check(); err != nil {
 		return "", err
 	}
-	place := f.alignment()
+	place, head := f.alignment(), f.headWidth()
 	var b page
-	b.add(`<table border="0" cellspacing="0" cellpadding="%d">`, padding)
+	b.add(`<table border="0" cellspacing="0" cellpadding="%d"%s>`, padding, f.layout(head))
 	if f.Title != "" {
 		b.add(`<caption><b>%s</b></caption>`, text(f.Title))
 	}
 	if f.Columns != nil {
 		b.add(`<thead><tr>`)
 		if f.Rows != nil {
-			b.add(`<th align="left" valign="bottom" style="text-align:left">%s</th>`, text(f.Corner))
+			b.add(`<th align="left" valign="bottom" style="text-align:left;width:%dpx">%s</th>`, head, text(f.Corner))
 		}
 		for _, name := range f.Columns {
 			b.add(`<th scope="col"%svertical-align:bottom" valign="bottom">%s</th>`, place, heading(name))
@@ -106,7 +108,7 @@ func (f Figure) HTML() (string, error) {
 	for i, row := range f.Cells {
 		b.add(`<tr>`)
 		if f.Rows != nil {
-			b.add(`<th scope="row" align="left" style="text-align:left">%s</th>`, heading(f.Rows[i]))
+			b.add(`<th scope="row" align="left" style="text-align:left;width:%dpx">%s</th>`, head, heading(f.Rows[i]))
 		}
 		for j, c := range row {
 			b.add(`<td%svertical-align:top" valign="top">`, place)
@@ -221,15 +223,46 @@ func (f Figure) place(i, j int) string {
 	return row + ", " + column
 }
 
+func (f Figure) hasPictures() bool {
+	return slices.ContainsFunc(f.Cells, func(row []Cell) bool {
+		return slices.ContainsFunc(row, func(c Cell) bool { return c.Picture != nil })
+	})
+}
+
 // alignment sets numbers to the right, and pictures in the middle of columns of one width: attributes of a
-// cell, of which the style is left open. (Jupyter's style sheets overrule valign, but not a style.)
+// cell, of which the style is left open. (Jupyter's style sheets overrule valign, but not a style.) The attribute
+// counts where styles are stripped, and layout where they are not.
 func (f Figure) alignment() string {
-	for _, row := range f.Cells {
-		if slices.ContainsFunc(row, func(c Cell) bool { return c.Picture != nil }) {
-			return fmt.Sprintf(` width="%d" align="center" style="text-align:center;`, f.size()+2*padding)
-		}
+	if f.hasPictures() {
+		return fmt.Sprintf(` width="%d" align="center" style="text-align:center;width:auto;`, f.size()+2*padding)
 	}
 	return ` align="right" style="text-align:right;`
+}
+
+// layout gives all columns of pictures one width, however long their headings are: that for which there is room on the
+// page, down to narrow pictures. A page that is narrower yet scrolls.
+func (f Figure) layout(head int) string {
+	if !f.hasPictures() {
+		return ""
+	}
+	const space = 8 // around each picture, in Jupyter's style sheets
+	width := func(picture int) int { return head + len(f.Cells[0])*(picture+2*space) }
+	return fmt.Sprintf(` style="table-layout:fixed;width:%dpx;max-width:100%%;min-width:%dpx;overflow-wrap:break-word"`,
+		width(f.size()), width(min(f.size(), narrow)))
+}
+
+// headWidth is the width of the column of row headings, whose longest word should fit.
+func (f Figure) headWidth() int {
+	if f.Rows == nil {
+		return 0
+	}
+	longest := 0
+	for _, s := range append(f.Rows[:len(f.Rows):len(f.Rows)], f.Corner) {
+		for _, word := range strings.Fields(s) {
+			longest = max(longest, utf8.RuneCountInString(word))
+		}
+	}
+	return min(max(8*longest+16, 80), 160)
 }
 
 func (f Figure) size() int {

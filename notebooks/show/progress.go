@@ -19,13 +19,14 @@ type Progress struct {
 	Title string
 	Total int // steps in all; 0 where that is not known
 
-	mu      sync.Mutex
-	at      place
-	start   time.Time
-	done    int
-	note    string
-	stale   bool // done and note are newer than what is shown
-	problem error
+	mu        sync.Mutex
+	at        place
+	start     time.Time
+	done      int
+	note      string
+	compiling bool // the next step has to wait for its program
+	stale     bool // done and note are newer than what is shown
+	problem   error
 }
 
 // Set says that so many steps are done, with a note, which may be "". Its error says that the line could not be
@@ -37,22 +38,45 @@ func (p *Progress) Set(done int, note string) error {
 }
 
 func (p *Progress) set(done int, note string) error {
-	if p.start.IsZero() {
-		p.start = time.Now()
-		if !cell.InNotebook() { // A notebook shows the line at once.
-			p.at.next = p.start.Add(pause())
-		}
-	}
-	p.done, p.note, p.stale = done, note, true
+	p.begin()
+	p.done, p.note, p.compiling, p.stale = done, note, false, true
 	if done == p.Total && p.Total != 0 || p.at.due() {
 		return p.show()
 	}
 	return nil
 }
 
+func (p *Progress) begin() {
+	if !p.start.IsZero() {
+		return
+	}
+	p.start = time.Now()
+	if !cell.InNotebook() { // A notebook shows the line at once.
+		p.at.next = p.start.Add(pause())
+	}
+}
+
+// wait says in a notebook that the program of what comes next is being compiled. The next step takes that back.
+func (p *Progress) wait(note string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin()
+	if !cell.InNotebook() {
+		return nil
+	}
+	p.note, p.compiling = note, true
+	return p.show()
+}
+
 // Part returns what counts the steps of part i of n parts of equal length, 0 for the first, with a note,
-// as featvis.Render.Progress does. Errors are Close's.
+// as featvis.Render.Progress does. Until the first of them the line says that their program is being compiled. Errors
+// are Close's.
 func (p *Progress) Part(i, n int, note string) func(done, of int) {
+	if err := p.wait(note); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.problem = cmp.Or(p.problem, err)
+	}
 	return func(done, of int) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -94,11 +118,20 @@ func (p *Progress) line(took time.Duration) string {
 	if p.Total > 0 {
 		s += fmt.Sprint(" of ", p.Total)
 	}
+	if p.compiling && p.done == 0 {
+		s = "compiling"
+	}
 	if p.Title != "" {
 		s = p.Title + ": " + s
 	}
 	if p.note != "" {
 		s += " · " + p.note
+	}
+	if p.compiling { // The clock would stand still.
+		if p.done > 0 {
+			s += " · compiling"
+		}
+		return oneLine(s)
 	}
 	clock := fmt.Sprintf("%.1f s", took.Seconds())
 	if took.Minutes() >= 1 {

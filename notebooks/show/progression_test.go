@@ -181,6 +181,9 @@ func TestProgressionInNotebook(t *testing.T) {
 		t.Fatalf("%v, printed %q", err, printed)
 	}
 	line, last := shown[0].DisplayID, shown[len(shown)-1]
+	if html := fmt.Sprint(shown[0].Data["text/html"]); !strings.Contains(html, "optimised: compiling · first") {
+		t.Errorf("the line begins as %s", html)
+	}
 	if html := fmt.Sprint(last.Data["text/html"]); last.DisplayID != line || !strings.Contains(html, "optimised: 2024 of 2048 · second") {
 		t.Errorf("the line ends as %s", html)
 	}
