@@ -198,11 +198,17 @@ func (p *tab) shot(name string) {
 	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
 	b, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		name = strings.NewReplacer("/", "-", " ", "-").Replace(p.Name() + "-" + name)
-		err = os.WriteFile(filepath.Join(*shots, name+".png"), b, 0o666)
-	}
 	if err != nil {
+		p.Log(err)
+		return
+	}
+	p.save(name, b)
+}
+
+// save keeps a picture.
+func (p *tab) save(name string, png []byte) {
+	name = strings.NewReplacer("/", "-", " ", "-", ",", "").Replace(p.Name() + "-" + name)
+	if err := os.WriteFile(filepath.Join(*shots, name+".png"), png, 0o666); err != nil {
 		p.Log(err)
 	}
 }

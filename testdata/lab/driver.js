@@ -61,6 +61,107 @@
 			await frames(2);
 			return true;
 		},
+		visible: selector => [...document.querySelectorAll(selector)].some(visible),
+		completions: () => [...document.querySelectorAll('.jp-Completer')].filter(visible).flatMap(c =>
+			[...c.querySelectorAll('.jp-Completer-item .jp-Completer-match')].map(e => e.innerText)),
+		shownPictures: i => [...cells()[i].outputArea.node.querySelectorAll('img')].filter(e => e.complete && e.naturalWidth > 0).length,
+		// Looks at a cell's output at every frame until watched is called.
+		watch(i) {
+			const w = window.watching = { Most: 0, Least: -1, Texts: [], Pictures: 0, Blank: false, pictures: new Set(), on: true };
+			const old = cells()[i].outputArea.node.innerText;
+			let begun = false, height = 0;
+			const look = () => {
+				if (!w.on) return;
+				const area = cells()[i].outputArea, n = area.model.length, text = area.node.innerText;
+				begun ||= cells()[i].model.executionState === 'running' || text !== old;
+				if (begun && n > 0) {
+					w.Most = Math.max(w.Most, n);
+					if (text !== w.Texts.at(-1)) w.Texts.push(text);
+					for (const e of area.node.querySelectorAll('img')) w.pictures.add(e.src);
+					w.Pictures = w.pictures.size;
+					const h = area.node.getBoundingClientRect().height;
+					if (height > 50 && h < height / 4) w.Blank = true; // It flickers.
+					height = Math.max(height, h);
+				}
+				requestAnimationFrame(look);
+			};
+			look();
+			return true;
+		},
+		watched() {
+			const { pictures, on, ...w } = window.watching;
+			window.watching.on = false;
+			return w;
+		},
+		// The text below a cell that is hardest to read: its contrast with what is behind it.
+		contrast(i) {
+			const rgba = s => (s.match(/[\d.]+/g) ?? []).map(Number);
+			const over = (top, below) => {
+				const a = top[3] ?? 1;
+				return [0, 1, 2].map(k => a * top[k] + (1 - a) * below[k]);
+			};
+			const behind = e => {
+				const layers = [];
+				for (; e; e = e.parentElement) {
+					const c = rgba(getComputedStyle(e).backgroundColor);
+					if (c.length < 3 || c[3] === 0) continue;
+					layers.push(c);
+					if ((c[3] ?? 1) === 1) break;
+				}
+				return layers.reduceRight((below, c) => over(c, below), [255, 255, 255]);
+			};
+			const light = c => {
+				const [r, g, b] = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+				return .2126 * r + .7152 * g + .0722 * b;
+			};
+			let worst = { Ratio: 21, Text: '', Colour: '', Behind: '' };
+			const walk = document.createTreeWalker(cells()[i].outputArea.node, NodeFilter.SHOW_TEXT);
+			while (walk.nextNode()) {
+				const e = walk.currentNode.parentElement, text = walk.currentNode.data.trim();
+				if (!text || !visible(e) || e.closest('.jp-OutputPrompt, .jp-OutputArea-promptOverlay')) continue;
+				const back = behind(e), front = over(rgba(getComputedStyle(e).color), back);
+				const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+				const ratio = (a + .05) / (b + .05);
+				if (ratio < worst.Ratio) worst = { Ratio: ratio, Text: text, Colour: front.map(Math.round).join(), Behind: back.map(Math.round).join() };
+			}
+			return worst;
+		},
+		// The widths of the pictures of each row of a cell's figures, and whether the output scrolls.
+		columns(i) {
+			const rows = [...cells()[i].outputArea.node.querySelectorAll('tbody tr')].map(tr =>
+				[...tr.children].filter(td => td.querySelector('img')).map(td => Math.round(td.getBoundingClientRect().width)));
+			const wide = [...cells()[i].outputArea.node.querySelectorAll('.jp-OutputArea-output')].filter(e => e.querySelector('img'));
+			return {
+				Rows: rows.filter(r => r.length > 1),
+				Cut: wide.some(e => e.scrollWidth > e.clientWidth + 1 && !['auto', 'scroll'].includes(getComputedStyle(e).overflowX)),
+				Scrolls: wide.some(e => e.scrollWidth > e.clientWidth + 1),
+			};
+		},
+		box(i) {
+			const r = cells()[i].outputArea.node.getBoundingClientRect();
+			return [r.x, r.y, r.width, r.height];
+		},
+		async save() { await panel().context.save(); return true; },
+		trusted: () => cells().every(c => c.model.trusted),
+		theme: () => document.body.dataset.jpThemeName,
+		async console() {
+			window.before = panel();
+			const kernel = panel().sessionContext.session.kernel;
+			window.theConsole = await jupyterapp.commands.execute('console:create', { kernelPreference: { name: kernel.name }, path: '', activate: true });
+			await theConsole.sessionContext.ready;
+			await theConsole.sessionContext.session.kernel.info;
+			await frames(3);
+			return true;
+		},
+		prompt: () => theConsole.console.promptCell.model.sharedModel.getSource(),
+		replace: text => { theConsole.console.promptCell.model.sharedModel.setSource(text); return true; },
+		async enter() { await jupyterapp.commands.execute('console:run-unforced'); return true; },
+		async back() {
+			await theConsole.sessionContext.shutdown();
+			theConsole.dispose();
+			jupyterapp.shell.activateById(window.before.id);
+			return true;
+		},
 		async restart() {
 			const before = panel().sessionContext.session.kernel.id;
 			await panel().sessionContext.restartKernel();

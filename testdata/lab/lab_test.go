@@ -14,17 +14,22 @@ func TestFrontEnds(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			dir := t.TempDir()
 			file := write(t, dir, "small.ipynb", greeting, figure, claims, "", "")
-			s := f.serve(t, e, dir, "JupyterLab Light")
+			s := f.serve(t, e, dir, map[string]string{"lab": "JupyterLab Light", "notebook": "JupyterLab Dark"}[f.name])
 			p := f.open(t, s, file, 1300, 1000)
 			for _, sub := range []struct {
 				name string
 				test func(*tab)
 			}{
 				{"run all", testRunAll}, {"errors", testErrors}, {"stop at an error", testStop}, {"interrupt", testInterrupt},
-				{"restart", testRestart},
+				{"restart", testRestart}, {"input", testInput}, {"completion", testCompletion}, {"tooltip", testTooltip},
+				{"progress", testProgress}, {"dream", testDream}, {"console", testConsole},
 			} {
+				if sub.name == "console" && f.name != "lab" {
+					continue // Notebook 7 opens it on a page of its own.
+				}
 				t.Run(sub.name, func(t *testing.T) { sub.test(p.with(t)) })
 			}
+			t.Run("log", s.checkLog)
 		})
 	}
 }
@@ -119,6 +124,9 @@ func testErrors(p *tab) {
 			}
 			if bad := regexp.MustCompile(`flag\.Parse|main\.go|lucigo-cells|/tmp/|goroutine|exit status 1\b`).FindString(shown); bad != "" {
 				p.Errorf("it has %q:\n%s", bad, shown)
+			}
+			if worst := eval[legible](p, short, "driver.contrast(%s)", free); worst.Ratio < 4 {
+				p.Errorf("%+v", worst)
 			}
 			p.shot("shown")
 		})

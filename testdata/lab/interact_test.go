@@ -1,0 +1,218 @@
+package lab
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// keys types on the keyboard.
+func (p *tab) keys(keys string, options ...chromedp.KeyOption) {
+	p.Helper()
+	p.do(chromedp.KeyEvent(keys, options...))
+}
+
+// enter presses Enter as a keyboard does where the page takes the key: no character comes of it.
+func (p *tab) enter() {
+	p.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, typ := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, input.DispatchKeyEventParams{
+				Type: typ, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// A program that reads its standard input makes the front end ask, with the prompt.
+func testInput(p *tab) {
+	p.set(free, "fmt.Print(\"your name? \")\nvar name string\nfmt.Scanln(&name)\nfmt.Println(\"hello\", name)")
+	eval[bool](p, short, "driver.start(%s)", free)
+	p.until("it asks", short, "driver.visible('.jp-Stdin-input')")
+	p.shot("asks")
+	p.click(".jp-Stdin-input")
+	p.keys("Zoë" + kb.Enter)
+	p.until("it ends", short, "driver.state(%s) === 'idle'", free)
+	if shown := p.text(free); !strings.Contains(shown, "your name? ") || !strings.Contains(shown, "hello Zoë") {
+		p.Errorf("it shows %q", shown)
+	}
+}
+
+var ofTests = regexp.MustCompile("^(Test|Example|Benchmark|Fuzz)([A-Z_]|$)")
+
+// Tab completes what stands before the cursor.
+func testCompletion(p *tab) {
+	p.run(0) // The language server starts with the kernel.
+	for i, c := range []struct {
+		typed string
+		want  []string // in the list
+		whole string   // what a single completion makes of it
+	}{
+		{"show.", []string{"Grid", "Figure", "Progress", "Dream"}, ""},
+		{"saliency.", []string{"Gradient", "SmoothGrad", "Guided"}, ""},
+		{"fmt.Println(\"größer → 1\", 1); show.Pic", nil, "fmt.Println(\"größer → 1\", 1); show.Pictures"},
+		{"größe := 1\ngrö", nil, "größe := 1\ngröße"},
+		{"%he", nil, "%help"},
+	} {
+		p.Run(c.typed, func(t *testing.T) {
+			p := p.with(t)
+			before := eval[string](p, short, "driver.completions().join()")
+			eval[bool](p, short, "driver.edit(%s, %s)", free, c.typed)
+			begin := time.Now()
+			p.keys(kb.Tab)
+			var list []string
+			if c.whole == "" {
+				p.until("a list appears", 30*time.Second, "driver.completions().length > 0 && driver.completions().join() !== %s", before)
+				list = eval[[]string](p, short, "driver.completions()")
+			} else {
+				p.until("it is completed", 30*time.Second, "driver.source(%s) === %s || driver.completions().length > 0", free, c.whole)
+				list = eval[[]string](p, short, "driver.completions()")
+			}
+			took := time.Since(begin)
+			t.Logf("%d names in %.2f s: %.60q", len(list), took.Seconds(), strings.Join(list, " "))
+			limit := 700 * time.Millisecond // of which the key and the page take a part
+			if i == 0 {
+				limit = 2500 * time.Millisecond
+			}
+			if took > limit {
+				t.Errorf("it took %v", took)
+			}
+			for _, name := range c.want {
+				if !slices.Contains(list, name) {
+					p.Errorf("the list lacks %s: %q", name, list)
+				}
+			}
+			for _, name := range list {
+				if ofTests.MatchString(name) {
+					p.Errorf("the list has %s", name)
+				}
+			}
+			if slices.Sort(list); len(slices.Compact(slices.Clone(list))) != len(list) {
+				p.Errorf("a name is there twice: %q", list)
+			}
+			if c.whole != "" {
+				time.Sleep(300 * time.Millisecond) // A front end may take a single name at once.
+				if eval[string](p, short, "driver.source(%s)", free) != c.whole {
+					p.enter()
+				}
+				p.until("it is completed", short, "driver.source(%s) === %s", free, c.whole)
+			}
+			p.shot("list")
+			p.keys(kb.Escape)
+			eval[bool](p, short, "driver.edit(%s, '')", free)
+		})
+	}
+}
+
+// Shift-Tab shows what a function is.
+func testTooltip(p *tab) {
+	eval[bool](p, short, "driver.edit(%s, %s)", free, "fmt.Println")
+	begin := time.Now()
+	p.keys(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift))
+	p.until("a text appears", short, "driver.visible('.jp-Tooltip')")
+	p.Logf("%.2f s", time.Since(begin).Seconds())
+	p.shot("text")
+	shown := eval[string](p, short, "document.querySelector('.jp-Tooltip').innerText")
+	if !strings.Contains(shown, "Println(a ...any)") && !strings.Contains(shown, "gopls") {
+		p.Errorf("it shows %q", shown)
+	}
+	p.keys(kb.Escape)
+	p.keys(kb.Escape)
+	eval[bool](p, short, "driver.edit(%s, '')", free)
+}
+
+// A line changes in its place: there is one output at any time.
+func testProgress(p *tab) {
+	p.set(free, "line := show.Progress{Title: \"work\", Total: 30}\nfor i := range 31 {\n\tmust.M(line.Set(i, \"\"))\n\ttime.Sleep(50 * time.Millisecond)\n}")
+	eval[bool](p, short, "driver.watch(%s)", free)
+	p.run(free)
+	seen := eval[watched](p, short, "driver.watched()")
+	if seen.Most != 1 || len(seen.Texts) < 5 {
+		p.Errorf("%d outputs at once, and %d states: %q", seen.Most, len(seen.Texts), seen.Texts)
+	}
+	if shown := p.text(free); !strings.Contains(shown, "work: 30 of 30") {
+		p.Errorf("in the end: %q", shown)
+	}
+}
+
+// watched is what a code cell's output showed while it ran.
+type watched struct {
+	Most     int // outputs at once
+	Least    int // since the first
+	Texts    []string
+	Pictures int // different ones
+	Blank    bool
+}
+
+const aDream = `ctx := context.Background()
+n := must.M1(subject.Open(ctx, "scenes-robust"))
+x := must.M1(n.Picture("", 96))
+layers := must.M1(n.Stages())
+d := dream.Dream{Iterations: %d, Octaves: 2}
+must.M1(show.Dream{Title: "a dream", Images: x, Frames: d.Frames(ctx, n.Model, objective.Energy(layers[1]), x)}.Show())`
+
+// A dream's line and picture change in their places, from the moment when it is being compiled.
+func testDream(p *tab) {
+	p.set(free, strings.Replace(aDream, "%d", "60", 1))
+	eval[bool](p, short, "driver.watch(%s)", free)
+	p.run(free)
+	p.shot("end")
+	seen := eval[watched](p, short, "driver.watched()")
+	p.Logf("%d pictures, %d states: %.300q", seen.Pictures, len(seen.Texts), seen.Texts)
+	if seen.Most != 2 || seen.Pictures < 3 || len(seen.Texts) < 4 || seen.Blank {
+		p.Errorf("%+v", seen)
+	}
+	if len(seen.Texts) > 0 && !strings.Contains(seen.Texts[0], "compiling") {
+		p.Errorf("it does not begin with compiling: %q", seen.Texts[0])
+	}
+	p.checkPictures(free)
+
+	// It is interrupted, and what there is stays.
+	p.set(free, strings.Replace(aDream, "%d", "100000", 1))
+	eval[bool](p, short, "driver.start(%s)", free)
+	p.until("a picture appears", time.Minute, "driver.shownPictures(%s) > 0", free)
+	time.Sleep(time.Second)
+	begin := time.Now()
+	p.click(stopButton)
+	p.until("it ends", time.Minute, "driver.state(%s) === 'idle'", free)
+	took := time.Since(begin)
+	p.Logf("interrupted in %.2f s", took.Seconds())
+	if took > 2*time.Second {
+		p.Errorf("interrupted after %v", took)
+	}
+	p.checkPictures(free)
+	if out := p.outputs(free); len(out) != 3 || out[2].EName != "Interrupted" {
+		p.Errorf("%d outputs", len(out))
+	}
+	p.shot("interrupted")
+}
+
+// In a console, Enter runs what is complete, and makes a line where it is not.
+func testConsole(p *tab) {
+	eval[bool](p, time.Minute, "driver.console()")
+	p.click(".jp-CodeConsole-promptCell .cm-content")
+	p.keys("func double(x int) int {")
+	eval[bool](p, short, "driver.enter()")
+	p.until("a line begins", short, "/\\n\\s+$/.test(driver.prompt())")
+	p.keys("return 2 * x" + kb.Enter)
+	eval[bool](p, short, "driver.replace(%s)", "func double(x int) int {\n\treturn 2 * x\n}")
+	eval[bool](p, short, "driver.enter()")
+	p.until("it runs", short, "driver.prompt() === ''")
+	p.click(".jp-CodeConsole-promptCell .cm-content")
+	p.keys("fmt.Println(double(21))")
+	eval[bool](p, short, "driver.enter()")
+	p.until("it prints", short, "document.querySelector('.jp-CodeConsole-content').innerText.includes('42')")
+	p.shot("end")
+	eval[bool](p, short, "driver.back()")
+}
