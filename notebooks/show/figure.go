@@ -34,7 +34,7 @@ const (
 	padding     = 4    // around each
 	largestSize = 224  // pixels of a picture's width, where there is room
 	least       = 48   // the same, however many columns there are
-	narrow      = 96   // the same, where the page is narrow
+	narrow      = 80   // the same, where the page is narrow
 	maxPictures = 2000 // of one figure, so that a mistake does not stop the browser
 )
 
@@ -338,7 +338,7 @@ func text(s string) string { return strings.ReplaceAll(cell.Escape(s), "\n", "<b
 func heading(s string) string {
 	var b strings.Builder
 	for _, word := range strings.SplitAfter(s, " ") {
-		if len(word) > 16 {
+		if len(word) > 10 {
 			word = strings.NewReplacer("(", "\u200b(", ",", ",\u200b", "·", "·\u200b", "=", "=\u200b", "/", "/\u200b", "_", "_\u200b").Replace(word)
 		}
 		b.WriteString(word)
