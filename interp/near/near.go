@@ -19,7 +19,7 @@ func Names(name string, have []string, n int) []string {
 	for _, h := range have {
 		l := strings.ToLower(h)
 		cost := edits(low, l)
-		if low != "" && (strings.Contains(l, low) || strings.Contains(low, l) && 2*len(l) > len(low)) {
+		if low != "" && (strings.Contains(l, low) || strings.Contains(low, l) && len(l) > 2) {
 			cost = min(cost, 1)
 		}
 		if cost <= max(1, len(low)/3) {

@@ -188,6 +188,7 @@ func (s *Session) explain(text string) string {
 // question asks whether one of have was meant, where any is near.
 func question(name string, have []string) string {
 	slices.Sort(have)
+	have = slices.DeleteFunc(have, func(h string) bool { return 2*len(h) <= len(name) }) // a part of it
 	if list := near.Names(name, slices.Compact(have), 3); len(list) > 0 {
 		return "; " + strings.Join(list, ", ") + "?"
 	}
@@ -214,7 +215,7 @@ func (s *Session) messages(current int, name string, list []message) error {
 			value = where(current, m.cell, m.line) + ": " + m.text
 		}
 		values = append(values, value)
-		f.Traceback = append(f.Traceback, red+value+plain)
+		f.Traceback = append(f.Traceback, bold+value+plain)
 		if code := s.line(m.cell, m.line); code != "" {
 			f.Traceback = append(f.Traceback, "    "+strings.ReplaceAll(code, "\t", "    "))
 			if m.col > 0 && m.col <= len(code)+1 {

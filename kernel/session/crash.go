@@ -96,7 +96,7 @@ func (r *run) crashed(text string) error {
 	if frames == nil { // Another goroutine may be the cell's.
 		frames = frame.FindAllStringSubmatch(stack, 1)
 	}
-	f.Traceback = []string{red + said + plain}
+	f.Traceback = []string{bold + said + plain}
 	for i, m := range frames {
 		cell, line := number(m[2]), number(m[3])
 		place := where(r.Number, cell, line)

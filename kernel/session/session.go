@@ -256,13 +256,13 @@ func testArgs(p source.Program, args []string) []string {
 }
 
 const (
-	red   = "\x1b[31m"
+	bold  = "\x1b[1m" // legible on every front end's colours, as red is not
 	plain = "\x1b[0m"
 )
 
 // failure is one whose traceback says no more than its value.
 func failure(name, value string) *Failure {
-	return &Failure{name, value, []string{red + value + plain}}
+	return &Failure{name, value, []string{bold + value + plain}}
 }
 
 func interrupted() *Failure { return failure("Interrupted", "the cell was interrupted") }
