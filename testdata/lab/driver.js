@@ -61,6 +61,11 @@
 			await frames(2);
 			return true;
 		},
+		async answers() {
+			const begin = performance.now();
+			await frames(2);
+			return performance.now() - begin;
+		},
 		visible: selector => [...document.querySelectorAll(selector)].some(visible),
 		completions: () => [...document.querySelectorAll('.jp-Completer')].filter(visible).flatMap(c =>
 			[...c.querySelectorAll('.jp-Completer-item .jp-Completer-match')].map(e => e.innerText)),

@@ -35,17 +35,51 @@ func (p *tab) enter() {
 	}))
 }
 
-// A program that reads its standard input makes the front end ask, with the prompt.
+// A program that reads its standard input makes the front end ask, with the prompt; so does a command's.
 func testInput(p *tab) {
-	p.set(free, "fmt.Print(\"your name? \")\nvar name string\nfmt.Scanln(&name)\nfmt.Println(\"hello\", name)")
-	eval[bool](p, short, "driver.start(%s)", free)
-	p.until("it asks", short, "driver.visible('.jp-Stdin-input')")
-	p.shot("asks")
-	p.click(".jp-Stdin-input")
-	p.keys("Zoë" + kb.Enter)
-	p.until("it ends", short, "driver.state(%s) === 'idle'", free)
-	if shown := p.text(free); !strings.Contains(shown, "your name? ") || !strings.Contains(shown, "hello Zoë") {
-		p.Errorf("it shows %q", shown)
+	for _, source := range []string{
+		"fmt.Print(\"your name? \")\nvar name string\nfmt.Scanln(&name)\nfmt.Println(\"hello\", name)",
+		"!printf 'your name? '; read name; echo hello $name",
+	} {
+		p.set(free, source)
+		eval[bool](p, short, "driver.start(%s)", free)
+		p.until("it asks", short, "driver.visible('.jp-Stdin-input')")
+		p.shot("asks")
+		p.click(".jp-Stdin-input")
+		p.keys("Zoë" + kb.Enter)
+		p.until("it ends", short, "driver.state(%s) === 'idle'", free)
+		if shown := p.text(free); !strings.Contains(shown, "your name? ") || !strings.Contains(shown, "hello Zoë") {
+			p.Errorf("it shows %q", shown)
+		}
+	}
+}
+
+// What users print by mistake does not stop the page.
+func testPrinting(p *tab) {
+	for _, c := range []struct{ name, source, last string }{
+		{"bytes that are no text", "!head -c 118000 /dev/urandom; echo; echo the end", "the end"},
+		{"a bar that returns", "for n := range 30 {\n\tfor i := range 1000 {\n\t\tfmt.Printf(\"\\r%02d %05d %s\", n, i, strings.Repeat(\"#\", 1+i*70/1000))\n\t}\n\tfmt.Println()\n}\nfmt.Println(\"the end\")", "the end"},
+		{"20,000 lines", "for i := range 20000 {\n\tfmt.Println(\"line\", i)\n}", "line 19999"},
+	} {
+		p.Run(c.name, func(t *testing.T) {
+			p := p.with(t)
+			p.set(free, c.source)
+			took := p.run(free)
+			answers := eval[float64](p, short, "driver.answers()")
+			t.Logf("%.1f s; then the page answers in %.0f ms", took.Seconds(), answers)
+			if took > 15*time.Second || answers > 2000 {
+				t.Error("that is too slow")
+			}
+			var all strings.Builder
+			for _, o := range p.outputs(free) {
+				all.WriteString(o.Text)
+			}
+			if !strings.Contains(all.String(), c.last) {
+				t.Errorf("it ends with %q", all.String()[max(0, all.Len()-200):])
+			}
+			p.set(free, "")
+			p.run(free)
+		})
 	}
 }
 
@@ -63,6 +97,7 @@ func testCompletion(p *tab) {
 		{"saliency.", []string{"Gradient", "SmoothGrad", "Guided"}, ""},
 		{"fmt.Println(\"größer → 1\", 1); show.Pic", nil, "fmt.Println(\"größer → 1\", 1); show.Pictures"},
 		{"größe := 1\ngrö", nil, "größe := 1\ngröße"},
+		{"fmt.Println(\"𝐚🦋\"); show.Pic", nil, "fmt.Println(\"𝐚🦋\"); show.Pictures"}, // beyond 16 bits
 		{"%he", nil, "%help"},
 	} {
 		p.Run(c.typed, func(t *testing.T) {

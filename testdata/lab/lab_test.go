@@ -22,7 +22,7 @@ func TestFrontEnds(t *testing.T) {
 			}{
 				{"run all", testRunAll}, {"errors", testErrors}, {"stop at an error", testStop}, {"interrupt", testInterrupt},
 				{"restart", testRestart}, {"input", testInput}, {"completion", testCompletion}, {"tooltip", testTooltip},
-				{"progress", testProgress}, {"dream", testDream}, {"console", testConsole},
+				{"printing", testPrinting}, {"progress", testProgress}, {"dream", testDream}, {"console", testConsole},
 			} {
 				if sub.name == "console" && f.name != "lab" {
 					continue // Notebook 7 opens it on a page of its own.
@@ -147,6 +147,16 @@ func testStop(p *tab) {
 			p.Errorf("%s: the cell after it shows %q", source, shown)
 		}
 	}
+	// So it does at an interrupt.
+	p.set(free, "fmt.Println(\"begun\")\ntime.Sleep(time.Minute)")
+	eval[bool](p, short, "driver.startAll()")
+	p.until("it begins", time.Minute, "driver.text(%s).includes('begun')", free)
+	p.click(stopButton)
+	p.until("it ends", short, "driver.idle()")
+	time.Sleep(300 * time.Millisecond)
+	if shown := p.text(free + 1); shown != "" {
+		p.Errorf("after an interrupt the next cell shows %q", shown)
+	}
 	p.set(free, "")
 	p.set(free+1, "")
 }
@@ -156,6 +166,7 @@ const stopButton = `[data-command="notebook:interrupt-kernel"], [title*="Interru
 
 // A cell ends within two seconds, and what it has shown stays.
 func testInterrupt(p *tab) {
+	p.try(free+1, "func answer() int { return 40 + 2 }")
 	for _, c := range []struct{ name, source, shown string }{
 		{"wait", "fmt.Println(\"begun\")\ntime.Sleep(time.Minute)", "begun"},
 		{"busy", "fmt.Println(\"begun\")\nfor {\n}", "begun"},
@@ -185,7 +196,7 @@ func testInterrupt(p *tab) {
 			}
 		})
 	}
-	if shown := p.try(free, "fmt.Println(40 + 2)"); !strings.Contains(shown, "42") {
+	if shown := p.try(free, "fmt.Println(answer())"); !strings.Contains(shown, "42") {
 		p.Errorf("after the interrupts: %q", shown)
 	}
 }
