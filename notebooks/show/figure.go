@@ -211,8 +211,11 @@ func (f Figure) check() error {
 	return nil
 }
 
-// place names a cell by its headings, or by its numbers where it has none.
+// place names a cell by its headings, or else by its caption, or by its numbers where it has none.
 func (f Figure) place(i, j int) string {
+	if caption := oneLine(f.Cells[i][j].Caption); f.Rows == nil && f.Columns == nil && caption != "" {
+		return caption
+	}
 	row, column := fmt.Sprint("row ", i), fmt.Sprint("column ", j)
 	if f.Rows != nil {
 		row = oneLine(f.Rows[i])

@@ -413,3 +413,23 @@ func ExampleProgress() {
 	}
 	// Output: training: 3 of 3 · loss 0.1 · 0.0 s
 }
+
+// A picture that has no headings is named by its caption to those who do not see it.
+func TestAltIsTheCaption(t *testing.T) {
+	_, x := noise(1, 2, 8, 8, 3)
+	f, err := Pictures{Images: x, Captions: []string{"first\nof two", ""}}.Figure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := f.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := read(t, html).pictures
+	if got[0].alt != "first of two" || got[1].alt != "row 0, column 1" {
+		t.Errorf("alt %q and %q", got[0].alt, got[1].alt)
+	}
+	if !strings.Contains(html, "table-layout:fixed") {
+		t.Errorf("columns may differ in width: %s", html[:200])
+	}
+}

