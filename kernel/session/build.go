@@ -133,14 +133,14 @@ func (r *run) compileError(out []byte) error {
 		switch text := generated.ReplaceAllString(line, ""); {
 		case text == "" || strings.HasPrefix(text, "# ") || text == "too many errors":
 		case strings.HasPrefix(text, "\t") && len(list) > 0:
-			list[len(list)-1].text += "\n" + text
+			list[len(list)-1].text += "\n" + r.elsewhere(text)
 		default:
 			list = append(list, message{text: text})
 		}
 	}
-	for i := 1; i < len(list); i++ {
-		if a, b := list[i-1], list[i]; a.cell == b.cell && a.line == b.line && a.follows() && !b.follows() {
-			list[i-1], list[i] = b, a
+	for i := range list { // The cause is first of the messages of a line.
+		for ; i > 0 && list[i].causes(list[i-1]); i-- {
+			list[i-1], list[i] = list[i], list[i-1]
 		}
 	}
 	r.mu.Lock()
@@ -151,8 +151,22 @@ func (r *run) compileError(out []byte) error {
 	return r.messages(r.Number, "CompileError", list)
 }
 
-// follows says whether the message may only follow from another one of its line.
-func (m message) follows() bool { return strings.HasPrefix(m.text, "declared and not used") }
+// other matches a place that a message refers to, with the file's own name in brackets.
+var other = regexp.MustCompile(`(?:[^\s:]*/)?cell\[(\d+)\]:(\d+)(?::\d+)?(?:\[[^\]\s]*\])?`)
+
+// elsewhere is text in which places are those in cells.
+func (r *run) elsewhere(text string) string {
+	return other.ReplaceAllStringFunc(text, func(s string) string {
+		m := other.FindStringSubmatch(s)
+		return where(r.Number, number(m[1]), number(m[2]))
+	})
+}
+
+// causes says whether n, of the same line, may only follow from m.
+func (m message) causes(n message) bool {
+	const unused = "declared and not used"
+	return m.cell == n.cell && m.line == n.line && strings.HasPrefix(n.text, unused) && !strings.HasPrefix(m.text, unused)
+}
 
 func number(s string) int {
 	n, _ := strconv.Atoi(s)

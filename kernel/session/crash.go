@@ -4,6 +4,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 type crash struct {
 	held  []byte
 	begun bool // held begins with a crash
+	lost  int  // bytes of held's middle that are left out
 }
 
 // crashes begin a line where the runtime ends a program.
@@ -27,7 +29,7 @@ const crashSize = 1 << 20
 func (c *crash) add(b []byte) (text []byte) {
 	c.held = append(c.held, b...)
 	if c.begun {
-		c.held = c.held[:min(len(c.held), crashSize)]
+		c.bound()
 		return nil
 	}
 	for at := 0; ; {
@@ -52,15 +54,33 @@ func (c *crash) add(b []byte) (text []byte) {
 	}
 }
 
-// is says whether it is a crash: the stack of a goroutine is part of it.
-func (c *crash) is() bool {
-	return c.begun && bytes.Contains(c.held, []byte("\ngoroutine "))
+// stack begins the stack of a goroutine, which every crash has.
+const stack = "\ngoroutine "
+
+// bound leaves out what is too much: the last stacks, or the middle of the message that comes before them.
+func (c *crash) bound() {
+	switch {
+	case len(c.held) <= crashSize:
+	case bytes.Contains(c.held[:crashSize], []byte(stack)):
+		c.held, c.lost = c.held[:crashSize], c.lost+len(c.held)-crashSize
+	default:
+		end := len(c.held) - crashSize/4
+		c.lost += end - crashSize/2
+		c.held = append(c.held[:crashSize/2], c.held[end:]...)
+	}
 }
 
-// rest is what was held and is no crash.
-func (c *crash) rest() []byte {
-	if c.is() {
+// is says whether it is a crash.
+func (c *crash) is() bool { return c.begun && bytes.Contains(c.held, []byte(stack)) }
+
+// rest is what was held and is no crash: nothing is, where the program has ended well.
+func (c *crash) rest(well bool) []byte {
+	c.begun = c.begun && !well
+	switch {
+	case c.is():
 		return nil
+	case c.lost > 0:
+		return fmt.Appendf(c.held, "\n(%d bytes of this are left out)\n", c.lost)
 	}
 	return c.held
 }
@@ -77,7 +97,7 @@ const again = "…"
 
 // crashed is the failure of a program that ended so.
 func (r *run) crashed(text string) error {
-	said, stack, _ := strings.Cut(text, "\ngoroutine ")
+	said, stacks, _ := strings.Cut(text, stack)
 	said, _, _ = strings.Cut(said, "\n\nruntime stack:")
 	said = strings.TrimSpace(signalLine.ReplaceAllString(said, ""))
 	said = strings.TrimSuffix(said, " [recovered, repanicked]")
@@ -91,10 +111,10 @@ func (r *run) crashed(text string) error {
 	if strings.HasPrefix(said, "fatal error: ") || !strings.HasPrefix(said, "panic: ") {
 		f.Name = "FatalError"
 	}
-	first, _, _ := strings.Cut(stack, "\n\ngoroutine ")
+	first, _, _ := strings.Cut(stacks, "\n"+stack)
 	frames := frame.FindAllStringSubmatch(first, -1)
 	if frames == nil { // Another goroutine may be the cell's.
-		frames = frame.FindAllStringSubmatch(stack, 1)
+		frames = frame.FindAllStringSubmatch(stacks, 1)
 	}
 	f.Traceback = []string{bold + said + plain}
 	for i, m := range frames {
@@ -121,7 +141,7 @@ func (r *run) crashed(text string) error {
 		}
 	}
 	if frames == nil {
-		lines := strings.SplitN(stack, "\n", 30)
+		lines := strings.SplitN(stacks, "\n", 30)
 		f.Traceback = append(f.Traceback, "goroutine "+strings.Join(lines[:len(lines)-1], "\n"))
 	}
 	return f

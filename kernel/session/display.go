@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 	"golang.org/x/sys/unix"
@@ -37,7 +38,14 @@ type displays struct {
 	feed   chan []byte   // to the decoder
 	hungry chan struct{} // from the decoder: it has dealt with everything
 	rest   []byte
+	size   int // of what is read of a message
 }
+
+// messageSize is the most that a program may display at once: the kernel holds all of it.
+const messageSize = 256 << 20
+
+// replyTime is how long a program may leave the kernel's replies unread, once their pipe is full.
+const replyTime = time.Second
 
 func (p *process) openDisplays() (*displays, error) {
 	dir, err := os.MkdirTemp(p.Session.dir, "pipes-")
@@ -101,6 +109,9 @@ func (d *displays) Read(b []byte) (int, error) {
 	}
 	n := copy(b, d.rest)
 	d.rest = d.rest[n:]
+	if d.size += n; d.size > messageSize {
+		return 0, fmt.Errorf("it is larger than %d MiB", messageSize>>20)
+	}
 	return n, nil
 }
 
@@ -113,15 +124,27 @@ func (d *displays) decode() {
 		if err := dec.Decode(&m); err != nil {
 			if !errors.Is(err, io.EOF) {
 				d.print("stderr", fmt.Appendf(nil, "an output cannot be read: %v\n", err))
-				for { // What follows cannot be read either.
-					if _, err := d.Read(make([]byte, 4096)); err != nil {
-						return
-					}
-				}
 			}
-			return
+			break
 		}
+		d.size = 0
 		d.message(m)
+	}
+	for ok := true; ok; _, ok = <-d.feed { // What follows cannot be read either.
+		d.hungry <- struct{}{}
+	}
+}
+
+// acknowledge answers a program that waits until all it has displayed is out. One that does not read its answers gets
+// no more.
+func (d *displays) acknowledge(value any) {
+	if d.reply == nil {
+		return
+	}
+	d.out.SetWriteDeadline(time.Now().Add(replyTime))
+	if err := d.reply.Encode(&protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: value}); err != nil {
+		d.print("stderr", fmt.Appendf(nil, "the program does not read the kernel's replies: %v\n", err))
+		d.reply = nil
 	}
 }
 
@@ -129,7 +152,7 @@ func (d *displays) decode() {
 func (d *displays) message(m protocol.DisplayData) {
 	if value, ok := m.Data[protocol.MIMECommValue]; ok {
 		if v, ok := value.(protocol.CommValue); ok && v.Address == protocol.GonbuiSyncAddress {
-			d.reply.Encode(&protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: v.Value})
+			d.acknowledge(v.Value)
 		}
 		return // Widgets have no other end here.
 	}

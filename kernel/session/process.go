@@ -137,7 +137,7 @@ func (p *process) start(program string, args []string) (*end, error) {
 	defer stop()
 	p.pump(stdout.fd, stderr.fd, shows, wake.fd)
 	err := <-ended
-	p.finish()
+	p.finish(err == nil)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err
@@ -161,8 +161,11 @@ func (p *process) environment() []string {
 	return env
 }
 
-// pump hands on what the process prints and displays, in order, until wake is closed and nothing is left. Text that was
-// printed before a display is read before it.
+// pipeSize is more than a pipe holds, unless its program has enlarged it.
+const pipeSize = 1 << 20
+
+// pump hands on what the process prints and displays, in order, until wake is closed and nothing is left of what was
+// written by then. Text that was printed before a display is read before it.
 func (p *process) pump(stdout, stderr int, shows *displays, wake int) {
 	const events = unix.POLLIN | unix.POLLHUP | unix.POLLERR
 	fds := []unix.PollFd{
@@ -177,6 +180,7 @@ func (p *process) pump(stdout, stderr int, shows *displays, wake int) {
 		func(b []byte) { p.last.add(b); p.print("stdout", b) },
 		func(b []byte) { p.errors(b) },
 	}
+	var late [4]int // what was read of each after the end: the process's children may write for ever
 	for timeout := -1; ; {
 		n, err := unix.Poll(fds, timeout)
 		if err == unix.EINTR {
@@ -188,6 +192,14 @@ func (p *process) pump(stdout, stderr int, shows *displays, wake int) {
 		if fds[2].Revents&events != 0 {
 			fds[2].Fd, timeout = -1, 0
 		}
+		count := func(i, n int) {
+			if timeout < 0 {
+				return
+			}
+			if late[i] += n; late[i] > pipeSize {
+				fds[i].Fd = -1
+			}
+		}
 		read := false
 		for i, sink := range sinks {
 			if fds[i].Revents&events == 0 {
@@ -197,6 +209,7 @@ func (p *process) pump(stdout, stderr int, shows *displays, wake int) {
 			if n > 0 {
 				read = true
 				sink(buf[:n])
+				count(i, n)
 			} else if err != unix.EAGAIN && err != unix.EINTR {
 				fds[i].Fd = -1
 			}
@@ -205,6 +218,7 @@ func (p *process) pump(stdout, stderr int, shows *displays, wake int) {
 			n, err := unix.Read(int(fds[3].Fd), buf)
 			if n > 0 {
 				shows.take(buf[:n])
+				count(3, n)
 			} else if err != unix.EAGAIN && err != unix.EINTR {
 				fds[3].Fd = -1
 			}
@@ -220,9 +234,9 @@ func (p *process) errors(b []byte) {
 	}
 }
 
-// finish prints what was held back and is not a crash.
-func (p *process) finish() {
-	if text := p.crash.rest(); len(text) > 0 {
+// finish prints what was held back and is not a crash, of a process that has ended well or not.
+func (p *process) finish(well bool) {
+	if text := p.crash.rest(well); len(text) > 0 {
 		p.last.add(text)
 		p.print("stderr", text)
 	}
@@ -280,8 +294,11 @@ func (e *end) status() string {
 	return text
 }
 
-// verdict is the failure that a cell's program ended in, or nil.
-func (r *run) verdict(e *end, test bool) error {
+// noTests is what package testing writes where it finds no test.
+const noTests = "testing: warning: no tests to run"
+
+// verdict is the failure that the cell's program ended in, or nil.
+func (r *run) verdict(e *end, cell *source.Cell) error {
 	switch {
 	case e.interrupted:
 		return interrupted()
@@ -289,16 +306,18 @@ func (r *run) verdict(e *end, test bool) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.crashed(e.crash.text())
-	case test && !e.state.Success():
+	case cell.Test && !e.state.Success():
 		if failed := e.failedTests(); failed != "" {
 			return failure("TestError", failed)
 		}
 		return failure("TestError", e.status())
 	case !e.state.Success():
 		return failure("ExitError", e.status())
+	case cell.Test && strings.Contains(e.last.String(), noTests):
+		return failure("TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
 	case e.done:
 		return nil
-	case test && e.last.line() == "PASS": // It has a TestMain of its own.
+	case cell.TestMain() && e.begun && e.last.line() == "PASS": // It ends the program itself.
 		return nil
 	}
 	return failure("ExitError", "os.Exit(0): the program ended before the cell did")

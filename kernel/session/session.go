@@ -199,7 +199,7 @@ func (r *run) print(stream string, text []byte) {
 func (r *run) goCell(cell *source.Cell) error {
 	token := rand.Text()
 	r.mu.Lock()
-	memory := r.memory.Add(r.Number, r.Cell, cell)
+	memory := r.memory.Add(r.Number, r.Cell, cell, r.index)
 	r.texts[r.Number] = cell.Text
 	for _, name := range cell.Locals {
 		r.locals[name] = r.Number
@@ -228,7 +228,7 @@ func (r *run) goCell(cell *source.Cell) error {
 	if err != nil {
 		return failure("ExitError", err.Error())
 	}
-	err = r.verdict(end, cell.Test)
+	err = r.verdict(end, cell)
 	if end.begun || err == nil {
 		remember()
 	} else if f, ok := err.(*Failure); ok && f.Name != "Interrupted" { // Later cells would fail as this one does.

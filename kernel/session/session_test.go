@@ -154,6 +154,7 @@ func TestCommands(t *testing.T) {
 	n.prints("/*\n!false\n*/\n!echo yes\n// !false\n//%tset", "yes\n")
 	n.prints("ok := true\nif ok &&\n!false {\n\tfmt.Println(1)\n}", "1\n")
 	n.prints("//gonb:!echo hidden", "hidden\n")
+	n.prints("fmt.Println([]bool{\n!true,\n!false,\n})", "[false true]\n")
 	n.prints("!echo a \\\n b\nfmt.Println(1)\r\nfmt.Println(2)\r\n", "a b\n1\n2\n")
 	n.prints("%%bash\necho $((1+2))\n", "3\n")
 	n.prints("%%script cat -\n!x\n", "!x\n")
@@ -205,6 +206,9 @@ fmt.Fprintln(os.Stderr, "c")`)
 	if s, f := n.run("log.SetFlags(log.Lshortfile)\nlog.Print(\"x\")"); f != nil || s.stderr != fmt.Sprintf("cell[%d]:2: x\n", n.n) {
 		t.Errorf("a log line: %q, %v", s.stderr, f)
 	}
+	if s, f := n.run("fmt.Fprintf(os.Stderr, \"panic: recovered\\n\\n%s\", debug.Stack())"); f != nil || !strings.Contains(s.stderr, "panic: recovered\n\ngoroutine ") {
+		t.Errorf("a stack that is printed: %q, %v", s.stderr, f)
+	}
 	if s, f := n.run("fmt.Fprintln(os.Stderr, \"panic: only said\")\nfmt.Fprint(os.Stderr, \"pan\")"); f != nil || s.stderr != "panic: only said\npan" {
 		t.Errorf("what looks like a panic: %q, %v", s.stderr, f)
 	}
@@ -255,8 +259,17 @@ func TestFailures(t *testing.T) {
 	n.fails("import \"no/such\"\n\nfmt.Println(1)", "CompileError", "line 1: package no/such is not in std (/usr/local/go/src/no/such)")
 	n.fails("import \"example.com/no/such\"", "CompileError",
 		"line 1: no module of this project provides package example.com/no/such; !*go get example.com/no/such adds one to this notebook's")
-	n.prints("type T struct{ n int }\nfunc (t T) M() int { return t.n }", "")
-	n.fails("type T struct{}", "CompileError", "cell [32], line 2: t.n undefined (type T has no field or method n)")
+	_, f = n.run("panic(strings.Repeat(\"x\", 5<<20))")
+	if f == nil || f.Name != "Panic" || len(f.Value) > 3000 || !strings.HasSuffix(f.Value, "xxx… (line 1)") {
+		t.Errorf("a panic with a long message: %.100v", f)
+	}
+	n.fails("func main() {}\n%%\nfmt.Println(1)", "SyntaxError", "line 3: statements need a cell of their own: this one has func main")
+	n.fails("func pi() {}\n%exec pi\n%%\nfmt.Println(1)", "SyntaxError", "line 4: statements need a cell of their own: this one has the func that %exec runs")
+	n.fails("x, y := 1", "CompileError", "line 1: assignment mismatch: 2 variables but 1 value\nline 1: declared and not used: x\nline 1: declared and not used: y")
+	n.fails("s := 1\nx := s +\n", "SyntaxError", "line 3: the cell ends before its code does")
+	n.fails("x := 1\nfunc f() {}", "SyntaxError", "line 2: a func after statements: declare it above them, with a line %% between, or in another cell")
+	n.prints("%reset\ntype T struct{ n int }\nfunc (t T) M() int { return t.n }", "")
+	n.fails("type T struct{}", "CompileError", fmt.Sprintf("cell [%d], line 3: t.n undefined (type T has no field or method n)", n.n))
 }
 
 func TestTests(t *testing.T) {
@@ -277,6 +290,15 @@ func TestTests(t *testing.T) {
 		t.Errorf("a TestMain: %q, %v", s.stdout, f)
 	}
 	n.prints("fmt.Println(double(4))", "8\n")
+	// A test that does not run passes nothing, whatever is printed.
+	noEnd := "os.Exit(0): the program ended before the cell did"
+	n.fails("%test\nfunc TestFive(t *testing.T) { fmt.Println(\"PASS\"); syscall.Exit(0) }", "ExitError", noEnd)
+	n.fails("%test\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }\nfunc TestSix(t *testing.T) { t.Error(6) }", "ExitError", noEnd)
+	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }", "ExitError", noEnd)
+	n.fails("%test -test.run=Tset\nfunc TestSeven(t *testing.T) {}", "TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
+	n.fails("%test\nfmt.Println(1)", "SyntaxError", "line 2: statements need a cell of their own: this one has the tests that %test runs")
+	n.prints("%reset", "")
+	n.fails("%test\nfunc Testing() {}", "TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
 }
 
 // Declarations keep Go's meaning when they are replaced.
@@ -317,6 +339,17 @@ func TestDeclarations(t *testing.T) {
 	n.prints("%ls", "import text/template\nvar plain\nimport html/template\nvar safe\nimport . strings\nimport r math/rand\nfunc roll\n"+
 		"import crypto/rand\nimport C\nfunc three\nfunc show3\nfunc Main\n")
 	n.prints("var shared = 1 // é\nvar s2 = `\n`", "")
+	// A C function is that of the cell's last run.
+	n.prints("// int three(void) { return 4; }\nimport \"C\"\n\nfunc three() int { return int(C.three()) }", "")
+	n.prints("fmt.Println(three())", "4\n")
+	if _, f := n.run("// int three(void) { return 5; }\nimport \"C\"\n\nfunc four() int { return int(C.three()) }"); f == nil || f.Name != "CompileError" {
+		t.Errorf("two C functions of a name: %v", f)
+	}
+	n.prints("fmt.Println(three())", "4\n") // That cell left no trace.
+	// What a cell means does not change when a later one imports a package of the same name.
+	n.prints("%reset\nfunc roll() int { return rand.Intn(1) }\nfunc esc() { template.Must(template.New(\"\").Parse(\"{{.}}\")).Execute(os.Stdout, \"<\") }", "")
+	n.prints("import \"crypto/rand\"\nimport \"text/template\"\n\nfmt.Println(len(rand.Text()), roll(), template.New(\"a\").Name())\nesc()", "26 0 a\n&lt;")
+	n.fails("func same() {}\nfunc same() {}", "CompileError", "line 2: same redeclared in this block\n\tline 1: other declaration of same")
 }
 
 // The user is asked when a program waits for input, with what it printed last as the prompt; else its input is at its
@@ -511,6 +544,42 @@ func TestDraft(t *testing.T) {
 	}
 	if _, ok, err := n.Draft("!ls f", 5, nil); ok || err != nil {
 		t.Errorf("in a command: %v, %v", ok, err)
+	}
+}
+
+// slow is a front end that takes its time.
+type slow struct{ screen }
+
+func (s *slow) Print(stream string, text []byte) {
+	time.Sleep(5 * time.Millisecond)
+	s.screen.Print(stream, text[:1])
+}
+
+// A program that breaks the protocol of displays, or writes without an end, hangs nothing.
+func TestMisuse(t *testing.T) {
+	n := open(t)
+	pipe := "f := must.M1(os.OpenFile(os.Getenv(\"GONB_PIPE\"), os.O_WRONLY, 0))\n"
+	sync := "map[protocol.MIMEType]any{protocol.MIMECommValue: protocol.CommValue{Address: protocol.GonbuiSyncAddress, Value: 1}}"
+	for code, want := range map[string]string{
+		pipe + "e := gob.NewEncoder(f)\nfor range 20000 {\n\te.Encode(&protocol.DisplayData{Data: " + sync + "})\n}": "the program does not read the kernel's replies",
+		pipe + "f.WriteString(\"no message at all\")":                                                                "an output cannot be read",
+		pipe + "f.Write([]byte{0x30, 1})":                                                                            "an output cannot be read: unexpected EOF",
+		pipe + "f.Write([]byte{0xfc, 0x3f, 0xff, 0xff, 0xff})\nfor range 300 {\n\tf.Write(make([]byte, 1<<20))\n}":   "an output cannot be read: it is larger than 256 MiB",
+	} {
+		s, f := n.run(code + "\nfmt.Println(\"end\")")
+		if f != nil || s.stdout != "end\n" || !strings.HasPrefix(s.stderr, want) {
+			t.Errorf("%q: %q, %q, want %q, %v", code, s.stdout, s.stderr, want, f)
+		}
+	}
+	done := make(chan error)
+	go func() { done <- n.Run(t.Context(), Request{Code: "!yes &", Number: 99}, &slow{}) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a child that prints for ever keeps the cell from ending")
 	}
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -73,8 +74,7 @@ func (c *Cell) Body() string {
 func Parse(text string) (*Cell, error) {
 	c := &Cell{Text: normal(text)}
 	if first, _, _ := strings.Cut(strings.TrimLeft(c.Text, "\n"), "\n"); strings.HasPrefix(first, "%%") {
-		command := Command{1 + strings.Index(c.Text, first[:1]), strings.TrimSpace(first)}
-		command.Line = 1 + strings.Count(c.Text[:strings.Index(c.Text, first)], "\n")
+		command := Command{1 + strings.Index(c.Text, "%"), strings.TrimSpace(first)} // Only line ends are before it.
 		if _, ok := scripts[command.Name()]; ok {
 			return c, command.at(c.script(command))
 		}
@@ -101,7 +101,42 @@ func Parse(text string) (*Cell, error) {
 			c.Commands = append(c.Commands, command)
 		}
 	}
-	return c, c.parse(code, body)
+	if err := c.parse(code, body); err != nil {
+		return nil, err
+	}
+	return c, c.conflict()
+}
+
+// conflict is an error for a cell that says two things of what is run.
+func (c *Cell) conflict() error {
+	if c.Test && c.call != "" {
+		return &Error{Line: 1, Text: "%test runs tests, and %exec a func: a cell can have one of them"}
+	}
+	if c.body == nil {
+		return nil
+	}
+	main := slices.ContainsFunc(c.decls, func(d *decl) bool { return d.main })
+	text := c.code[c.body.start:c.body.end]
+	rest := strings.TrimLeft(text, " \t\n")
+	if rest == "" {
+		if main {
+			c.body = nil
+		}
+		return nil
+	}
+	other := ""
+	switch {
+	case c.Test:
+		other = "the tests that %test runs"
+	case c.call != "":
+		other = "the func that %exec runs"
+	case main:
+		other = "func main"
+	default:
+		return nil
+	}
+	line := c.body.line + strings.Count(text[:len(text)-len(rest)], "\n")
+	return &Error{Line: line, Text: "statements need a cell of their own: this one has " + other}
 }
 
 // script takes in the first line of a cell that is a script or a file.
@@ -173,41 +208,51 @@ func (c *Cell) parse(code string, body int) error {
 	if asBody == nil {
 		asBody = c.statements(code, after)
 	}
-	switch declares, mixed, _ := begins(code[after:]); {
-	case asBody == nil:
+	if asBody == nil {
 		c.Entry = true
 		return nil
-	case mixed && declares:
-		c.decls, c.imports, c.body, c.result = nil, nil, nil, nil
+	}
+	switch o := outlineOf(code[after:]); {
+	case o.declares && o.mixed:
 		var first *Error
 		if errors.As(asDecls, &first) {
 			return &Error{first.Line, first.Col, "statements after declarations need a line %% above them"}
 		}
 		return asDecls
-	case declares:
+	case o.declares:
 		return asDecls
+	case o.fn > 0:
+		return &Error{Line: strings.Count(code[:after], "\n") + o.fn, Text: "a func after statements: declare it above them, with a line %% between, or in another cell"}
 	}
 	return asBody
 }
 
-// begins says whether Go text begins with a declaration, whether it has statements too, and whether it declares a func,
-// which no statement does.
-func begins(code string) (declares, mixed, funcs bool) {
+// outline is what Go text looks like that need not be correct.
+type outline struct {
+	declares bool // it begins with a declaration
+	mixed    bool // there are statements after the beginning
+	fn       int  // the line of the first func, which no statement declares, or 0
+}
+
+func outlineOf(code string) (o outline) {
 	var s scanner.Scanner
 	fset := token.NewFileSet()
-	s.Init(fset.AddFile("", -1, len(code)), []byte(code), func(token.Position, string) {}, 0)
+	file := fset.AddFile("", -1, len(code))
+	s.Init(file, []byte(code), func(token.Position, string) {}, 0)
 	depth, fresh := 0, true
 	for first := true; ; first = false {
-		_, tok, _ := s.Scan()
+		pos, tok, _ := s.Scan()
 		if tok == token.EOF {
-			return declares, mixed, funcs
+			return o
 		}
 		decl := tok == token.FUNC || tok == token.TYPE || tok == token.VAR || tok == token.CONST || tok == token.IMPORT
-		funcs = funcs || depth == 0 && fresh && tok == token.FUNC
+		if depth == 0 && fresh && tok == token.FUNC && o.fn == 0 {
+			o.fn = file.Line(pos)
+		}
 		if first {
-			declares = decl
+			o.declares = decl
 		} else if fresh && depth == 0 && !decl && tok != token.SEMICOLON {
-			mixed = true
+			o.mixed = true
 		}
 		switch tok {
 		case token.LBRACE, token.LPAREN, token.LBRACK:
@@ -316,8 +361,7 @@ func (c *Cell) statements(code string, at int) error {
 	}
 	r := reader{fset: fset, code: code, shift: len(before) + len(pad) - at, lines: lines}
 	r.unresolved(f)
-	c.body = &span{line: 1 - lines + 2, col: col + 1, start: at, end: len(code)}
-	c.body.line = strings.Count(code[:at], "\n") + 1
+	c.body = &span{line: strings.Count(code[:at], "\n") + 1, col: col + 1, start: at, end: len(code)}
 	c.uses = r.uses(main.Body)
 	for _, statement := range main.Body.List {
 		c.Locals = append(c.Locals, locals(statement)...)
@@ -379,8 +423,10 @@ func asErrors(err error, lines, last int) error {
 	for _, e := range list {
 		at := &Error{e.Pos.Line - lines, e.Pos.Column, e.Msg}
 		switch { // Beyond last is the brace that closes main.
-		case at.Line > last && strings.HasSuffix(e.Msg, "found '}'"):
+		case at.Line > last && e.Msg == "expected declaration, found '}'":
 			at = &Error{last, 0, "there is a } too many"}
+		case at.Line > last && strings.HasSuffix(e.Msg, "found '}'"):
+			at = &Error{last, 0, "the cell ends before its code does"}
 		case at.Line > last, strings.HasSuffix(e.Msg, "found 'EOF'"):
 			at = &Error{max(min(at.Line, last), 1), 0, "the cell ends before its code does: a } or ) is missing"}
 		}
@@ -424,6 +470,12 @@ func (r *reader) between(from, to token.Pos) span {
 // uses are the names that code uses and that it does not declare itself, each with what is selected of it.
 type uses map[string][]string
 
+func (u uses) add(v uses) {
+	for name, selected := range v {
+		u[name] = append(u[name], selected...)
+	}
+}
+
 func (r *reader) uses(n ast.Node) uses {
 	u := uses{}
 	ast.Inspect(n, func(n ast.Node) bool {
@@ -450,18 +502,11 @@ func (r *reader) imports(d *ast.GenDecl) (list []Import) {
 		if spec.Name != nil {
 			i.Name = spec.Name.Name
 		}
-		if doc := cmpDoc(spec.Doc, d.Doc); i.Path == "C" && doc != nil {
+		if doc := cmp.Or(spec.Doc, d.Doc); i.Path == "C" && doc != nil {
 			s := r.span(doc)
 			i.doc = &s
 		}
 		list = append(list, i)
 	}
 	return list
-}
-
-func cmpDoc(a, b *ast.CommentGroup) *ast.CommentGroup {
-	if a != nil {
-		return a
-	}
-	return b
 }

@@ -68,7 +68,8 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 		}
 		p.Main = p.Main || d.tok.String() == "var" || d.specs != nil && d.specs[0].names[0].key == "" && !d.once
 	}
-	p.Main = p.Main || last.Entry
+	cgo := slices.ContainsFunc(last.imports, func(i Import) bool { return i.Path == "C" }) // Only the linker sees its errors.
+	p.Main = p.Main || last.Entry || cgo
 	call := ""
 	switch {
 	case last.call != "":
@@ -79,14 +80,14 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 	p.Files["main.go"] = mainFile(call, last.Flags && last.flags(), token)
 	if last.Test { // The last file's init comes last.
 		p.Files["main.go"] = "package main\nfunc main() {}\n"
-		p.Files["main_test.go"] = testFile(!last.testMain(), token)
+		p.Files["main_test.go"] = testFile(!last.TestMain(), token)
 	}
 	return p
 }
 
-// testMain says whether the cell has a func TestMain.
-func (c *Cell) testMain() bool {
-	return slices.ContainsFunc(c.decls, func(d *decl) bool { return d.once && !d.main })
+// TestMain says whether the cell has a func TestMain, which then ends the program of its tests.
+func (c *Cell) TestMain() bool {
+	return c.Test && slices.ContainsFunc(c.decls, func(d *decl) bool { return d.once && !d.main })
 }
 
 // entryName is what the cell's main is called, since the program's own calls it: a name of as many letters.
@@ -155,11 +156,6 @@ type file struct {
 func (f file) text(m Memory, pkgs Packages, declared map[string]bool) (text string, tests bool) {
 	var body strings.Builder
 	used := uses{}
-	use := func(u uses) {
-		for name, selected := range u {
-			used[name] = append(used[name], selected...)
-		}
-	}
 	at := func(s span, before, text, after string) {
 		fmt.Fprintf(&body, "%s//line %s:%d:%d\n%s\n%s", before, Place(f.number), s.line, s.col, text, after)
 	}
@@ -171,19 +167,19 @@ func (f file) text(m Memory, pkgs Packages, declared map[string]bool) (text stri
 			if f.last {
 				code := d.code[d.start:d.name] + f.entry + d.code[d.name+len("main"):d.end]
 				at(d.span, "", code, "")
-				use(d.uses)
+				used.add(d.uses)
 			}
 			continue
 		}
 		if code := d.render(f.alive); code != "" {
 			at(d.span, "", code, "")
-			use(d.uses)
+			used.add(d.uses)
 			tests = tests || d.test || d.once
 		}
 	}
 	if f.last && f.body != nil {
 		f.statements(at)
-		use(f.uses)
+		used.add(f.uses)
 		if f.result != nil {
 			used["result_"] = nil
 		}
@@ -229,7 +225,7 @@ func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used use
 		}
 	}
 	for _, i := range f.imports {
-		if i.Path == "C" {
+		if _, ok := used["C"]; i.Path == "C" && (ok || f.last) {
 			if i.doc != nil {
 				b.WriteString(f.code[i.doc.start:i.doc.end] + "\n")
 			}
@@ -261,7 +257,11 @@ func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used use
 		if declared[name] || name == "C" {
 			continue
 		}
-		if i, own, ok := f.find(name, m, pkgs); ok {
+		i, own, ok := f.find(name, m, pkgs)
+		if found, before := f.found[name]; before && !own {
+			i, ok = found, true
+		}
+		if ok {
 			if own {
 				explicit(i)
 			} else {
@@ -276,18 +276,23 @@ func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used use
 			write(Import{Name: ".", Path: dots[i].Path})
 			continue
 		}
-		if used[name] == nil {
-			continue
-		}
-		if path := pkgs.Find(name, used[name]); path != "" {
-			i := Import{Path: path}
-			if path[strings.LastIndexByte(path, '/')+1:] != name {
-				i.Name = name
-			}
+		if i, ok := guess(pkgs, name, used[name]); ok {
 			write(i)
 		}
 	}
 	return b.String() + placed.String()
+}
+
+// guess is an import for code that selects such names of a package, if it selects any.
+func guess(pkgs Packages, name string, selected []string) (i Import, ok bool) {
+	if selected == nil || types.Universe.Lookup(name) != nil {
+		return i, false
+	}
+	i.Path = pkgs.Find(name, selected)
+	if i.called() != name {
+		i.Name = name
+	}
+	return i, i.Path != ""
 }
 
 // find is the import that a cell made under that name: this cell, or else the latest.

@@ -190,11 +190,10 @@ func (s spec) keep(code string, dead []int, erase func(s span, with string)) {
 			}
 		}
 		whole := span{start: all[0].start, end: all[len(all)-1].end}
-		text := strings.Join(left, ", ")
-		if lost := strings.Count(code[whole.start:whole.end], "\n") - strings.Count(text, "\n"); lost > 0 {
-			text += strings.Repeat("\n", lost)
-		}
-		erase(span{start: whole.start, end: whole.end}, text)
+		text := strings.Join(left, ",") // never longer than the whole
+		// The lines that are lost come first: after var, ( and = Go allows a line's end.
+		lost := strings.Count(code[whole.start:whole.end], "\n") - strings.Count(text, "\n")
+		erase(whole, strings.Repeat("\n", lost)+text)
 	}
 	var names []span
 	for _, n := range s.names {

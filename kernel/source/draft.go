@@ -37,7 +37,7 @@ func (m Memory) Draft(pkgs Packages, text string, offset int, always []string) (
 	}
 	if d.at < 0 {
 		after := importsEnd(code)
-		if declares, mixed, funcs := begins(code[after:]); !declares || mixed && !funcs {
+		if o := outlineOf(code[after:]); !o.declares || o.mixed && o.fn == 0 {
 			d.at = after
 		}
 	}

@@ -15,10 +15,11 @@ type Memory struct {
 // remembered is a cell of which some declarations may be dead, because later ones replace them.
 type remembered struct {
 	*Cell
-	number int             // the run's
-	id     string          // the notebook's name for the cell, or ""
-	dead   map[string]bool // keys
-	once   bool            // what has no key, such as init, is dead
+	number int               // the run's
+	id     string            // the notebook's name for the cell, or ""
+	dead   map[string]bool   // keys
+	once   bool              // what has no key, such as init, is dead
+	found  map[string]Import // by name: packages that its declarations use and that no cell imported when it ran
 }
 
 func (r remembered) alive(key string) bool {
@@ -26,6 +27,20 @@ func (r remembered) alive(key string) bool {
 		return !r.once
 	}
 	return !r.dead[key]
+}
+
+// spent says whether nothing is left of it, now that c runs: its imports are among those of c.
+func (r remembered) spent(c *Cell) bool {
+	keyless := func(d *decl) bool {
+		return !d.once && slices.ContainsFunc(d.specs, func(s spec) bool {
+			return slices.ContainsFunc(s.names, func(n name) bool { return n.key == "" })
+		})
+	}
+	other := func(i Import) bool {
+		return !slices.ContainsFunc(c.imports, func(j Import) bool { return i.Name == j.Name && i.Path == j.Path })
+	}
+	return !slices.ContainsFunc(r.keys(), r.alive) && (r.once || !slices.ContainsFunc(r.decls, keyless)) &&
+		!slices.ContainsFunc(r.imports, other)
 }
 
 // keys are what the cell declares by a name.
@@ -44,8 +59,9 @@ func (c *Cell) keys() (all []string) {
 
 // Add is the memory after the run of that number of a cell, whose declarations replace those of their names. A cell
 // that is run again, which its id or its text tells, replaces its own init funcs and its variables without a name too;
-// so does one that replaces all that a cell declares.
-func (m Memory) Add(number int, id string, c *Cell) Memory {
+// so does one that replaces all that a cell declares. Packages that the declarations use without an import stay those
+// that pkgs finds now, whatever later cells import.
+func (m Memory) Add(number int, id string, c *Cell, pkgs Packages) Memory {
 	keys := c.keys()
 	replaced := map[string]bool{}
 	for _, key := range keys {
@@ -70,11 +86,28 @@ func (m Memory) Add(number int, id string, c *Cell) Memory {
 		next.cells[i].once = old.once || id != "" && id == old.id || c.Text == old.Text ||
 			len(all) > 0 && !slices.ContainsFunc(all, old.alive)
 	}
-	next.cells = slices.DeleteFunc(next.cells, func(old remembered) bool {
-		return old.once && len(old.imports) == 0 && !slices.ContainsFunc(old.keys(), old.alive)
-	})
-	next.cells = append(next.cells, remembered{Cell: c, number: number, id: id})
+	next.cells = slices.DeleteFunc(next.cells, func(old remembered) bool { return old.spent(c) })
+	added := remembered{Cell: c, number: number, id: id}
+	next.cells = append(next.cells, added)
+	next.cells[len(next.cells)-1].found = next.find(added, pkgs)
 	return next
+}
+
+// find finds the packages that a cell's declarations use and that no cell imports.
+func (m Memory) find(r remembered, pkgs Packages) map[string]Import {
+	names, used, found := m.Names(), uses{}, map[string]Import{}
+	for _, d := range r.decls {
+		used.add(d.uses)
+	}
+	for name, selected := range used {
+		if _, _, imported := (file{remembered: r}).find(name, m, pkgs); imported || slices.Contains(names, name) {
+			continue
+		}
+		if i, ok := guess(pkgs, name, selected); ok {
+			found[name] = i
+		}
+	}
+	return found
 }
 
 // kill is the memory without the declarations that which names.
@@ -144,7 +177,10 @@ func (m Memory) Declared() (lines []string) {
 	words := map[token.Token]string{token.FUNC: "func", token.VAR: "var", token.CONST: "const", token.TYPE: "type"}
 	for _, c := range m.cells {
 		for _, i := range c.imports {
-			lines = append(lines, strings.Join(strings.Fields("import "+i.Name+" "+i.Path), " "))
+			line := strings.Join(strings.Fields("import "+i.Name+" "+i.Path), " ")
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
 		}
 		for _, d := range c.decls {
 			for _, s := range d.specs {

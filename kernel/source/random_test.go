@@ -192,7 +192,7 @@ func TestRandomPrograms(t *testing.T) {
 			if len(c.Commands) > 0 {
 				t.Fatalf("program %d, cell %d: commands %v in\n%s", i, n, c.Commands, text)
 			}
-			m = m.Add(n+1, "", c)
+			m = m.Add(n+1, "", c, fixed{})
 		}
 		// Packages are initialised in an order that depends on what they import.
 		put(t, cut, pkg+"/imports.go", "package "+pkg+"\nimport _ \"fmt\"\nimport _ \"strings\"\nimport _ \"sort\"\n")

@@ -41,6 +41,54 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// What a later cell replaces goes, and all else stays, on as many lines.
+func TestReplaced(t *testing.T) {
+	for _, c := range []struct{ text, by, want string }{
+		{"var a,b,c,d,e,f = 1,2,3,4,5,6", "var b = 9", "var a,c,d,e,f   = 1,3,4,5,6  "},
+		{"var a,\n b = 1,\n 2", "var a = 9", "var \nb    = \n2   "},
+		{"var a, b = 1, // one\n 2", "var b = 9", "var a    = \n1          "},
+		{"var a, b int", "var a = 9", "var b    int"},
+		{"var a, b = f()", "func b() {}", "var a, _ = f()"},
+		{"var (\n\ta = 1\n\tb = 2 // two\n)", "var b = 9", "var (\n\ta = 1\n\t      // two\n)"},
+		{"const (\n\ta, b = iota, 2\n\tc, d\n)", "type c int", "const (\n\ta, b = iota, 2\n\t_, d\n)"},
+		{"type (\n\ta struct {\n\t}\n\tb int\n)", "type a int", "type (\n\t          \n  \n\tb int\n)"},
+		{"var a = 1", "var a = 2", ""},
+		{"var a, b = f()", "var a, b = 1, 2", ""},
+	} {
+		old, err1 := Parse(c.text)
+		by, err2 := Parse(c.by)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		m := Memory{}.Add(1, "", old, fixed{}).Add(2, "", by, fixed{})
+		got := ""
+		if m.cells[0].Cell == old {
+			got = old.decls[0].render(m.cells[0].alive)
+		}
+		if got != c.want {
+			t.Errorf("%q after %q is %q, want %q", c.text, c.by, got, c.want)
+		}
+	}
+}
+
+// A cell that is run again and again takes no more room than once.
+func TestAgain(t *testing.T) {
+	for _, text := range []string{"fmt.Println(1)", "import \"fmt\"\n\nfmt.Println(1)", "import \"fmt\"\n\nvar a = fmt.Sprint()", "import _ \"fmt\"", "func init() {}", "var _ = 1",
+		"// int f(void);\nimport \"C\"\n\nfunc f() { C.f() }", "func main() {}", "%test\nfunc TestX(t *testing.T) {}"} {
+		var m Memory
+		for i := range 5 {
+			c, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m = m.Add(i+1, "", c, fixed{})
+		}
+		if len(m.cells) != 1 {
+			t.Errorf("%q is remembered %d times", text, len(m.cells))
+		}
+	}
+}
+
 // Whatever a cell is, it is read or refused, its errors have a line of it, and what is composed of it is Go.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"", "%%\nx := 1", "!ls \\\n a", "var a, b = f()\nconst (\n\tA = iota\n\tB\n)", "import . \"fmt\"\n\nPrintln(1)\n1",
@@ -51,7 +99,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, before string) {
 		var m Memory
 		if c, err := Parse(before); err == nil {
-			m = m.Add(1, "a", c)
+			m = m.Add(1, "a", c, fixed{})
 		}
 		c, err := Parse(text)
 		if err != nil {
@@ -60,7 +108,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%q: %#v", text, err)
 			}
 		} else {
-			m = m.Add(2, "b", c)
+			m = m.Add(2, "b", c, fixed{})
 			for name, code := range m.Program(fixed{}, "token").Files {
 				if _, err := parser.ParseFile(token.NewFileSet(), name, code, 0); err != nil {
 					t.Fatalf("%q after %q is composed as\n%s\n%v", text, before, code, err)
@@ -84,14 +132,14 @@ func BenchmarkProgram(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m = m.Add(i+1, "", c)
+		m = m.Add(i+1, "", c, fixed{})
 	}
 	for b.Loop() {
 		c, err := Parse("import \"fmt\"\n\ns := `\n!x\n`\nfor i := range 10 {\n\tfmt.Println(i, f3(2), v4, s)\n}")
 		if err != nil {
 			b.Fatal(err)
 		}
-		if p := m.Add(51, "", c).Program(fixed{}, "token"); len(p.Files) != 52 {
+		if p := m.Add(51, "", c, fixed{}).Program(fixed{}, "token"); len(p.Files) != 52 {
 			b.Fatal(len(p.Files))
 		}
 	}

@@ -117,10 +117,12 @@ func (s *state) token(r rune) {
 	case '(', '[':
 		s.depth++
 		s.operand = true
+	case '{': // It may be that of a literal.
+		s.operand = true
 	case ')', ']':
 		s.depth = max(s.depth-1, 0)
 		s.operand = false
-	case '{', '}', ';', ':':
+	case '}', ';', ':':
 		s.operand = false
 	default:
 		s.operand = strings.ContainsRune("+-*/%&|^<>=!,.~", r)
