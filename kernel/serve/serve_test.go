@@ -683,8 +683,9 @@ func TestLargePrint(t *testing.T) {
 		t.Errorf("%d MiB", grown>>20)
 	}
 	all := c.outcomes(id, c.send("control", "interrupt_request", struct{}{}))
-	if all[id].text("stderr") != dropped {
-		t.Error("what is dropped is not said")
+	// A slow machine may come to the most that is shown before the interrupt.
+	if said := all[id].text("stderr"); said != dropped && !strings.HasPrefix(said, fmt.Sprintf(tooLong, maxLines)) {
+		t.Errorf("what is dropped is not said: %q", said)
 	}
 }
 
