@@ -37,8 +37,12 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", false))
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
+	closeBrowser = func() { chromedp.Cancel(ctx) }
 	return ctx, chromedp.Do(ctx)
 })
+
+// closeBrowser ends the browser, if there is one.
+var closeBrowser = func() {}
 
 // tab is a page of the browser.
 type tab struct {

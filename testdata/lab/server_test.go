@@ -56,14 +56,15 @@ func (f frontEnd) serve(t *testing.T, e environment, dir, theme string) *server 
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"notification": `{"fetchNews":"false","checkForUpdates":false}`,
-		"themes":       fmt.Sprintf(`{"theme":%q}`, theme),
+		"apputils-extension/notification": `{"fetchNews":"false","checkForUpdates":false}`,
+		"apputils-extension/themes":       fmt.Sprintf(`{"theme":%q}`, theme),
+		"docmanager-extension/plugin":     `{"autosave":false}`, // It would meet the tests' own saving.
 	} {
-		folder := filepath.Join(own, "settings", "@jupyterlab", "apputils-extension")
-		if err := os.MkdirAll(folder, 0o777); err != nil {
+		file := filepath.Join(own, "settings", "@jupyterlab", name+".jupyterlab-settings")
+		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name+".jupyterlab-settings"), []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,10 +18,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 var (
@@ -71,9 +74,25 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	scratch = dir
+	end := sync.OnceFunc(func() {
+		closeServers()
+		closeBrowser()
+		for range 50 { // The browser's processes still write.
+			if os.RemoveAll(dir) == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-stop
+		end()
+		os.Exit(1)
+	}()
 	code := m.Run()
-	closeServers()
-	os.RemoveAll(dir)
+	end()
 	os.Exit(code)
 }
 
