@@ -2,6 +2,9 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -250,4 +253,44 @@ func testConsole(p *tab) {
 	p.until("it prints", short, "document.querySelector('.jp-CodeConsole-content').innerText.includes('42')")
 	p.shot("end")
 	eval[bool](p, short, "driver.back()")
+}
+
+// Without the language server Tab knows packages, and says what is missing for the rest.
+func TestWithoutGopls(t *testing.T) {
+	e := need(t)
+	b, err := os.ReadFile(filepath.Join(e.data, "kernels", "lucigo", "kernel.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec map[string]any
+	if err := json.Unmarshal(b, &spec); err != nil {
+		t.Fatal(err)
+	}
+	spec["env"].(map[string]any)["LUCIGO_GOPLS"] = "/nowhere/gopls"
+	if b, err = json.Marshal(spec); err != nil {
+		t.Fatal(err)
+	}
+	e.data = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(e.data, "kernels", "lucigo"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(e.data, "kernels", "lucigo", "kernel.json"), b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	f := frontEnds[0]
+	p := f.open(t, f.serve(t, e, dir, "JupyterLab Light"), write(t, dir, "small.ipynb", greeting, ""), 1300, 1000)
+	p.run(0)
+	eval[bool](p, short, "driver.edit(1, %s)", "show.")
+	p.keys(kb.Tab)
+	p.until("a list appears", short, "driver.completions().includes('Grid')")
+	p.keys(kb.Escape)
+	eval[bool](p, short, "driver.edit(1, %s)", "g := show.Grid{}\ng.")
+	p.keys(kb.Tab)
+	p.until("a hint appears", short, "driver.completions().some(c => c.includes('go run ./kernel install'))")
+	p.shot("hint")
+	p.keys(kb.Escape)
+	eval[bool](p, short, "driver.edit(1, %s)", "fmt.Println")
+	p.keys(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift))
+	p.until("a hint appears", short, "document.querySelector('.jp-Tooltip')?.innerText.includes('go run ./kernel install')")
 }
