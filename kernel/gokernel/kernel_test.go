@@ -113,7 +113,7 @@ func TestIsComplete(t *testing.T) {
 	for code, want := range map[string]string{
 		"fmt.Println(1)": "complete", "var x = 1": "complete", "func f() {\n}": "complete", "%%\nx := 1": "complete", "": "complete",
 		"func f() {": "incomplete\t", "if x {\n\tfor {": "incomplete\t\t", "x := `": "incomplete", "/* a": "incomplete", "x := 1 +": "incomplete",
-		"!echo \\": "incomplete", "f(1,": "incomplete\t", "func f( }": "invalid", "x := ) 1": "invalid", "%tset": "invalid",
+		"!echo \\": "incomplete", "f(1,": "incomplete\t", "%%bash\necho \"`{\"": "complete", "%%writefile x\n{": "complete", "func f( }": "invalid", "x := ) 1": "invalid", "%tset": "invalid",
 	} {
 		if status, indent := k.IsComplete(code); status+indent != want {
 			t.Errorf("%q is %q, want %q", code, status+indent, want)

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -25,8 +24,6 @@ type guard struct {
 	token string
 	pipe  io.WriteCloser
 	cmd   *exec.Cmd
-	mu    sync.Mutex
-	group map[int]bool
 }
 
 // GuardArg is the argument with which the program that has a session starts itself as its guard, by Guard.
@@ -47,7 +44,7 @@ func startGuard(dir, token string) (*guard, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("session: the guard does not start: %w", err)
 	}
-	return &guard{token: token, pipe: pipe, cmd: cmd, group: map[int]bool{}}, nil
+	return &guard{token, pipe, cmd}, nil
 }
 
 // start starts a command that leads a process group, which ends with the session.
@@ -55,9 +52,6 @@ func (g *guard) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.group[cmd.Process.Pid] = true
 	fmt.Fprintf(g.pipe, "%d\n", cmd.Process.Pid)
 	return nil
 }

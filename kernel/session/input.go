@@ -11,15 +11,20 @@ import (
 	"time"
 )
 
-// answer asks the user, and gives the process what he types.
-func (p *process) answer(prompt string, password bool) {
+// answer asks the user, and gives the process what they type. Where there is no answer, its input is at its end.
+func (p *process) answer(prompt string, password bool) (ok bool) {
 	if p.stdin == nil || p.input != nil {
-		return
+		return false
 	}
-	if text, err := p.run.out.Input(p.ctx, prompt, password); err == nil {
+	text, err := p.run.out.Input(p.ctx, prompt, password)
+	if err == nil {
 		p.last.add([]byte("\n")) // The prompt is answered.
-		p.stdin.WriteString(text + "\n")
+		_, err = p.stdin.WriteString(text + "\n")
 	}
+	if err != nil {
+		p.stdin.Close()
+	}
+	return err == nil
 }
 
 // ask asks the user whenever a process of the group waits for standard input, where the system tells that.
@@ -38,7 +43,9 @@ func (p *process) ask(ctx context.Context, group int) {
 			wait = min(wait*5/4, 400*time.Millisecond)
 			continue
 		}
-		p.answer(p.last.partial(), p.password)
+		if !p.answer(p.last.partial(), p.password) {
+			return
+		}
 		wait = 50 * time.Millisecond
 	}
 }
@@ -76,7 +83,8 @@ func groupMembers(group int) (pids []int) {
 		var pid, parent, of int
 		var state string
 		fmt.Sscan(string(b), &pid)
-		if _, err := fmt.Sscan(string(b[strings.LastIndexByte(string(b), ')')+1:]), &state, &parent, &of); err == nil && of == group {
+		rest := string(b[strings.LastIndexByte(string(b), ')')+1:]) // The program's name is in parentheses.
+		if _, err := fmt.Sscan(rest, &state, &parent, &of); err == nil && of == group {
 			pids = append(pids, pid)
 		}
 	}

@@ -367,6 +367,12 @@ func TestInput(t *testing.T) {
 	if f != nil || s.stdout != "who? hello you\n" || strings.Join(s.prompts, "|") != "who? " {
 		t.Errorf("a command: %q, prompts %q, %v", s.stdout, s.prompts, f)
 	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	s, f = n.with(ctx, Request{Code: "!printf 'who? '; read x; echo end", Input: true}, &screen{}) // Nobody answers.
+	if f != nil || s.stdout != "who? end\n" || len(s.prompts) != 1 {
+		t.Errorf("without an answer: %q, prompts %q, %v", s.stdout, s.prompts, f)
+	}
 }
 
 // A cell ends with its program, and nothing that it started outlives the session.

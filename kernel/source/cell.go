@@ -58,7 +58,7 @@ type span struct {
 
 // Empty says whether there is neither Go nor a command in the cell.
 func (c *Cell) Empty() bool {
-	return c.Script == nil && c.File == nil && len(c.Commands) == 0 && !c.Entry && !c.Test && len(c.decls) == 0 && len(c.imports) == 0
+	return c.Script == nil && c.File == nil && len(c.Commands) == 0 && !c.Go()
 }
 
 // Go says whether there is Go in the cell that has to be compiled.
@@ -73,11 +73,8 @@ func (c *Cell) Body() string {
 // Parse reads a cell's text. Its errors are of type *Error, joined where there are several.
 func Parse(text string) (*Cell, error) {
 	c := &Cell{Text: normal(text)}
-	if first, _, _ := strings.Cut(strings.TrimLeft(c.Text, "\n"), "\n"); strings.HasPrefix(first, "%%") {
-		command := Command{1 + strings.Index(c.Text, "%"), strings.TrimSpace(first)} // Only line ends are before it.
-		if _, ok := scripts[command.Name()]; ok {
-			return c, command.at(c.script(command))
-		}
+	if first, ok := script(c.Text); ok {
+		return c, first.at(c.script(first))
 	}
 	commands, code := Split(c.Text)
 	body := -1 // the line after which everything is the body of main
@@ -137,6 +134,17 @@ func (c *Cell) conflict() error {
 	}
 	line := c.body.line + strings.Count(text[:len(text)-len(rest)], "\n")
 	return &Error{Line: line, Text: "statements need a cell of their own: this one has " + other}
+}
+
+// script is the first line of a cell that is a script or a file.
+func script(text string) (first Command, ok bool) {
+	line, _, _ := strings.Cut(strings.TrimLeft(text, "\n"), "\n")
+	if !strings.HasPrefix(line, "%%") {
+		return first, false
+	}
+	first = Command{1 + strings.Index(text, "%"), strings.TrimSpace(line)} // Only line ends are before it.
+	_, ok = scripts[first.Name()]
+	return first, ok
 }
 
 // script takes in the first line of a cell that is a script or a file.
@@ -222,7 +230,8 @@ func (c *Cell) parse(code string, body int) error {
 	case o.declares:
 		return asDecls
 	case o.fn > 0:
-		return &Error{Line: strings.Count(code[:after], "\n") + o.fn, Text: "a func after statements: declare it above them, with a line %% between, or in another cell"}
+		return &Error{Line: strings.Count(code[:after], "\n") + o.fn,
+			Text: "a func after statements: declare it above them, with a line %% between, or in another cell"}
 	}
 	return asBody
 }

@@ -66,10 +66,10 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 			p.Tests = append(p.Tests, d.specs[0].names[0].key)
 			p.Bench = p.Bench || strings.HasPrefix(d.specs[0].names[0].key, "Benchmark")
 		}
-		p.Main = p.Main || d.tok.String() == "var" || d.specs != nil && d.specs[0].names[0].key == "" && !d.once
+		p.Main = p.Main || d.runs()
 	}
-	cgo := slices.ContainsFunc(last.imports, func(i Import) bool { return i.Path == "C" }) // Only the linker sees its errors.
-	p.Main = p.Main || last.Entry || cgo
+	cgo := slices.ContainsFunc(last.imports, func(i Import) bool { return i.Path == "C" })
+	p.Main = p.Main || last.Entry || cgo // Only the linker finds C functions of one name.
 	call := ""
 	switch {
 	case last.call != "":
@@ -100,7 +100,8 @@ func entryName(declared map[string]bool) string {
 	return "____"
 }
 
-// flags says whether main has flags to parse: arguments, or code that uses package flag, and does not parse them itself.
+// flags says whether main has flags to parse: arguments, or code that uses package flag, and does not parse them
+// itself.
 func (c *Cell) flags() bool {
 	if slices.Contains(c.uses["flag"], "Parse") {
 		return false

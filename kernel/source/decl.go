@@ -3,6 +3,7 @@ package source
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,16 @@ type name struct {
 	span
 	key string // the name; "T.m" for a method; "" for _, init and main, which nothing can replace
 }
+
+// keyless says whether some of it, such as an init, cannot be replaced, and is of use to other cells.
+func (d *decl) keyless() bool {
+	return !d.once && slices.ContainsFunc(d.specs, func(s spec) bool {
+		return slices.ContainsFunc(s.names, func(n name) bool { return n.key == "" })
+	})
+}
+
+// runs says whether it does something when a program begins.
+func (d *decl) runs() bool { return d.tok == token.VAR || d.keyless() }
 
 func (r *reader) gen(d *ast.GenDecl) *decl {
 	from := d.Pos()
@@ -70,7 +81,8 @@ func (r *reader) fun(d *ast.FuncDecl) *decl {
 	if d.Doc != nil {
 		from = d.Doc.Pos()
 	}
-	out := &decl{span: r.between(from, d.End()), code: r.code, tok: token.FUNC, uses: r.uses(d), name: r.offset(d.Name.Pos())}
+	out := &decl{span: r.between(from, d.End()), code: r.code, tok: token.FUNC, uses: r.uses(d),
+		name: r.offset(d.Name.Pos())}
 	n := r.name(d.Name)
 	switch {
 	case d.Recv != nil:

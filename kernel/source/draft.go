@@ -148,6 +148,9 @@ func Commands(text string) (names []string) {
 
 // Incomplete says whether a cell ends before its code does, and how deep in braces the next line is.
 func Incomplete(text string) (depth int, incomplete bool) {
+	if _, ok := script(normal(text)); ok {
+		return 0, false
+	}
 	commands, code := Split(text)
 	if n := len(commands); n > 0 && strings.HasSuffix(commands[n-1].Text, `\`) {
 		return 0, true

@@ -31,15 +31,10 @@ func (r remembered) alive(key string) bool {
 
 // spent says whether nothing is left of it, now that c runs: its imports are among those of c.
 func (r remembered) spent(c *Cell) bool {
-	keyless := func(d *decl) bool {
-		return !d.once && slices.ContainsFunc(d.specs, func(s spec) bool {
-			return slices.ContainsFunc(s.names, func(n name) bool { return n.key == "" })
-		})
-	}
 	other := func(i Import) bool {
 		return !slices.ContainsFunc(c.imports, func(j Import) bool { return i.Name == j.Name && i.Path == j.Path })
 	}
-	return !slices.ContainsFunc(r.keys(), r.alive) && (r.once || !slices.ContainsFunc(r.decls, keyless)) &&
+	return !slices.ContainsFunc(r.keys(), r.alive) && (r.once || !slices.ContainsFunc(r.decls, (*decl).keyless)) &&
 		!slices.ContainsFunc(r.imports, other)
 }
 

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Command is a line that is not Go: it begins with % or !, or is one after a comment //gonb: that hides it from editors.
+// Command is a line that is not Go: it begins with % or !, perhaps after //gonb:, which hides it from editors.
 type Command struct {
 	Line int    // its first line in the cell, from 1
 	Text string // with the lines that it is continued on by a backslash
