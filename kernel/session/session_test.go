@@ -557,7 +557,7 @@ func TestDraft(t *testing.T) {
 type slow struct{ screen }
 
 func (s *slow) Print(stream string, text []byte) {
-	time.Sleep(5 * time.Millisecond)
+	time.Sleep(20 * time.Millisecond)
 	s.screen.Print(stream, text[:1])
 }
 
@@ -578,7 +578,7 @@ func TestMisuse(t *testing.T) {
 		}
 	}
 	done := make(chan error)
-	go func() { done <- n.Run(t.Context(), Request{Code: "!yes &", Number: 99}, &slow{}) }()
+	go func() { done <- n.Run(t.Context(), Request{Code: "!for i in 1 2 3 4; do yes & done; sleep 0.3", Number: 99}, &slow{}) }()
 	select {
 	case err := <-done:
 		if err != nil {
