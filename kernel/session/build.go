@@ -124,7 +124,8 @@ var generated = regexp.MustCompile(`^(?:\./)?main(?:_test)?\.go:\d+(?::\d+)?: `)
 // compileError is the failure that the go command's messages tell.
 func (r *run) compileError(out []byte) error {
 	var list []message
-	for line := range strings.Lines(string(out)) {
+	const importing = "package " + Module + "\n\t" // before what is wrong with an import
+	for line := range strings.Lines(strings.ReplaceAll(string(out), importing, "")) {
 		line = strings.TrimRight(line, "\n")
 		if m := place.FindStringSubmatch(line); m != nil {
 			list = append(list, message{number(m[1]), number(m[2]), number(m[3]), m[4]})
@@ -177,7 +178,6 @@ var (
 	noSelected = regexp.MustCompile(`^undefined: (\w+)\.(\w+)$`)
 	noName     = regexp.MustCompile(`^undefined: (\w+)$`)
 	noModule   = regexp.MustCompile(`^no required module provides package (\S+); to add it:`)
-	main       = regexp.MustCompile(`\bMain\b`)
 )
 
 // explain says more than the compiler does where a name is wrong.

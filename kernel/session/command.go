@@ -152,7 +152,9 @@ func (r *run) captureTo(args []string) (err error) {
 	if len(args) != 1 {
 		return fmt.Errorf("it takes a file, with -a before it to append")
 	}
-	r.close()
+	if err := r.close(); err != nil {
+		return err
+	}
 	r.capture, err = os.OpenFile(home(args[0]), flags, 0o666)
 	return err
 }

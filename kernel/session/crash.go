@@ -128,7 +128,10 @@ func (r *run) crashed(text string) error {
 		if open := strings.LastIndexByte(called, '('); open > 0 {
 			called = called[:open]
 		}
-		entry := place + ", in " + main.ReplaceAllString(called, "main")
+		if rest, ok := strings.CutPrefix(called, r.entry); ok && (rest == "" || rest[0] == '.') {
+			called = "main" + rest
+		}
+		entry := place + ", in " + called
 		if code := strings.TrimSpace(r.line(cell, line)); code != "" {
 			entry += "\n    " + code
 		}

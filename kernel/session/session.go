@@ -5,6 +5,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -137,13 +138,13 @@ func (s *Session) load() error {
 
 // Run runs a cell. It returns nil or a *Failure. When ctx ends, the cell's processes are interrupted, and killed if
 // they do not end.
-func (s *Session) Run(ctx context.Context, r Request, out Output) error {
+func (s *Session) Run(ctx context.Context, r Request, out Output) (err error) {
 	cell, err := source.Parse(r.Code)
 	if cell == nil || err != nil {
 		return s.mistakes(r, err)
 	}
 	run := &run{Session: s, ctx: ctx, Request: r, out: out}
-	defer run.close()
+	defer func() { err = cmp.Or(err, run.close()) }()
 	switch {
 	case cell.File != nil:
 		return run.writeFile(cell)
@@ -176,21 +177,30 @@ type run struct {
 	Request
 	ctx      context.Context
 	out      Output
+	entry    string   // what the program calls the cell's main
 	capture  *os.File // of %capture
+	lost     error    // why not all of it is written
 	password bool     // of %with_password, for the next command of the shell
 	claims   claims
 }
 
-func (r *run) close() {
-	if r.capture != nil {
-		r.capture.Close()
+// close ends what %capture has begun, and fails where the file lacks something.
+func (r *run) close() error {
+	if r.capture == nil {
+		return nil
 	}
+	if err := cmp.Or(r.lost, r.capture.Close()); err != nil {
+		return failure("CommandError", "%capture: "+err.Error())
+	}
+	return nil
 }
 
 // print prints to the front end and to what %capture names.
 func (r *run) print(stream string, text []byte) {
 	if r.capture != nil {
-		r.capture.Write(text)
+		if _, err := r.capture.Write(text); err != nil && r.lost == nil {
+			r.lost = err
+		}
 	}
 	r.out.Print(stream, text)
 }
@@ -205,6 +215,7 @@ func (r *run) goCell(cell *source.Cell) error {
 		r.locals[name] = r.Number
 	}
 	program := memory.Program(r.index, token)
+	r.entry = program.Entry
 	r.mu.Unlock()
 	binary, err := r.build(program, cell.Test)
 	if err != nil {

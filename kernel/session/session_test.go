@@ -170,6 +170,7 @@ func TestCommands(t *testing.T) {
 	n.fails("%%script nosuchprogram\n", "CommandError", "nosuchprogram: there is no program nosuchprogram")
 	n.fails("%env A", "CommandError", "line 1: %env A: it takes a name and a value")
 	n.fails("%cd /no/such", "CommandError", "line 1: %cd /no/such: chdir /no/such: no such file or directory")
+	n.fails("%capture /dev/full\n!echo lost", "CommandError", "%capture: write /dev/full: no space left on device")
 	n.fails("%rm nothing", "CommandError", "line 1: %rm nothing: nothing named nothing is remembered")
 	n.prints("%env LUCIGO_TEST=\"a b\"\n!echo $LUCIGO_TEST\nfmt.Println(os.Getenv(\"LUCIGO_TEST\"))", "LUCIGO_TEST=\"a b\"\na b\na b\n")
 }
@@ -257,6 +258,7 @@ func TestFailures(t *testing.T) {
 	n.fails("fmt.Println(1)\n}", "SyntaxError", "line 2: there is a } too many")
 	n.fails("func f() {}\nf()", "SyntaxError", "line 2: statements after declarations need a line %% above them")
 	n.fails("import \"no/such\"\n\nfmt.Println(1)", "CompileError", "line 1: package no/such is not in std (/usr/local/go/src/no/such)")
+	n.fails("import \"lucigo/internal/project\"", "CompileError", "line 1: use of internal package lucigo/internal/project not allowed")
 	n.fails("import \"example.com/no/such\"", "CompileError",
 		"line 1: no module of this project provides package example.com/no/such; !*go get example.com/no/such adds one to this notebook's")
 	_, f = n.run("panic(strings.Repeat(\"x\", 5<<20))")
@@ -327,6 +329,7 @@ func TestDeclarations(t *testing.T) {
 	n.prints("plain.Execute(os.Stdout, \"<\")\nsafe.Execute(os.Stdout, \"<\")", "<&lt;")
 	n.prints("import . \"strings\"\n\nfmt.Println(ToUpper(\"a\"))", "A\n")
 	n.prints("fmt.Println(1)", "1\n") // The dot import is not used here.
+	n.prints("import . \"math\"\n\nfmt.Println(len(map[float64]int{Pi: 1}))", "1\n")
 	n.prints("fmt.Println(ToUpper(\"b\"))", "B\n")
 	n.prints("import r \"math/rand\"\n\nfunc roll() int { return r.Intn(1) }", "")
 	n.prints("import \"crypto/rand\"\n\nfmt.Println(len(rand.Text()), roll(), r.Intn(1))", "26 0 0\n")
@@ -336,7 +339,11 @@ func TestDeclarations(t *testing.T) {
 	n.prints("%% --n=4\nn := flag.Int(\"n\", 1, \"\")\nflag.Parse()\nfmt.Println(*n)", "4\n")
 	n.prints("package main\n\nfunc main() { fmt.Println(\"main\") }", "main\n")
 	n.prints("func Main() int { return 5 }\nfunc main() { fmt.Println(Main()) }", "5\n")
-	n.prints("%ls", "import text/template\nvar plain\nimport html/template\nvar safe\nimport . strings\nimport r math/rand\nfunc roll\n"+
+	f := n.fails("panic(Main())", "Panic", "panic: 5 (line 1)")
+	if f != nil && !strings.HasPrefix(f.Traceback[1], "line 1, in main\n") {
+		t.Errorf("its traceback: %q", f.Traceback)
+	}
+	n.prints("%ls", "import text/template\nvar plain\nimport html/template\nvar safe\nimport . strings\nimport . math\nimport r math/rand\nfunc roll\n"+
 		"import crypto/rand\nimport C\nfunc three\nfunc show3\nfunc Main\n")
 	n.prints("var shared = 1 // é\nvar s2 = `\n`", "")
 	// A C function is that of the cell's last run.
@@ -578,7 +585,9 @@ func TestMisuse(t *testing.T) {
 		}
 	}
 	done := make(chan error)
-	go func() { done <- n.Run(t.Context(), Request{Code: "!for i in 1 2 3 4; do yes & done; sleep 0.3", Number: 99}, &slow{}) }()
+	go func() {
+		done <- n.Run(t.Context(), Request{Code: "!for i in 1 2 3 4; do yes & done; sleep 0.3", Number: 99}, &slow{})
+	}()
 	select {
 	case err := <-done:
 		if err != nil {

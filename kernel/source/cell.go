@@ -493,6 +493,8 @@ func (r *reader) uses(n ast.Node) uses {
 			if x, ok := n.X.(*ast.Ident); ok && r.open[x] && !slices.Contains(u[x.Name], n.Sel.Name) {
 				u[x.Name] = append(u[x.Name], n.Sel.Name)
 			}
+		case *ast.CompositeLit:
+			r.keys(n)
 		case *ast.Ident:
 			if _, ok := u[n.Name]; !ok && r.open[n] {
 				u[n.Name] = nil
@@ -501,6 +503,23 @@ func (r *reader) uses(n ast.Node) uses {
 		return true
 	})
 	return u
+}
+
+// keys opens the names that are keys of a map's or an array's literal. The parser does not, since those of a struct's
+// are fields.
+func (r *reader) keys(lit *ast.CompositeLit) {
+	switch lit.Type.(type) {
+	case *ast.MapType, *ast.ArrayType:
+	default:
+		return
+	}
+	for _, e := range lit.Elts {
+		if pair, ok := e.(*ast.KeyValueExpr); ok {
+			if id, ok := pair.Key.(*ast.Ident); ok && id.Obj == nil {
+				r.open[id] = true
+			}
+		}
+	}
 }
 
 func (r *reader) imports(d *ast.GenDecl) (list []Import) {

@@ -25,6 +25,7 @@ type Program struct {
 	Tests []string          // the funcs of the last cell that go test is to run
 	Bench bool              // there are benchmarks among them
 	Main  bool              // the program's main is worth a run: it does or initialises something
+	Entry string            // what the program calls the cell's main
 }
 
 // Place is the file name by which the compiler and the running program name a cell.
@@ -42,15 +43,14 @@ func Ended(token string) string { return "ended " + token + "\n" }
 // Program composes the program of the cell that was added last. It has one file for each cell, in which places are
 // those in the cell. It tells how far it has come by token on the file descriptor Done.
 func (m Memory) Program(pkgs Packages, token string) Program {
-	p := Program{Files: map[string]string{}}
 	declared := map[string]bool{}
 	for _, name := range m.Names() {
 		declared[name] = true
 	}
 	last := m.cells[len(m.cells)-1]
-	entry := entryName(declared)
+	p := Program{Files: map[string]string{}, Entry: entryName(declared)}
 	for i, c := range m.cells {
-		f := file{remembered: c, last: i == len(m.cells)-1, entry: entry}
+		f := file{remembered: c, last: i == len(m.cells)-1, entry: p.Entry}
 		text, tests := f.text(m, pkgs, declared)
 		if text == "" {
 			continue
@@ -75,7 +75,7 @@ func (m Memory) Program(pkgs Packages, token string) Program {
 	case last.call != "":
 		call = last.call + "()"
 	case last.Entry:
-		call = entry + "()"
+		call = p.Entry + "()"
 	}
 	p.Files["main.go"] = mainFile(call, last.Flags && last.flags(), token)
 	if last.Test { // The last file's init comes last.
