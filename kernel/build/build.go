@@ -108,8 +108,8 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	}
 	defer os.RemoveAll(tmp)
 	// The flags are those that everything else is built with, so that the go command's cache holds each package once.
-	if err := k.run(ctx, progress, "the kernel", nil, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", tmp+string(filepath.Separator),
-		"./kernel/gokernel"); err != nil {
+	if err := k.run(ctx, progress, "the kernel", nil, "build", "-buildvcs=false", "-ldflags=-s -w",
+		"-o", tmp+string(filepath.Separator), "./kernel/gokernel"); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(k.Dir, 0o777); err != nil {
@@ -141,7 +141,8 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := k.run(ctx, progress, "gopls", []string{"GOBIN=" + tmp}, "install", "golang.org/x/tools/gopls@"+goplsVersion); err != nil {
+	env := []string{"GOBIN=" + tmp}
+	if err := k.run(ctx, progress, "gopls", env, "install", "golang.org/x/tools/gopls@"+goplsVersion); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(tmp, "gopls"), k.Completion())
@@ -150,7 +151,8 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
 // env is what the kernel will run in. What fails to compile is left for the cell that imports it to report.
 func (k Kernel) Warm(ctx context.Context, env []string, progress io.Writer) error {
-	err := k.run(ctx, progress, "the packages that cells import", env, "build", "-buildmode=archive", // it leaves main packages out
+	err := k.run(ctx, progress, "the packages that cells import", env,
+		"build", "-buildmode=archive", // it leaves main packages out
 		"./interp/...", "./models/...", "./notebooks/...")
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(progress, "  not everything compiles; a cell that needs it will say what")
@@ -179,7 +181,8 @@ func (k Kernel) Program(ctx context.Context, name string, progress io.Writer) (f
 		return "", err
 	}
 	file = k.beside(name)
-	return file, k.run(ctx, progress, "the command "+name, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
+	return file, k.run(ctx, progress, "the command "+name, nil,
+		"build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
 }
 
 // OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it

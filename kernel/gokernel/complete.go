@@ -20,9 +20,9 @@ import (
 const patience = 2 * time.Second
 
 // warmed are the packages that gopls reads before it is asked.
-var warmed = []string{"bytes", "cmp", "context", "errors", "flag", "fmt", "image", "image/color", "image/png", "io", "iter", "log",
-	"maps", "math", "math/rand/v2", "os", "path/filepath", "regexp", "slices", "sort", "strconv", "strings", "sync", "testing",
-	"time", "lucigo/interp", "lucigo/interp/saliency", "lucigo/interp/objective", "lucigo/interp/featvis",
+var warmed = []string{"bytes", "cmp", "context", "errors", "flag", "fmt", "image", "image/color", "image/png", "io",
+	"iter", "log", "maps", "math", "math/rand/v2", "os", "path/filepath", "regexp", "slices", "sort", "strconv", "strings",
+	"sync", "testing", "time", "lucigo/interp", "lucigo/interp/saliency", "lucigo/interp/objective", "lucigo/interp/featvis",
 	"lucigo/interp/dream", "lucigo/interp/exemplar", "lucigo/models", "lucigo/notebooks/show", "lucigo/notebooks/claim",
 	"lucigo/notebooks/subject", "lucigo/notebooks/kept", "github.com/gomlx/gomlx/core/graph"}
 
@@ -142,7 +142,8 @@ func (k *kernel) Complete(ctx context.Context, code string, cursor int) (serve.C
 	}
 	if len(names) == 0 && goplsFile() == "" && strings.TrimSpace(code) != "" { // Of two, none is taken without being seen.
 		word := code[start:at]
-		c.Matches = []serve.Match{{Text: word, Kind: "hint"}, {Text: word + " /* fields and methods need gopls: go run ./kernel install */", Kind: "hint"}}
+		hint := word + " /* fields and methods need gopls: go run ./kernel install */"
+		c.Matches = []serve.Match{{Text: word, Kind: "hint"}, {Text: hint, Kind: "hint"}}
 	}
 	return c, nil
 }

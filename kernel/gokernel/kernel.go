@@ -35,7 +35,10 @@ func (k *kernel) Info() serve.Info {
 		Banner: "Go notebooks of LuciGo, " + runtime.Version() + ". %help lists the commands.",
 		Language: serve.Language{Name: "go", Version: strings.TrimPrefix(runtime.Version(), "go"), MIMEType: "text/x-go",
 			FileExtension: ".go", Lexer: "go", Mode: "go"},
-		HelpLinks: []serve.Link{{Text: "Go's documentation", URL: "https://pkg.go.dev"}, {Text: "GoMLX", URL: "https://pkg.go.dev/github.com/gomlx/gomlx"}},
+		HelpLinks: []serve.Link{
+			{Text: "Go's documentation", URL: "https://pkg.go.dev"},
+			{Text: "GoMLX", URL: "https://pkg.go.dev/github.com/gomlx/gomlx"},
+		},
 	}
 }
 

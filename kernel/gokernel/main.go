@@ -42,7 +42,7 @@ func main() {
 
 // run serves a front end until it or this process's parent ends.
 func run(connection string) error {
-	// Front ends interrupt by a message. (Cells would inherit that signals are ignored; that they are handled, they do not.)
+	// Front ends interrupt by a message. Signals are handled, not ignored: cells would inherit that.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -72,7 +72,7 @@ func run(connection string) error {
 		return err
 	}
 	k := &kernel{Session: s}
-	if os.Getenv("JPY_SESSION_NAME") != "" { // A front end with people in front of it: runs without one have no use for gopls.
+	if os.Getenv("JPY_SESSION_NAME") != "" { // People are in front of it: other runs have no use for gopls.
 		k.start(s)
 	}
 	err = serve.Serve(ctx, connection, k)
@@ -102,11 +102,12 @@ func projectRoot(dir, installed string) (string, error) {
 		return root, nil
 	}
 	if installed == "" {
-		return "", fmt.Errorf("no go.mod of module %s above the notebook, and %s is not set: run go run ./kernel install in the project",
-			project.Module, project.EnvRoot)
+		return "", fmt.Errorf("no go.mod of module %s above the notebook, and %s is not set: "+
+			"run go run ./kernel install in the project", project.Module, project.EnvRoot)
 	}
 	if root, err = project.Root(installed); err != nil {
-		return "", fmt.Errorf("%s is no longer the project's directory: run go run ./kernel install where it is now", installed)
+		return "", fmt.Errorf("%s is no longer the project's directory: run go run ./kernel install where it is now",
+			installed)
 	}
 	return filepath.Abs(root)
 }

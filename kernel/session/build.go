@@ -92,7 +92,8 @@ func (r *run) goCommand(args ...string) (out []byte, err error) {
 	cmd := exec.CommandContext(ctx, r.goTool, args...)
 	cmd.Dir, cmd.Env = r.dir, r.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) } // It stops after the package that it compiles.
+	// It stops after the package that it compiles.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = time.Second
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
@@ -188,13 +189,14 @@ func (s *Session) explain(text string) string {
 		}
 	}
 	if m := noName.FindStringSubmatch(text); m != nil && s.locals[m[1]] > 0 {
-		return fmt.Sprintf("%s; %s is of the statements of cell [%d], and ends with them: a var above all statements, in a cell of declarations, stays",
-			text, m[1], s.locals[m[1]])
+		return fmt.Sprintf("%s; %s is of the statements of cell [%d], and ends with them: "+
+			"a var above all statements, in a cell of declarations, stays", text, m[1], s.locals[m[1]])
 	} else if m != nil && len(m[1]) > 2 {
 		return text + question(m[1], slices.Concat(s.memory.Names(), s.index.Names(), types.Universe.Names()))
 	}
 	if m := noModule.FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("no module of this project provides package %s; !*go get %s adds one to this notebook's", m[1], m[1])
+		return fmt.Sprintf("no module of this project provides package %s; !*go get %s adds one to this notebook's",
+			m[1], m[1])
 	}
 	return text
 }

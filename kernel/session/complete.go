@@ -87,5 +87,6 @@ func (s *Session) Names(code string, cursor int) (start int, names []string) {
 
 // lastWord is the name that text ends with, or "".
 func lastWord(text string) string {
-	return text[len(strings.TrimRightFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' })):]
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
+	return text[len(strings.TrimRightFunc(text, inWord)):]
 }

@@ -45,7 +45,8 @@ func (c *crash) add(b []byte) (text []byte) {
 			at += len(line) + 1
 			continue
 		}
-		if !slices.ContainsFunc(crashes, func(begin string) bool { return strings.HasPrefix(begin, string(line)) }) || len(line) == 0 {
+		maybe := func(begin string) bool { return strings.HasPrefix(begin, string(line)) }
+		if !slices.ContainsFunc(crashes, maybe) { // An empty line keeps nothing back.
 			at += len(line)
 		}
 		text = slices.Clone(c.held[:at])
@@ -135,9 +136,11 @@ func (r *run) crashed(text string) error {
 		if code := strings.TrimSpace(r.line(cell, line)); code != "" {
 			entry += "\n    " + code
 		}
-		if n := len(f.Traceback); n > 2 && entry == f.Traceback[n-2] && (entry == f.Traceback[n-1] || f.Traceback[n-1] == again) {
-			f.Traceback[n-1] = again // It calls itself.
-			continue
+		if n := len(f.Traceback); n > 2 && entry == f.Traceback[n-2] { // It calls itself.
+			if last := f.Traceback[n-1]; last == entry || last == again {
+				f.Traceback[n-1] = again
+				continue
+			}
 		}
 		if f.Traceback = append(f.Traceback, entry); len(f.Traceback) > 20 {
 			break

@@ -76,8 +76,10 @@ func New(root, goTool string, env []string) (*Session, error) {
 		return nil, err
 	}
 	token := rand.Text()
-	s := &Session{root: root, dir: dir, goTool: goTool, texts: map[int]string{}, locals: map[string]int{}, shown: map[string]bool{}}
-	s.env = append(env, envSession+"="+token, "GONB_TMP_DIR="+dir, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildvcs=false"))
+	s := &Session{root: root, dir: dir, goTool: goTool,
+		texts: map[int]string{}, locals: map[string]int{}, shown: map[string]bool{}}
+	s.env = append(env, envSession+"="+token, "GONB_TMP_DIR="+dir,
+		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildvcs=false"))
 	if s.guard, err = startGuard(dir, token); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -108,8 +110,8 @@ func (s *Session) seed() error {
 			return err
 		}
 	}
-	cmd := exec.Command(s.goTool, "mod", "edit", "-module="+Module, "-require="+project.Module+"@v0.0.0-00010101000000-000000000000",
-		"-replace="+project.Module+"="+s.root)
+	cmd := exec.Command(s.goTool, "mod", "edit", "-module="+Module,
+		"-require="+project.Module+"@v0.0.0-00010101000000-000000000000", "-replace="+project.Module+"="+s.root)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go mod edit: %w: %s", err, out)

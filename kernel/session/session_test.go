@@ -163,8 +163,10 @@ func TestCommands(t *testing.T) {
 	n.fails("fmt.Println(1)\n%%bash\necho", "SyntaxError", "line 2: %%bash must be the cell's first line")
 	n.fails("!false\n!echo not reached", "CommandError", "line 1: !false: exit status 1")
 	n.fails("!echo why >&2; exit 4", "CommandError", "line 1: !echo why >&2; exit 4: exit status 4: why")
-	n.fails("!nosuchprogram", "CommandError", "line 1: !nosuchprogram: exit status 127: /usr/bin/bash: line 1: nosuchprogram: command not found")
-	n.fails("!kill -9 $$", "CommandError", "line 1: !kill -9 $$: signal: killed (perhaps the machine has too little memory for it)")
+	n.fails("!nosuchprogram", "CommandError",
+		"line 1: !nosuchprogram: exit status 127: /usr/bin/bash: line 1: nosuchprogram: command not found")
+	n.fails("!kill -9 $$", "CommandError",
+		"line 1: !kill -9 $$: signal: killed (perhaps the machine has too little memory for it)")
 	n.fails("!", "SyntaxError", "line 1: a command of the shell must follow the !")
 	n.fails("%%bash\nexit 3", "CommandError", "bash: exit status 3")
 	n.fails("%%script nosuchprogram\n", "CommandError", "nosuchprogram: there is no program nosuchprogram")
@@ -172,7 +174,8 @@ func TestCommands(t *testing.T) {
 	n.fails("%cd /no/such", "CommandError", "line 1: %cd /no/such: chdir /no/such: no such file or directory")
 	n.fails("%capture /dev/full\n!echo lost", "CommandError", "%capture: write /dev/full: no space left on device")
 	n.fails("%rm nothing", "CommandError", "line 1: %rm nothing: nothing named nothing is remembered")
-	n.prints("%env LUCIGO_TEST=\"a b\"\n!echo $LUCIGO_TEST\nfmt.Println(os.Getenv(\"LUCIGO_TEST\"))", "LUCIGO_TEST=\"a b\"\na b\na b\n")
+	n.prints("%env LUCIGO_TEST=\"a b\"\n!echo $LUCIGO_TEST\nfmt.Println(os.Getenv(\"LUCIGO_TEST\"))",
+		"LUCIGO_TEST=\"a b\"\na b\na b\n")
 }
 
 // What a cell puts out, in order.
@@ -220,11 +223,13 @@ func TestFailures(t *testing.T) {
 	n := open(t)
 	n.prints("func third(a []int) int {\n\treturn a[2]\n}", "")
 	n.fails("os.Exit(0)", "ExitError", "os.Exit(0): the program ended before the cell did")
-	n.fails("func init() { os.Exit(0) }\n%%\nfmt.Println(1)", "ExitError", "os.Exit(0): the program ended before the cell did")
+	n.fails("func init() { os.Exit(0) }\n%%\nfmt.Println(1)", "ExitError",
+		"os.Exit(0): the program ended before the cell did")
 	n.fails("os.Exit(3)", "ExitError", "exit status 3")
 	n.fails("fmt.Println(\"last words\")\nos.Exit(3)", "ExitError", "exit status 3: last words")
 	n.fails("log.SetFlags(0)\nlog.Fatal(\"no\")", "ExitError", "exit status 1: no")
-	n.fails("syscall.Kill(os.Getpid(), syscall.SIGKILL)\nselect {}", "ExitError", "signal: killed (perhaps the machine has too little memory for it)")
+	n.fails("syscall.Kill(os.Getpid(), syscall.SIGKILL)\nselect {}", "ExitError",
+		"signal: killed (perhaps the machine has too little memory for it)")
 	n.fails("\npanic(\"boom\")", "Panic", "panic: boom (line 2)")
 	n.fails("panic(\"one\\ntwo\")", "Panic", "panic: one\n\ttwo (line 1)")
 	n.fails("panic(fmt.Errorf(\"e %d\", 1))", "Panic", "panic: e 1 (line 1)")
@@ -232,10 +237,12 @@ func TestFailures(t *testing.T) {
 	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "cell [1], line 2, in third\n    return a[2]\nline 1, in main\n    third(nil)") {
 		t.Errorf("its traceback: %q", f.Traceback)
 	}
-	n.fails("var p *struct{ x int }\nfmt.Println(p.x)", "Panic", "panic: runtime error: invalid memory address or nil pointer dereference (line 2)")
+	n.fails("var p *struct{ x int }\nfmt.Println(p.x)", "Panic",
+		"panic: runtime error: invalid memory address or nil pointer dereference (line 2)")
 	n.fails("go func() { panic(\"elsewhere\") }()\nselect {}", "Panic", "panic: elsewhere (line 1)")
 	n.fails("<-make(chan int)", "FatalError", "fatal error: all goroutines are asleep - deadlock! (line 1)")
-	n.fails("func down(a int) int { return down(a+1) + 1 }\n%%\nprintln(down(0))", "FatalError", "fatal error: stack overflow (line 1)")
+	n.fails("func down(a int) int { return down(a+1) + 1 }\n%%\nprintln(down(0))", "FatalError",
+		"fatal error: stack overflow (line 1)")
 	_, f = n.run("m := map[int]int{}\ngo func() {\n\tfor {\n\t\tm[1]++\n\t}\n}()\nfor {\n\tm[2]++\n}")
 	if f == nil || f.Name != "FatalError" || !regexp.MustCompile(`^fatal error: concurrent map writes \(line [48]\)$`).MatchString(f.Value) {
 		t.Errorf("a race: %v", f)
@@ -244,34 +251,45 @@ func TestFailures(t *testing.T) {
 	n.fails("fmt.Println(kept)", "CompileError", fmt.Sprintf("line 1: undefined: kept; kept is of the statements of cell [%d], and ends with them: "+
 		"a var above all statements, in a cell of declarations, stays", n.n))
 	n.fails("fmt.Println(yy)", "CompileError", "line 1: undefined: yy")
-	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError", "line 1: declared and not used: x\nline 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?")
+	f = n.fails("x := 1\n\tshow.Gird()\nprintn(2)", "CompileError",
+		"line 1: declared and not used: x\nline 2: show has no Gird; Grid?\nline 3: undefined: printn; print, println, printer?")
 	if f != nil && !strings.Contains(strings.Join(f.Traceback, "\n"), "line 2: show has no Gird; Grid?"+plain+"\n        show.Gird()\n             ^\n") {
 		t.Errorf("its traceback: %q", f.Traceback)
 	}
 	n.fails("thrid(nil)", "CompileError", "line 1: undefined: thrid; third?")
-	n.fails("x := \"äö\" + 1", "CompileError", "line 1: invalid operation: \"äö\" + 1 (mismatched types untyped string and untyped int)\nline 1: declared and not used: x")
-	n.fails("func broken() int { return \"\" }", "CompileError", "line 1: cannot use \"\" (untyped string constant) as int value in return statement")
+	n.fails("x := \"äö\" + 1", "CompileError",
+		"line 1: invalid operation: \"äö\" + 1 (mismatched types untyped string and untyped int)\nline 1: declared and not used: x")
+	n.fails("func broken() int { return \"\" }", "CompileError",
+		"line 1: cannot use \"\" (untyped string constant) as int value in return statement")
 	n.prints("third([]int{1, 2, 3})", "") // The broken cell left no trace.
 	n.fails("func f() {\n\tif true {\n", "SyntaxError", "line 2: the cell ends before its code does: a } or ) is missing")
 	n.fails("fmt.Println(1", "SyntaxError", "line 1: missing ',' before newline in argument list")
-	n.fails("if true {\n\tfmt.Println(1)", "SyntaxError", "line 2: the cell ends before its code does: a } or ) is missing")
+	n.fails("if true {\n\tfmt.Println(1)", "SyntaxError",
+		"line 2: the cell ends before its code does: a } or ) is missing")
 	n.fails("fmt.Println(1)\n}", "SyntaxError", "line 2: there is a } too many")
 	n.fails("func f() {}\nf()", "SyntaxError", "line 2: statements after declarations need a line %% above them")
-	n.fails("import \"no/such\"\n\nfmt.Println(1)", "CompileError", "line 1: package no/such is not in std (/usr/local/go/src/no/such)")
-	n.fails("import \"lucigo/internal/project\"", "CompileError", "line 1: use of internal package lucigo/internal/project not allowed")
+	n.fails("import \"no/such\"\n\nfmt.Println(1)", "CompileError",
+		"line 1: package no/such is not in std (/usr/local/go/src/no/such)")
+	n.fails("import \"lucigo/internal/project\"", "CompileError",
+		"line 1: use of internal package lucigo/internal/project not allowed")
 	n.fails("import \"example.com/no/such\"", "CompileError",
 		"line 1: no module of this project provides package example.com/no/such; !*go get example.com/no/such adds one to this notebook's")
 	_, f = n.run("panic(strings.Repeat(\"x\", 5<<20))")
 	if f == nil || f.Name != "Panic" || len(f.Value) > 3000 || !strings.HasSuffix(f.Value, "xxx… (line 1)") {
 		t.Errorf("a panic with a long message: %.100v", f)
 	}
-	n.fails("func main() {}\n%%\nfmt.Println(1)", "SyntaxError", "line 3: statements need a cell of their own: this one has func main")
-	n.fails("func pi() {}\n%exec pi\n%%\nfmt.Println(1)", "SyntaxError", "line 4: statements need a cell of their own: this one has the func that %exec runs")
-	n.fails("x, y := 1", "CompileError", "line 1: assignment mismatch: 2 variables but 1 value\nline 1: declared and not used: x\nline 1: declared and not used: y")
+	n.fails("func main() {}\n%%\nfmt.Println(1)", "SyntaxError",
+		"line 3: statements need a cell of their own: this one has func main")
+	n.fails("func pi() {}\n%exec pi\n%%\nfmt.Println(1)", "SyntaxError",
+		"line 4: statements need a cell of their own: this one has the func that %exec runs")
+	n.fails("x, y := 1", "CompileError",
+		"line 1: assignment mismatch: 2 variables but 1 value\nline 1: declared and not used: x\nline 1: declared and not used: y")
 	n.fails("s := 1\nx := s +\n", "SyntaxError", "line 3: the cell ends before its code does")
-	n.fails("x := 1\nfunc f() {}", "SyntaxError", "line 2: a func after statements: declare it above them, with a line %% between, or in another cell")
+	n.fails("x := 1\nfunc f() {}", "SyntaxError",
+		"line 2: a func after statements: declare it above them, with a line %% between, or in another cell")
 	n.prints("%reset\ntype T struct{ n int }\nfunc (t T) M() int { return t.n }", "")
-	n.fails("type T struct{}", "CompileError", fmt.Sprintf("cell [%d], line 3: t.n undefined (type T has no field or method n)", n.n))
+	n.fails("type T struct{}", "CompileError",
+		fmt.Sprintf("cell [%d], line 3: t.n undefined (type T has no field or method n)", n.n))
 }
 
 func TestTests(t *testing.T) {
@@ -281,13 +299,17 @@ func TestTests(t *testing.T) {
 	if f != nil || !strings.Contains(s.stdout, "--- PASS: TestDouble") {
 		t.Errorf("%q, %v", s.stdout, f)
 	}
-	n.fails("%test\nfunc TestThree(t *testing.T) {\n\tt.Error(double(3))\n}\nfunc TestFour(t *testing.T) {}", "TestError", "tests failed: TestThree")
-	f = n.fails("%test\nfunc TestExit(t *testing.T) { os.Exit(0) }", "Panic", "panic: unexpected call to os.Exit(0) during test (line 2)")
+	n.fails("%test\nfunc TestThree(t *testing.T) {\n\tt.Error(double(3))\n}\nfunc TestFour(t *testing.T) {}",
+		"TestError", "tests failed: TestThree")
+	f = n.fails("%test\nfunc TestExit(t *testing.T) { os.Exit(0) }", "Panic",
+		"panic: unexpected call to os.Exit(0) during test (line 2)")
 	if f != nil && !strings.HasPrefix(f.Traceback[1], "line 2, in TestExit\n") {
 		t.Errorf("its traceback: %q", f.Traceback)
 	}
-	n.fails("%test\nfunc TestInit(t *testing.T) {}\nfunc init() { os.Exit(0) }", "ExitError", "os.Exit(0): the program ended before the cell did")
-	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(0) }\nfunc TestX(t *testing.T) { t.Error(1) }", "ExitError", "os.Exit(0): the program ended before the cell did")
+	n.fails("%test\nfunc TestInit(t *testing.T) {}\nfunc init() { os.Exit(0) }", "ExitError",
+		"os.Exit(0): the program ended before the cell did")
+	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(0) }\nfunc TestX(t *testing.T) { t.Error(1) }", "ExitError",
+		"os.Exit(0): the program ended before the cell did")
 	if s, f := n.run("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc TestX(t *testing.T) {}"); f != nil {
 		t.Errorf("a TestMain: %q, %v", s.stdout, f)
 	}
@@ -295,10 +317,14 @@ func TestTests(t *testing.T) {
 	// A test that does not run passes nothing, whatever is printed.
 	noEnd := "os.Exit(0): the program ended before the cell did"
 	n.fails("%test\nfunc TestFive(t *testing.T) { fmt.Println(\"PASS\"); syscall.Exit(0) }", "ExitError", noEnd)
-	n.fails("%test\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }\nfunc TestSix(t *testing.T) { t.Error(6) }", "ExitError", noEnd)
-	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }", "ExitError", noEnd)
-	n.fails("%test -test.run=Tset\nfunc TestSeven(t *testing.T) {}", "TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
-	n.fails("%test\nfmt.Println(1)", "SyntaxError", "line 2: statements need a cell of their own: this one has the tests that %test runs")
+	n.fails("%test\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }\nfunc TestSix(t *testing.T) { t.Error(6) }",
+		"ExitError", noEnd)
+	n.fails("%test\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\nfunc init() { fmt.Println(\"PASS\"); os.Exit(0) }",
+		"ExitError", noEnd)
+	n.fails("%test -test.run=Tset\nfunc TestSeven(t *testing.T) {}", "TestError",
+		"there is no test to run: a test is a func TestName(t *testing.T)")
+	n.fails("%test\nfmt.Println(1)", "SyntaxError",
+		"line 2: statements need a cell of their own: this one has the tests that %test runs")
 	n.prints("%reset", "")
 	n.fails("%test\nfunc Testing() {}", "TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
 }
@@ -356,7 +382,8 @@ func TestDeclarations(t *testing.T) {
 	// What a cell means does not change when a later one imports a package of the same name.
 	n.prints("%reset\nfunc roll() int { return rand.Intn(1) }\nfunc esc() { template.Must(template.New(\"\").Parse(\"{{.}}\")).Execute(os.Stdout, \"<\") }", "")
 	n.prints("import \"crypto/rand\"\nimport \"text/template\"\n\nfmt.Println(len(rand.Text()), roll(), template.New(\"a\").Name())\nesc()", "26 0 a\n&lt;")
-	n.fails("func same() {}\nfunc same() {}", "CompileError", "line 2: same redeclared in this block\n\tline 1: other declaration of same")
+	n.fails("func same() {}\nfunc same() {}", "CompileError",
+		"line 2: same redeclared in this block\n\tline 1: other declaration of same")
 }
 
 // The user is asked when a program waits for input, with what it printed last as the prompt; else its input is at its

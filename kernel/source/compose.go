@@ -208,51 +208,56 @@ func (f file) statements(at func(s span, before, text, after string)) {
 	at(*f.result, "", code[f.result.start:f.result.end]+",", ")\n"+shut)
 }
 
-// header is the file's imports.
+// importer writes a file's imports, each once.
+type importer struct {
+	b, placed strings.Builder // placed come last: their //line is not that of what follows
+	have      map[string]bool
+}
+
+func (w *importer) once(i Import) (spec string, ok bool) {
+	spec = strings.TrimPrefix(fmt.Sprintf("%s %q", i.Name, i.Path), " ")
+	if w.have[spec] {
+		return spec, false
+	}
+	w.have[spec] = true
+	return spec, true
+}
+
+func (w *importer) write(i Import) {
+	if spec, ok := w.once(i); ok {
+		w.b.WriteString("import " + spec + "\n")
+	}
+}
+
+// place writes an import of the cell itself: an error in it is one of the cell's line.
+func (w *importer) place(i Import, cell int) {
+	if spec, ok := w.once(i); ok {
+		fmt.Fprintf(&w.placed, "import (\n//line %s:%d:%d\n%s\n)\n", Place(cell), i.at.line, i.at.col, spec)
+	}
+}
+
+// header is the file's imports: what the cell's own say that needs no use, and what its code uses.
 func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used uses) string {
-	var b, placed strings.Builder
-	have := map[string]bool{}
-	write := func(i Import) {
-		if spec := strings.TrimPrefix(fmt.Sprintf("%s %q", i.Name, i.Path), " "); !have[spec] {
-			have[spec] = true
-			b.WriteString("import " + spec + "\n")
-		}
-	}
-	explicit := func(i Import) { // An error in it is one of the cell's line.
-		spec := strings.TrimPrefix(fmt.Sprintf("%s %q", i.Name, i.Path), " ")
-		if !have[spec] {
-			have[spec] = true
-			fmt.Fprintf(&placed, "import (\n//line %s:%d:%d\n%s\n)\n", Place(f.number), i.at.line, i.at.col, spec)
-		}
-	}
-	for _, i := range f.imports {
-		if _, ok := used["C"]; i.Path == "C" && (ok || f.last) {
-			if i.doc != nil {
-				b.WriteString(f.code[i.doc.start:i.doc.end] + "\n")
-			}
-			write(Import{Path: "C"})
-		}
-	}
+	w := importer{have: map[string]bool{}}
+	_, c := used["C"]
 	for _, i := range f.imports {
 		switch {
 		case i.Path == "C":
-		case i.Name == "_":
-			explicit(i)
-		case f.last && pkgs.Name(i.Path) == "": // The go command says what is wrong with it.
-			explicit(Import{Name: "_", Path: i.Path, at: i.at})
-		}
-	}
-	var dots []Import
-	for _, c := range slices.Backward(m.cells) {
-		for _, i := range c.imports {
-			if i.Name == "." {
-				dots = append(dots, i)
+			if c || f.last {
+				if i.doc != nil {
+					w.b.WriteString(f.code[i.doc.start:i.doc.end] + "\n")
+				}
+				w.write(Import{Path: "C"})
 			}
+		case i.Name == "_":
+			w.place(i, f.number)
+		case f.last && pkgs.Name(i.Path) == "": // The go command says what is wrong with it.
+			w.place(Import{Name: "_", Path: i.Path, at: i.at}, f.number)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		if name == "result_" {
-			write(Import{Name: "result_", Path: Results})
+			w.write(Import{Name: "result_", Path: Results})
 			continue
 		}
 		if declared[name] || name == "C" {
@@ -262,26 +267,35 @@ func (f file) header(m Memory, pkgs Packages, declared map[string]bool, used use
 		if found, before := f.found[name]; before && !own {
 			i, ok = found, true
 		}
-		if ok {
-			if own {
-				explicit(i)
-			} else {
-				write(i)
-			}
-			continue
+		if !ok {
+			i, ok = m.dotted(pkgs, name)
 		}
-		if types.Universe.Lookup(name) != nil {
-			continue
+		if !ok {
+			i, ok = guess(pkgs, name, used[name])
 		}
-		if i := slices.IndexFunc(dots, func(i Import) bool { return slices.Contains(pkgs.Exports(i.Path), name) }); i >= 0 {
-			write(Import{Name: ".", Path: dots[i].Path})
-			continue
-		}
-		if i, ok := guess(pkgs, name, used[name]); ok {
-			write(i)
+		switch {
+		case own:
+			w.place(i, f.number)
+		case ok:
+			w.write(i)
 		}
 	}
-	return b.String() + placed.String()
+	return w.b.String() + w.placed.String()
+}
+
+// dotted is the latest import with a dot of a package that exports the name.
+func (m Memory) dotted(pkgs Packages, name string) (i Import, ok bool) {
+	if types.Universe.Lookup(name) != nil {
+		return i, false
+	}
+	for _, c := range slices.Backward(m.cells) {
+		for _, i := range c.imports {
+			if i.Name == "." && slices.Contains(pkgs.Exports(i.Path), name) {
+				return Import{Name: ".", Path: i.Path}, true
+			}
+		}
+	}
+	return i, false
 }
 
 // guess is an import for code that selects such names of a package, if it selects any.
