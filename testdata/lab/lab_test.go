@@ -30,6 +30,7 @@ func TestFrontEnds(t *testing.T) {
 				t.Run(sub.name, func(t *testing.T) { sub.test(p.with(t)) })
 			}
 			t.Run("log", s.checkLog)
+			t.Run("end", s.checkEnd)
 		})
 	}
 }

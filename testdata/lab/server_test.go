@@ -140,3 +140,25 @@ func (s *server) lines() string {
 	}
 	return strings.TrimSpace(string(b))
 }
+
+// checkEnd closes the server, after which no kernel is left.
+func (s *server) checkEnd(t *testing.T) {
+	begin := time.Now()
+	s.close()
+	t.Logf("%.1f s", time.Since(begin).Seconds())
+	var left []string
+	for range 50 {
+		left = left[:0]
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range files {
+			if b, err := os.ReadFile(file); err == nil && strings.Contains(string(b), "gokernel") && strings.Contains(string(b), scratch) {
+				left = append(left, strings.ReplaceAll(string(b), "\x00", " "))
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("what is left: %q", left)
+}
