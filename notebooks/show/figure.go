@@ -34,7 +34,7 @@ const (
 	padding     = 4    // around each
 	largestSize = 224  // pixels of a picture's width, where there is room
 	least       = 48   // the same, however many columns there are
-	narrow      = 80   // the same, where the page is narrow
+	narrow      = 80   // the same, where the page is narrow; less where there are many columns
 	maxPictures = 2000 // of one figure, so that a mistake does not stop the browser
 )
 
@@ -251,7 +251,7 @@ func (f Figure) layout(head int) string {
 	const space = 8 // around each picture, in Jupyter's style sheets
 	width := func(picture int) int { return head + len(f.Cells[0])*(picture+2*space) }
 	return fmt.Sprintf(` style="table-layout:fixed;width:%dpx;max-width:100%%;min-width:%dpx;overflow-wrap:break-word"`,
-		width(f.size()), width(min(f.size(), narrow)))
+		width(f.size()), width(min(f.size()*5/8, narrow)))
 }
 
 // headWidth is the width of the column of row headings, whose longest word should fit.
