@@ -24,7 +24,7 @@ func TestLauncher(t *testing.T) {
 var ours = regexp.MustCompile(`^\[I |^Setting websocket_ping|^\[W .*(` +
 	`Notebook .* is not trusted|No such file or directory: \.ipynb_checkpoints|Could not determine jupyterlab build status|` +
 	`The websocket_ping_timeout|delete /|wrote error|404 (GET|DELETE) |No checkpoint|Replacing stale connection|` +
-	`All authentication is disabled|Extension package .* took|wrapped|jupyter_lsp|nodejs)`)
+	`All authentication is disabled|Extension package .* took|wrapped|Got events for closed stream|jupyter_lsp|nodejs)`)
 
 // The kernel says nothing in the server's log while all is right.
 func (s *server) checkLog(t *testing.T) {
