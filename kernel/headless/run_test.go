@@ -185,7 +185,7 @@ func TestBadCells(t *testing.T) {
 		"%%\nfmt.Fprintln(os.Stderr, \"12:30:01.5 main.go:12: x\")\nfmt.Fprintln(os.Stderr, \"a: b: main.go:12:0: x\")", // The log line that once ended the kernel.
 		"%%\nfmt.Println(\"alive\")")
 	outcomes := run(t, nb, Options{KeepGoing: true})
-	for i, want := range []string{"line 2: declared and not used: x\nline 2: undefined: undefinedThing", "line 1: expected", "exit status 3", "", "(cell [4], line 2)", `panic: no layer "x" (line 2)`, "", "", ""} {
+	for i, want := range []string{"line 2: undefined: undefinedThing\nline 2: declared and not used: x", "line 1: expected", "exit status 3", "", "(cell [4], line 2)", `panic: no layer "x" (line 2)`, "", "", ""} {
 		err := outcomes[i].Err
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q\n%.2000s", outcomes[i].Cell, err, want, printed(nb, i))
