@@ -63,9 +63,15 @@ func (c *completer) start(s *session.Session) {
 			if err != nil {
 				return // Completion goes on without it.
 			}
-			if err := read(ctx, client, s, "fmt.", "show.", "saliency.", "interp."); err != nil {
-				client.Close()
-				return
+			for tries := 10; ; tries-- { // The first time on a machine it reads more than it may take.
+				if err = read(ctx, client, s, "fmt.", "show.", "saliency.", "interp."); err == nil {
+					break
+				}
+				if ctx.Err() != nil || tries == 0 {
+					client.Close()
+					return
+				}
+				time.Sleep(time.Second)
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()

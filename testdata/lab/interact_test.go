@@ -158,7 +158,7 @@ func testTooltip(p *tab) {
 	eval[bool](p, short, "driver.edit(%s, %s)", free, "fmt.Println")
 	begin := time.Now()
 	p.keys(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift))
-	p.until("a text appears", short, "driver.visible('.jp-Tooltip')")
+	p.until("a text appears", short, "driver.visible('.jp-Tooltip') && document.querySelector('.jp-Tooltip').innerText.trim() !== ''")
 	p.Logf("%.2f s", time.Since(begin).Seconds())
 	p.shot("text")
 	shown := eval[string](p, short, "document.querySelector('.jp-Tooltip').innerText")
