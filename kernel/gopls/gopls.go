@@ -1,4 +1,4 @@
-// Package gopls asks gopls, the language server of Go, what could stand at a place in a file and what a name means.
+// Package gopls asks gopls, the language server of Go, what could be written at a place in a file and what a name means.
 //
 // It is made for a directory of Go files that changes all the time: a notebook's program, with a file for each cell.
 // What is being typed is sent along with each question; what has changed on disk is found out before it.
@@ -31,13 +31,13 @@ type Client struct {
 	close   context.CancelFunc // of life
 }
 
-// Completion is what could stand at a place.
+// Completion is what could be written at a place.
 type Completion struct {
 	Start, End int // the bytes of the text that an item replaces
 	Items      []Item
 }
 
-// Item is a name that could stand at a place.
+// Item is a name that could be written at a place.
 type Item struct {
 	Text   string
 	Kind   string // "function", "struct", "module" and the like; "" if gopls does not say
@@ -75,7 +75,7 @@ func (d daemon) join(ctx context.Context, dir string) (*Client, error) {
 	return c, nil
 }
 
-// Complete says what could stand at the byte offset of text. The file of that name in the directory is taken to
+// Complete says what could be written at the byte offset of text. The file of that name in the directory is taken to
 // contain text; all others are as they are on disk. There is nothing in a text without a package clause, and in the
 // path of an import, which gopls would search for in vain.
 func (c *Client) Complete(ctx context.Context, file, text string, offset int) (Completion, error) {

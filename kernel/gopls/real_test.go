@@ -55,7 +55,7 @@ func real(t *testing.T) (*Client, string) {
 	return c, dir
 }
 
-// names are what could stand at the bar in text, which is of the file.
+// names are what could be written at the bar in text, which is of the file.
 func names(t *testing.T, c *Client, file, text string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

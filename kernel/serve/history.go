@@ -112,7 +112,7 @@ func last(list []input, n *int) []input {
 	return list[len(list)-min(len(list), max(*n, 0)):]
 }
 
-// match says whether text matches a pattern in which * stands for any text and ? for any character. It takes time in
+// match says whether text matches a pattern in which * matches any text and ? any character. It takes time in
 // proportion to the product of their lengths at most: only the last * before a mismatch has to stand for more.
 func match(pattern, text []rune) bool {
 	p, star, from := 0, -1, 0

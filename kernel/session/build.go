@@ -27,7 +27,7 @@ import (
 // build writes the program's files and builds it, and returns the file of the program. Where there is nothing to run,
 // the package is compiled, and nothing is linked.
 func (r *run) build(p source.Program, test bool) (binary string, err error) {
-	if err := r.write(p); err != nil {
+	if err := writeGo(r.dir, p.Files); err != nil {
 		return "", failure("KernelError", err.Error())
 	}
 	binary = filepath.Join(r.dir, "cell.exe")
@@ -60,25 +60,25 @@ func (r *run) build(p source.Program, test bool) (binary string, err error) {
 	return binary, nil
 }
 
-// write makes the Go files of the module's directory those of the program.
-func (r *run) write(p source.Program) error {
-	old, err := filepath.Glob(filepath.Join(r.dir, "*.go"))
+// writeGo makes the Go files of a directory those that are given, by their names. What is right already stays as it is.
+func writeGo(dir string, files map[string]string) error {
+	old, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return err
 	}
 	for _, file := range old {
-		if _, ok := p.Files[filepath.Base(file)]; !ok {
+		if _, ok := files[filepath.Base(file)]; !ok {
 			if err := os.Remove(file); err != nil {
 				return err
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
-		file := filepath.Join(r.dir, name)
-		if have, err := os.ReadFile(file); err == nil && string(have) == p.Files[name] {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file := filepath.Join(dir, name)
+		if have, err := os.ReadFile(file); err == nil && string(have) == files[name] {
 			continue
 		}
-		if err := os.WriteFile(file, []byte(p.Files[name]), 0o666); err != nil {
+		if err := os.WriteFile(file, []byte(files[name]), 0o666); err != nil {
 			return err
 		}
 	}

@@ -34,28 +34,13 @@ func (s *Session) Draft(code string, cursor int, always []string) (d Draft, ok b
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return d, false, err
 	}
-	old, _ := filepath.Glob(filepath.Join(dir, "*.go"))
-	for _, file := range old {
-		if _, ok := d.Files[filepath.Base(file)]; !ok {
-			os.Remove(file)
-		}
-	}
-	for name, text := range d.Files {
-		file := filepath.Join(dir, name)
-		if have, err := os.ReadFile(file); err == nil && string(have) == text {
-			continue
-		}
-		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-			return d, false, err
-		}
-	}
-	return d, true, nil
+	return d, true, writeGo(dir, d.Files)
 }
 
 // Editing is the directory of drafts, a package of the cells' module.
 func (s *Session) Editing() string { return filepath.Join(s.dir, "editing") }
 
-// Names completes without a language server: the names that stand at the cursor's end of code, from start on. After a
+// Names completes without a language server: the names that code could have at the cursor, from start on. After a
 // package's name and a point these are what it exports, and otherwise what is remembered, packages and commands.
 func (s *Session) Names(code string, cursor int) (start int, names []string) {
 	before := code[:cursor]

@@ -86,15 +86,8 @@ func (c Command) check() error {
 	if _, ok := scripts[name]; ok {
 		return &Error{Line: c.Line, Text: fmt.Sprintf("%%%s must be the cell's first line", name)}
 	}
-	var all []string
-	for _, table := range []map[string]string{known, scripts} {
-		for name := range table {
-			all = append(all, "%"+name)
-		}
-	}
-	slices.Sort(all)
 	hint := "%help lists those that there are"
-	if list := near.Names("%"+name, all, 3); len(list) > 0 {
+	if list := near.Names("%"+name, Commands(""), 3); len(list) > 0 {
 		hint = strings.Join(list, ", ") + "?"
 	}
 	return &Error{Line: c.Line, Text: fmt.Sprintf("there is no command %%%s; %s", name, hint)}
