@@ -56,11 +56,6 @@ type span struct {
 	start, end int // in the cell's Go text
 }
 
-// Empty says whether there is neither Go nor a command in the cell.
-func (c *Cell) Empty() bool {
-	return c.Script == nil && c.File == nil && len(c.Commands) == 0 && !c.Go()
-}
-
 // Go says whether there is Go in the cell that has to be compiled.
 func (c *Cell) Go() bool { return c.Entry || c.Test || len(c.decls) > 0 || len(c.imports) > 0 }
 
@@ -244,10 +239,7 @@ type outline struct {
 }
 
 func outlineOf(code string) (o outline) {
-	var s scanner.Scanner
-	fset := token.NewFileSet()
-	file := fset.AddFile("", -1, len(code))
-	s.Init(file, []byte(code), func(token.Position, string) {}, 0)
+	s, file := scan(code)
 	depth, fresh := 0, true
 	for first := true; ; first = false {
 		pos, tok, _ := s.Scan()
@@ -273,12 +265,17 @@ func outlineOf(code string) (o outline) {
 	}
 }
 
+// scan is a scanner of code, which need not be right, and the file to which its positions belong.
+func scan(code string) (*scanner.Scanner, *token.File) {
+	var s scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(code))
+	s.Init(file, []byte(code), func(token.Position, string) {}, 0)
+	return &s, file
+}
+
 // withoutPackage blanks a package clause, which cells do not need.
 func withoutPackage(code string) string {
-	var s scanner.Scanner
-	fset := token.NewFileSet()
-	file := fset.AddFile("", -1, len(code))
-	s.Init(file, []byte(code), func(token.Position, string) {}, 0)
+	s, file := scan(code)
 	pos, tok, _ := s.Scan()
 	if tok != token.PACKAGE {
 		return code

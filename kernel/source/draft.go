@@ -2,7 +2,6 @@ package source
 
 import (
 	"fmt"
-	"go/scanner"
 	"go/token"
 	"maps"
 	"slices"
@@ -113,9 +112,7 @@ func (d Draft) Cell(offset int) int {
 
 // selected are the names before a point in code, with nothing of what is selected: it may be half of a name.
 func selected(code string) uses {
-	var s scanner.Scanner
-	fset := token.NewFileSet()
-	s.Init(fset.AddFile("", -1, len(code)), []byte(code), func(token.Position, string) {}, 0)
+	s, _ := scan(code)
 	u := uses{}
 	last, lastTok := "", token.ILLEGAL
 	for {
@@ -159,9 +156,7 @@ func Incomplete(text string) (depth int, incomplete bool) {
 	for _, line := range strings.Split(code, "\n") {
 		s.read(line)
 	}
-	var sc scanner.Scanner
-	fset := token.NewFileSet()
-	sc.Init(fset.AddFile("", -1, len(code)), []byte(code), func(token.Position, string) {}, 0)
+	sc, _ := scan(code)
 	open := 0
 	for {
 		_, tok, _ := sc.Scan()

@@ -157,16 +157,6 @@ func (m Memory) Names() (all []string) {
 	return all
 }
 
-// Cell is the number of the run that declared a name, or 0.
-func (m Memory) Cell(name string) int {
-	for _, c := range m.cells {
-		if c.alive(name) && slices.Contains(c.keys(), name) {
-			return c.number
-		}
-	}
-	return 0
-}
-
 // Declared lists what is remembered for people: a line for each declaration.
 func (m Memory) Declared() (lines []string) {
 	words := map[token.Token]string{token.FUNC: "func", token.VAR: "var", token.CONST: "const", token.TYPE: "type"}
