@@ -399,14 +399,17 @@ func TestOutputsAfterTheEnd(t *testing.T) {
 
 // TestRepliesAreNotHeldBack: a cell's end is told although the next one runs.
 func TestRepliesAreNotHeldBack(t *testing.T) {
+	waits := make(chan struct{})
 	c := start(t, fake{execute: func(ctx context.Context, r Request, out *Output) *Failure {
 		if r.Code == "wait" {
+			close(waits)
 			<-ctx.Done()
 		}
 		return nil
 	}})
 	a, b := c.execute("x"), c.execute("wait")
 	c.outcome(a)
+	<-waits // An interrupt that comes between the two cells interrupts neither.
 	c.send("control", "interrupt_request", nil)
 	c.outcome(b)
 }
