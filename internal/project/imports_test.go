@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"interp/near":         {},
 	"interp/random":       {},
 	"interp/descent":      {},
+	"interp/lbfgsb":       {},
 	"interp/measure":      {"internal"},
 	"interp/objective":    {"interp", "interp/layer"},
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
