@@ -38,12 +38,18 @@ func objectives() []interp.Objective {
 	}
 	return []interp.Objective{
 		objective.Logit, objective.LogProb, objective.Prob, objective.Loss, objective.LogitOf(2), objective.LogProbOf(1),
+		objective.Margin, objective.DLR, objective.LeadOf(1), objective.DLRTo(2),
 		objective.Channel("conv1", 3), objective.Channel("head", 2), objective.Channels("mixed", 1, 0, 6),
 		objective.Neuron("shared", 2, 5, 4), objective.Energy("mixed"), objective.Energy("head"),
 		objective.Direction("shared:2", v), objective.Direction("mixed", whole),
 		objective.Logit.Plus(objective.Energy("conv1")), objective.Channel("mixed", 2).Mul(objective.Logit),
 		objective.Logit.Times(-2.5), objective.Logit.Minus(objective.LogProbOf(3)),
 	}
+}
+
+// lead is logit c less the largest of the others.
+func lead(logits []float64, c int) float64 {
+	return logits[c] - slices.Max(slices.Concat(logits[:c], logits[c+1:]))
 }
 
 func TestLawGradient(t *testing.T) {
@@ -99,6 +105,18 @@ func TestLawObjective(t *testing.T) {
 		{objective.Prob, func(i int) float64 { return pred.Prob(i, x.Class[i]) }},
 		{objective.Loss, func(i int) float64 { return -math.Log(pred.Prob(i, x.Class[i])) }},
 		{objective.LogitOf(2), func(i int) float64 { return pred.Logits.Of(i)[2] }},
+		{objective.LogitOf(2, 0, 1), func(i int) float64 { return pred.Logits.Of(i)[[]int{2, 0, 1}[i]] }},
+		{objective.LogProbOf(2, 0, 1), func(i int) float64 { return math.Log(pred.Prob(i, []int{2, 0, 1}[i])) }},
+		{objective.Margin, func(i int) float64 { return -lead(pred.Logits.Of(i), x.Class[i]) }},
+		{objective.LeadOf(3), func(i int) float64 { return lead(pred.Logits.Of(i), 3) }},
+		{objective.DLR, func(i int) float64 {
+			z := slices.Sorted(slices.Values(pred.Logits.Of(i)))
+			return -lead(pred.Logits.Of(i), x.Class[i]) / (z[3] - z[1])
+		}},
+		{objective.DLRTo(2, 0, 1), func(i int) float64 {
+			z := slices.Sorted(slices.Values(pred.Logits.Of(i)))
+			return (pred.Logits.Of(i)[[]int{2, 0, 1}[i]] - pred.Logits.Of(i)[x.Class[i]]) / (z[3] - (z[1]+z[0])/2)
+		}},
 		{objective.Channel("mixed", 5), func(i int) float64 { return channel(mixed, i, 5) }},
 		{objective.Channels("mixed", 4, 0, 6), func(i int) float64 { return channel(mixed, i, []int{4, 0, 6}[i]) }},
 		{objective.Channel("head", 2), func(i int) float64 { return at(head, i)[2] }},

@@ -29,23 +29,48 @@ var (
 
 	// Loss is the cross-entropy, −log p(class).
 	Loss = ofImageClass("loss")
+
+	// Margin is the largest logit of the other classes less that of the class: positive where the network decides for
+	// another one (Carlini and Wagner, arXiv:1608.04644, section V.A, f6).
+	Margin = ofImageClass("margin")
+
+	// DLR is Margin in units of the distance of the largest logit from the third largest, which no change of the
+	// logits' scale changes (Croce and Hein, arXiv:2003.01690, section 4.1). It needs 3 classes.
+	DLR = ofImageClass("DLR")
 )
 
 func ofImageClass(name string) interp.Objective {
 	return interp.Objective{Name: name, Form: classForm{name}, Args: []interp.Arg{interp.ImageClass}}
 }
 
-// LogitOf is the logit of one class for all images.
-func LogitOf(class int) interp.Objective { return ofClass("logit", class) }
+// LogitOf is the logit of a class: one for all images, or one each.
+func LogitOf(class ...int) interp.Objective { return ofClass("logit", class) }
 
-// LogProbOf is log p of one class for all images.
-func LogProbOf(class int) interp.Objective { return ofClass("log p", class) }
+// LogProbOf is log p of a class: one for all images, or one each.
+func LogProbOf(class ...int) interp.Objective { return ofClass("log p", class) }
 
-func ofClass(name string, class int) interp.Objective {
-	return interp.Objective{
-		Name: fmt.Sprintf("%s %d", name, class), Form: classForm{name},
-		Args: []interp.Arg{interp.Int(class)}, Units: []interp.Unit{{Channel: class}},
+// LeadOf is the logit of a class, one for all images or one each, less the largest of the others: positive where the network
+// decides for it.
+func LeadOf(class ...int) interp.Objective { return ofClass("lead", class) }
+
+// DLRTo is the logit of a class, one for all images or one each, less that of the class each image is asked about, in units
+// of the distance of the largest logit from the mean of the third and the fourth (arXiv:2003.01690, section 4.3). It needs 4
+// classes.
+func DLRTo(class ...int) interp.Objective {
+	o := ofClass("DLR to", class)
+	o.Args = append(o.Args, interp.ImageClass)
+	return o
+}
+
+func ofClass(name string, class []int) interp.Objective {
+	o := interp.Objective{Name: fmt.Sprintf("%s %v", name, class), Form: classForm{name}, Args: []interp.Arg{interp.Ints(class...)}}
+	if len(class) == 1 {
+		o.Name, o.Args[0] = fmt.Sprintf("%s %d", name, class[0]), interp.Int(class[0])
 	}
+	for _, c := range class {
+		o.Units = append(o.Units, interp.Unit{Channel: c})
+	}
+	return o
 }
 
 // classForm is one of the scores of a class, by its name.
@@ -59,8 +84,45 @@ func (f classForm) Score(p *layer.Pass, a []*Node) *Node {
 		return Exp(logProb(p, a[0]))
 	case "loss":
 		return Neg(logProb(p, a[0]))
+	case "margin":
+		return Neg(lead(p.Logits(), a[0]))
+	case "lead":
+		return lead(p.Logits(), a[0])
+	case "DLR":
+		first, _, third, _ := largest(p.Logits(), 3)
+		return Div(Neg(lead(p.Logits(), a[0])), AddScalar(Sub(first, third), tiny))
+	case "DLR to":
+		first, _, third, fourth := largest(p.Logits(), 4)
+		return Div(Sub(pick(p.Logits(), a[0]), pick(p.Logits(), a[1])),
+			AddScalar(Sub(first, MulScalar(Add(third, fourth), .5)), tiny))
 	}
 	return logProb(p, a[0])
+}
+
+// tiny keeps a ratio of differences finite where all logits are equal.
+const tiny = 1e-12
+
+// lead is the logit of a class less the largest of the others.
+func lead(logits, class *Node) *Node {
+	if logits.Shape().Dim(1) == 1 {
+		panic(errors.New("objective: the network has 1 logit, and there is no other class"))
+	}
+	others := Where(chosen(logits, class), Scalar(logits.Graph(), logits.DType(), math.Inf(-1)), logits)
+	return Sub(pick(logits, class), ReduceMax(others, -1))
+}
+
+// largest returns the k largest logits of each image, 3 or 4, the largest first.
+func largest(logits *Node, k int) (first, second, third, fourth *Node) {
+	if n := logits.Shape().Dim(1); n < k {
+		panic(fmt.Errorf("objective: the difference of logits ratio needs %d classes, and the network has %d: use Margin", k, n))
+	}
+	var found [4]*Node
+	for i := range k {
+		top := ArgMax(logits, -1, dtypes.Int32)
+		found[i] = pick(logits, top)
+		logits = Where(chosen(logits, top), Scalar(logits.Graph(), logits.DType(), math.Inf(-1)), logits)
+	}
+	return found[0], found[1], found[2], found[3]
 }
 
 // logProb is −log(1 + e^z), z = log Σ e^(the other logits) − the class's own. Written as a softmax, log p

@@ -1,0 +1,427 @@
+package attack_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"lucigo/interp"
+	"lucigo/interp/attack"
+	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
+)
+
+var ctx = context.Background()
+
+// attacks are all there are, with few steps: a new one is tested by being listed. Unbounded says that it looks for the nearest
+// image where the ball has no radius; the others say that they need one.
+var attacks = []struct {
+	attack    attack.Attack
+	title     string
+	norms     []attack.Norm // nil is all of them
+	unbounded bool
+}{
+	{attack: attack.GradientStep{}, title: "gradient step(cross-entropy)"},
+	{attack: attack.FGSM{}, title: "FGSM(cross-entropy)"},
+	{attack: attack.FGSM{Loss: attack.Margin}, title: "FGSM(margin)"},
+	{attack: attack.PGD{}, title: "PGD(steps=40, rate=0.0625, cross-entropy)"},
+	{attack: attack.PGD{Steps: 3, Loss: attack.DLR}, title: "PGD(steps=3, rate=0.8333, DLR)"},
+	{attack: attack.BIM{Steps: 4}, title: "BIM(steps=4, rate=0.25, cross-entropy)"},
+	{attack: attack.MIFGSM{Steps: 4}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1)"},
+	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
+	{attack: attack.Ensemble{attack.FGSM{}, attack.PGD{Steps: 2}}, title: "FGSM(cross-entropy) + PGD(steps=2, rate=1.25, cross-entropy)"},
+}
+
+// takes reports whether attack k of the table takes a ball.
+func takes(k int, b attack.Ball) bool {
+	a := attacks[k]
+	return (a.norms == nil || slices.Contains(a.norms, b.Norm())) && (b.Bounded() || a.unbounded)
+}
+
+var balls = []attack.Ball{
+	attack.Linf(.05), attack.L2(.4), attack.L1(3), attack.L0(4),
+	attack.Linf(0), attack.L2(0), attack.L1(0), attack.L0(0), attack.Linf(1e-9), attack.L2(1e-9), attack.Linf(1.2), attack.L2(99), attack.L1(1e4), attack.L0(1e4),
+	attack.Anywhere(attack.NormInf), attack.Anywhere(attack.Norm2), attack.Anywhere(attack.Norm1), attack.Anywhere(attack.Norm0),
+}
+
+// networks are of three kinds: with what makes gradients hard, without kinks, and linear.
+func networks() []*interp.Model {
+	return []*interp.Model{interptest.Branchy(), interptest.Smooth(), interptest.Linear()}
+}
+
+func try(t *testing.T, j attack.Judge, m *interp.Model, a attack.Attack, x interp.Images) attack.Result {
+	t.Helper()
+	r, err := j.Try(ctx, m, a, x)
+	if err != nil {
+		t.Fatalf("%s %s: %v", a, j.Ball, err)
+	}
+	return r
+}
+
+// odd returns images at the edges of [0, 1] among others.
+func odd(m *interp.Model) interp.Images {
+	x := interptest.Images(m, 6, 7)
+	for i := range x.Of(0) {
+		x.Of(0)[i], x.Of(1)[i] = 0, 1
+		x.Of(2)[i] = float64(i % 2)
+	}
+	return x
+}
+
+// TestLawEveryAttack: whatever the ball, results are in it and in [0, 1], are what the network says, and say the truth about
+// themselves.
+func TestLawEveryAttack(t *testing.T) {
+	interptest.Unchecked()
+	for k, c := range attacks {
+		if c.attack.String() != c.title {
+			t.Errorf("%q calls itself %q", c.title, c.attack)
+		}
+		for _, m := range networks() {
+			for _, b := range balls {
+				x := odd(m)
+				before := slices.Clone(x.Pix)
+				r, err := attack.Judge{Ball: b}.Try(ctx, m, c.attack, x)
+				if !takes(k, b) {
+					if err == nil {
+						t.Errorf("%s: %s is no error", c.title, b)
+					}
+					continue
+				}
+				if err != nil {
+					t.Errorf("%s, %s, %s: %v", c.title, m, b, err)
+					continue
+				}
+				if !slices.Equal(x.Pix, before) || x.Class != nil || x.Key != nil {
+					t.Fatalf("%s changed the images", c.title)
+				}
+				honest(t, fmt.Sprintf("%s, %s, %s", c.title, m, b), m, b, r)
+			}
+		}
+	}
+}
+
+// honest checks a result against the network and against slow definitions of the distances.
+func honest(t *testing.T, name string, m *interp.Model, b attack.Ball, r attack.Result) {
+	t.Helper()
+	answer, err := m.Predict(ctx, r.Images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range r.Verdicts {
+		x, y := r.Original.Of(i), r.Images.Of(i)
+		var most, squares, sum float64
+		pixels := map[int]bool{}
+		for k := range x {
+			d := math.Abs(y[k] - x[k])
+			most, squares, sum = max(most, d), squares+d*d, sum+d
+			if d > 0 {
+				pixels[k/r.Images.C] = true
+			}
+			if y[k] < 0 || y[k] > 1 {
+				t.Fatalf("%s: image %d has the value %g", name, i, y[k])
+			}
+		}
+		for _, c := range [][2]float64{{v.Linf, most}, {v.L2, math.Sqrt(squares)}, {v.L1, sum}, {v.L0, float64(len(pixels))}} {
+			if math.Abs(c[0]-c[1]) > 1e-12*(1+c[1]) {
+				t.Errorf("%s: image %d: a distance is %g, and is said to be %g", name, i, c[1], c[0])
+			}
+		}
+		distance := map[attack.Norm]float64{attack.NormInf: v.Linf, attack.Norm2: v.L2, attack.Norm1: v.L1, attack.Norm0: v.L0}[b.Norm()]
+		if distance > b.Radius()*(1+1e-9)+1e-15 {
+			t.Errorf("%s: image %d is %g away", name, i, distance)
+		}
+		top := answer.Top(i, 1)[0]
+		if v.After.Class != top || math.Abs(v.After.Prob-answer.Prob(i, top)) > 1e-5 {
+			t.Errorf("%s: image %d is said to be class %d with p %g, and is %d with %g", name, i, v.After.Class, v.After.Prob, top, answer.Prob(i, top))
+		}
+		want := !v.Wrong && (v.Target < 0 && top != v.Class || top == v.Target)
+		if v.Fooled != want || v.Fooled && v.By == "" {
+			t.Errorf("%s: image %d: fooled is %v by %q, and the network says %d of class %d, target %d", name, i, v.Fooled, v.By, top, v.Class, v.Target)
+		}
+		if v.Wrong && (most > 0 || v.Forward > 0) {
+			t.Errorf("%s: image %d was wrong before, and was attacked", name, i)
+		}
+	}
+}
+
+// TestCut: neither the budget nor the neighbours change what is found. In float64, because the order of sums differs.
+func TestCut(t *testing.T) {
+	for k, c := range attacks {
+		for _, b := range []attack.Ball{attack.Linf(.05), attack.L2(.5), attack.L1(4), attack.L0(6), attack.Anywhere(attack.Norm2)} {
+			if !takes(k, b) {
+				continue
+			}
+			m := interptest.Branchy().Float64()
+			x := interptest.Images(m, 5, 3).Keyed()
+			j := attack.Judge{Ball: b, Seed: 4, Restarts: 2}
+			whole := try(t, j, m, c.attack, x)
+			cut := try(t, j, m.Budget(2*128*8*int64(x.Size())), c.attack, x)
+			one := try(t, j, m, c.attack, x.Slice(3, 4))
+			same := func(what string, v, w attack.Verdict, p, q []float64) {
+				if v.Fooled != w.Fooled || v.Forward != w.Forward || v.Backward != w.Backward || interptest.Distance(p, q) > 1e-6 {
+					t.Errorf("%s, %s: %s changes %+v to %+v, the image by %g", c.title, b, what, v, w, interptest.Distance(p, q))
+				}
+			}
+			for i := range x.N {
+				same("the cut", whole.Verdicts[i], cut.Verdicts[i], whole.Images.Of(i), cut.Images.Of(i))
+			}
+			same("being alone", whole.Verdicts[3], one.Verdicts[0], whole.Images.Of(3), one.Images.Of(0))
+			if again := try(t, j, m, c.attack, x); !slices.Equal(again.Images.Pix, whole.Images.Pix) {
+				t.Errorf("%s, %s: called again, it gives other images", c.title, b)
+			}
+		}
+	}
+}
+
+// TestTargets: of targets of their own, each image that falls is taken for its own.
+func TestTargets(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 8, 5)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var target []int
+	for i, c := range p.Top1() {
+		target = append(target, (c+1+i%3)%interptest.Classes)
+	}
+	for k, c := range attacks {
+		b := attack.L2(20)
+		if !takes(k, b) {
+			continue
+		}
+		r := try(t, attack.Judge{Ball: b, Goal: attack.To(target...)}, m, c.attack, x)
+		honest(t, c.title, m, b, r)
+		for i, v := range r.Verdicts {
+			if v.Target != target[i] {
+				t.Errorf("%s: image %d has target %d, not %d", c.title, i, v.Target, target[i])
+			}
+		}
+		if strings.HasPrefix(c.title, "PGD(steps=40") && r.Fooled() < .9 {
+			t.Errorf("%s: %g reach their target", c.title, r.Fooled())
+		}
+	}
+}
+
+// TestLinear: of a linear network the attacks' results are known: away from class y to class c, a step of radius ε raises the
+// margin by ε‖w_c − w_y‖ in the dual norm.
+func TestLinear(t *testing.T) {
+	m := interptest.Linear().Float64()
+	x := interptest.Images(m, 40, 11)
+	for i, v := range x.Pix { // so far from 0 and 1 that [0, 1] cuts nothing
+		x.Pix[i] = .4 + .2*v
+	}
+	rows := interptest.Rows(m)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dual := func(n attack.Norm, d []float64) (sum float64) {
+		for _, v := range d {
+			switch n {
+			case attack.NormInf:
+				sum += math.Abs(v)
+			case attack.Norm2:
+				sum += v * v
+			default:
+				sum = max(sum, math.Abs(v))
+			}
+		}
+		if n == attack.Norm2 {
+			return math.Sqrt(sum)
+		}
+		return sum
+	}
+	for _, b := range []attack.Ball{attack.Linf(.12), attack.L2(.3), attack.L1(.35)} {
+		r := try(t, attack.Judge{Ball: b}, m, attack.PGD{Loss: attack.Margin, Steps: 200}, x)
+		fell := 0
+		for i, v := range r.Verdicts {
+			least := math.Inf(1) // the radius at which the first other class overtakes
+			for c := range rows {
+				if c != v.Class {
+					d := make([]float64, len(rows[c]))
+					for k := range d {
+						d[k] = rows[c][k] - rows[v.Class][k]
+					}
+					least = min(least, (p.Logits.Of(i)[v.Class]-p.Logits.Of(i)[c])/dual(b.Norm(), d))
+				}
+			}
+			if math.Abs(least-b.Radius()) > .02*b.Radius() && v.Fooled != (least < b.Radius()) {
+				t.Errorf("%s: image %d falls at radius %g: fooled is %v", b, i, least, v.Fooled)
+			}
+			if v.Fooled {
+				fell++
+			}
+		}
+		if fell == 0 || fell == x.N {
+			t.Errorf("%s: %d of %d fall: the test compares nothing", b, fell, x.N)
+		}
+	}
+}
+
+// TestWrongBefore: images that the network gets wrong are no successes, and the shares say so.
+func TestWrongBefore(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 10, 5)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Class = p.Top1()
+	for i := range 4 {
+		x.Class[i] = (x.Class[i] + 1) % interptest.Classes
+	}
+	r := try(t, attack.Judge{Ball: attack.L2(50)}, m, attack.PGD{}, x)
+	if r.Clean() != .6 || r.Left() != 0 || r.Fooled() != 1 {
+		t.Errorf("clean %g, left %g, fooled %g", r.Clean(), r.Left(), r.Fooled())
+	}
+	for i, v := range r.Verdicts {
+		if v.Wrong != (i < 4) || v.Fooled != (i >= 4) {
+			t.Errorf("image %d: %+v", i, v)
+		}
+	}
+	for i := range x.Class {
+		x.Class[i] = (p.Top1()[i] + 1) % interptest.Classes
+	}
+	if r := try(t, attack.Judge{Ball: attack.L2(50)}, m, attack.PGD{}, x); r.Clean() != 0 || r.Left() != 0 || r.Fooled() != 0 {
+		t.Errorf("all wrong before: clean %g, left %g, fooled %g", r.Clean(), r.Left(), r.Fooled())
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 2, 1)
+	bright, nan := x, x
+	bright.Pix, nan.Pix = slices.Clone(x.Pix), slices.Clone(x.Pix)
+	bright.Pix[3], nan.Pix[3] = 1.01, math.NaN()
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := attack.Linf(.1)
+	for _, c := range []struct {
+		what string
+		j    attack.Judge
+		a    attack.Attack
+		x    interp.Images
+		want []string
+	}{
+		{"no ball", attack.Judge{}, attack.PGD{}, x, []string{"Ball is absent", "Linf(8./255)"}},
+		{"a radius below 0", attack.Judge{Ball: attack.L2(-1)}, attack.PGD{}, x, []string{"L2 ball is -1", "at least 0"}},
+		{"a radius that is no number", attack.Judge{Ball: attack.Linf(math.NaN())}, attack.PGD{}, x, []string{"NaN"}},
+		{"a radius of 8 bits", attack.Judge{Ball: attack.Linf(8)}, attack.PGD{}, x, []string{"is 8", "255"}},
+		{"no radius", attack.Judge{Ball: attack.Anywhere(attack.Norm2)}, attack.PGD{}, x, []string{"PGD(", "radius"}},
+		{"no attack", attack.Judge{Ball: b}, nil, x, []string{"attack is nil"}},
+		{"a target that is the class", attack.Judge{Ball: b, Goal: attack.To(p.Top1()...)}, attack.PGD{}, x, []string{"image 0", "true class"}},
+		{"a target that does not exist", attack.Judge{Ball: b, Goal: attack.To(9)}, attack.PGD{}, x, []string{"class 9", "0 to 3"}},
+		{"targets for others", attack.Judge{Ball: b, Goal: attack.To(1, 2, 3)}, attack.PGD{}, x, []string{"3 target classes", "2 images"}},
+		{"a class that does not exist", attack.Judge{Ball: b}, attack.PGD{}, x.Asked(-1), []string{"class -1"}},
+		{"an image too bright", attack.Judge{Ball: b}, attack.PGD{}, bright, []string{"image 0", "1.01", "clip"}},
+		{"an image that is no number", attack.Judge{Ball: b}, attack.PGD{}, nan, []string{"NaN"}},
+		{"restarts below 0", attack.Judge{Ball: b, Restarts: -1}, attack.PGD{}, x, []string{"Restarts is -1"}},
+		{"steps below 0", attack.Judge{Ball: b}, attack.PGD{Steps: -3}, x, []string{"Steps is -3"}},
+		{"a rate below 0", attack.Judge{Ball: b}, attack.BIM{Rate: -1}, x, []string{"Rate is -1"}},
+		{"a rate that is no number", attack.Judge{Ball: b}, attack.PGD{Rate: math.NaN()}, x, []string{"Rate is NaN"}},
+		{"decay below 0", attack.Judge{Ball: b}, attack.MIFGSM{Decay: -1}, x, []string{"Decay is -1"}},
+		{"no such loss", attack.Judge{Ball: b}, attack.FGSM{Loss: 7}, x, []string{"Loss(7)", "Margin"}},
+		{"tries below 0", attack.Judge{Ball: b}, attack.Noise{Tries: -1}, x, []string{"Tries is -1"}},
+	} {
+		_, err := c.j.Try(ctx, m, c.a, c.x)
+		if err == nil {
+			t.Errorf("%s is no error", c.what)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q does not say %q", c.what, err, want)
+			}
+		}
+	}
+}
+
+// liar offers what is outside the ball, and what is not a number.
+type liar struct{ value float64 }
+
+func (liar) String() string { return "liar" }
+
+func (l liar) Find(ctx context.Context, t *attack.Task) error {
+	p := t.Points()
+	for i := range p.Pix {
+		p.Pix[i] += l.value
+	}
+	_, err := t.Offer(ctx, p)
+	return err
+}
+
+// TestJudge: what an attack offers outside the ball is clipped before the network is asked.
+func TestJudge(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 4, 2)
+	for _, b := range balls {
+		honest(t, b.String(), m, b, try(t, attack.Judge{Ball: b}, m, liar{100}, x))
+	}
+	if _, err := (attack.Judge{Ball: attack.Linf(.1)}).Try(ctx, m, liar{math.NaN()}, x); err == nil || !strings.Contains(err.Error(), "liar offers") {
+		t.Errorf("NaN: %v", err)
+	}
+}
+
+// TestInterrupted: what an ensemble had found before ctx ended is in the result.
+func TestInterrupted(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 4, 2)
+	stopped, stop := context.WithCancel(ctx)
+	j := attack.Judge{Ball: attack.L2(.3), Progress: func(p attack.Progress) {
+		if strings.HasPrefix(p.Attack, "PGD") && p.Standing == 4 {
+			t.Errorf("%+v: the first attack found nothing: the test compares nothing", p)
+		}
+		if strings.HasPrefix(p.Attack, "PGD") {
+			stop()
+		}
+	}}
+	first := try(t, attack.Judge{Ball: j.Ball}, m, attack.FGSM{}, x)
+	r, err := j.Try(stopped, m, attack.Ensemble{attack.FGSM{}, attack.PGD{Rate: 1e-9}}, x)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v", err)
+	}
+	for i, v := range first.Verdicts {
+		if v.Fooled && !r.Verdicts[i].Fooled {
+			t.Errorf("image %d had fallen, and is lost", i)
+		}
+	}
+	if first.Left() == 1 || first.Left() == 0 {
+		t.Errorf("%g are left: the test compares nothing", first.Left())
+	}
+}
+
+// TestProbabilities: a network that ends in a softmax is reported, and with the logarithm it is attacked as one of logits is.
+func TestProbabilities(t *testing.T) {
+	net := func(end func(*graph.Node) *graph.Node) *interp.Model {
+		return interptest.Model("p", func(s *model.Scope, x *graph.Node) *graph.Node {
+			h := layer.Tanh(layer.Conv(s.At("conv"), x, 5, layer.Square(3, 2, 1)))
+			return end(graph.MulScalar(layer.Dense(s.At("logits"), layer.Flatten(h), 4), 100))
+		}, [3]int{12, 12, 3}, 4, 3)
+	}
+	same := func(x *graph.Node) *graph.Node { return x }
+	softmax := func(x *graph.Node) *graph.Node { return graph.Softmax(x) }
+	x := interptest.Images(net(same), 12, 2)
+	j := attack.Judge{Ball: attack.Linf(.03)}
+	logits, probs := try(t, j, net(same), attack.PGD{}, x), try(t, j, net(softmax), attack.PGD{}, x)
+	if logits.Probabilities || !probs.Probabilities {
+		t.Errorf("logits are said to be probabilities: %v; probabilities: %v", logits.Probabilities, probs.Probabilities)
+	}
+	if logits.Left() >= probs.Left() {
+		t.Errorf("%g left of logits, %g of probabilities: the test compares nothing", logits.Left(), probs.Left())
+	}
+	for i, v := range probs.Verdicts {
+		if math.Abs(v.Before.Prob-logits.Verdicts[i].Before.Prob) > 1e-5 {
+			t.Errorf("image %d: p %g of the probabilities, %g of the logits", i, v.Before.Prob, logits.Verdicts[i].Before.Prob)
+		}
+	}
+}
