@@ -388,7 +388,7 @@ func TestConcurrentUse(t *testing.T) {
 		m := interptest.Branchy().On(e.Backend)
 		x := interptest.Images(m, 2, 1)
 		want := map[string][]float64{}
-		for _, o := range objectives()[9:13] {
+		for _, o := range objectives()[13:17] {
 			g, err := interptest.Branchy().On(e.Backend).Gradient(ctx, o, nil, x)
 			if err != nil {
 				t.Fatal(err)
@@ -397,7 +397,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for range 4 {
-			for _, o := range objectives()[9:13] {
+			for _, o := range objectives()[13:17] {
 				wg.Go(func() {
 					g, err := m.Gradient(ctx, o, nil, x)
 					if err != nil {
