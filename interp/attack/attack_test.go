@@ -35,9 +35,14 @@ var attacks = []struct {
 	{attack: attack.PGD{Steps: 3, Loss: attack.DLR}, title: "PGD(steps=3, rate=0.8333, DLR)"},
 	{attack: attack.BIM{Steps: 4}, title: "BIM(steps=4, rate=0.25, cross-entropy)"},
 	{attack: attack.MIFGSM{Steps: 4}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1)"},
+	{attack: attack.APGD{Steps: 12}, title: "APGD(steps=12, cross-entropy)", norms: dense},
+	{attack: attack.APGD{Steps: 5, Loss: attack.Margin, Targets: 2}, title: "APGD(steps=5, margin, targets=2)", norms: dense},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.Ensemble{attack.FGSM{}, attack.PGD{Steps: 2}}, title: "FGSM(cross-entropy) + PGD(steps=2, rate=1.25, cross-entropy)"},
 }
+
+// dense are the norms in which every number may move.
+var dense = []attack.Norm{attack.NormInf, attack.Norm2, attack.Norm1}
 
 // takes reports whether attack k of the table takes a ball.
 func takes(k int, b attack.Ball) bool {
