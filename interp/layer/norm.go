@@ -95,17 +95,37 @@ func BatchNorm(s *model.Scope, x *graph.Node, epsilon float64) *graph.Node {
 	if !s.IsTraining(g) {
 		return Normalize(x, mean.NodeValue(g), variance.NodeValue(g), scale.NodeValue(g), offset.NodeValue(g), epsilon)
 	}
-	var axes []int
-	for axis := range last {
-		axes = append(axes, axis)
-	}
-	m := graph.ReduceMean(x, axes...)
-	v := graph.ReduceMean(graph.Square(graph.Sub(x, graph.ExpandLeftToRank(m, x.Rank()))), axes...)
+	z, m, v := standardize(x, epsilon)
 	move := func(variable *model.Variable, to *graph.Node) {
 		old := variable.NodeValue(g)
 		variable.SetNodeValue(graph.Add(graph.MulScalar(old, keep), graph.MulScalar(graph.StopGradient(to), 1-keep)))
 	}
 	move(mean, m)
 	move(variance, v)
-	return Normalize(x, m, v, scale.NodeValue(g), offset.NodeValue(g), epsilon)
+	wide := func(v *model.Variable) *graph.Node { return graph.ExpandLeftToRank(v.NodeValue(g), x.Rank()) }
+	return graph.Add(graph.Mul(z, wide(scale)), wide(offset))
+}
+
+// standardize returns (x − mean)/√(variance + epsilon), channel by channel, with x's own mean and variance, and these, [C].
+// The derivative passes through them as well: Ioffe and Szegedy's formulas, put together.
+func standardize(x *graph.Node, epsilon float64) (z, mean, variance *graph.Node) {
+	wide := func(v *graph.Node) *graph.Node { return graph.ExpandLeftToRank(v, x.Rank()) }
+	mean = channelMean(x)
+	d := graph.Sub(x, wide(mean))
+	variance = channelMean(graph.Square(d))
+	inverse := wide(inverseRoot(graph.AddScalar(variance, epsilon)))
+	z = graph.Mul(d, inverse)
+	return withDerivative(z, []*graph.Node{x}, func(v *graph.Node) []*graph.Node {
+		through := graph.Add(wide(channelMean(v)), graph.Mul(z, wide(channelMean(graph.Mul(v, z)))))
+		return []*graph.Node{graph.Mul(inverse, graph.Sub(v, through))}
+	}), mean, variance
+}
+
+// channelMean returns the mean of each channel, [C]; as a product with ones, which XLA's CPU backend computes four times as
+// fast as a reduction over the leading axes.
+func channelMean(x *graph.Node) *graph.Node {
+	c := x.Shape().Dim(x.Rank() - 1)
+	rows := x.Shape().Size() / c
+	ones := graph.BroadcastToDims(graph.Scalar(x.Graph(), x.DType(), 1/float64(rows)), 1, rows)
+	return graph.Reshape(graph.Dot(ones, graph.Reshape(x, rows, c)).MatMul(), c)
 }
