@@ -60,12 +60,21 @@ func (a Adversary) Right(ctx context.Context, m *interp.Model, x interp.Images, 
 	if err := cmp.Or(a.check(), e.check(m)); err != nil {
 		return nil, err
 	}
-	l, err := m.Loop(x.N, m.Batch(x), nil, x.Arg(), e.targets(len(m.Classes())), starts(x.Keyed(), seed, 0), interp.Float(a.Radius))
+	state := []interp.Arg{starts(x.Keyed(), seed, 0, a.Radius)}
+	l, err := m.Loop(x.N, m.Batch(x), state, x.Arg(), e.targets(len(m.Classes())), interp.Float(a.Radius))
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
-	r, err := l.Look(ctx, attacked{a.Moves, a.Move}, nil)
+	for range a.Moves {
+		if a.Radius == 0 {
+			break
+		}
+		if _, err := l.Next(ctx, climb{a.Move}, nil); err != nil {
+			return nil, err
+		}
+	}
+	r, err := l.Look(ctx, judge{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,39 +85,41 @@ func (a Adversary) Right(ctx context.Context, m *interp.Model, x interp.Images, 
 	return right, nil
 }
 
-// attacked says which images are right after the adversary's search.
-type attacked struct {
-	moves int
-	move  float64
+// climb is one move of an adversary. Its arguments are the differences from the images, the images, targets and the radius.
+type climb struct{ move float64 }
+
+func (s climb) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
+	loss := func(x *graph.Node) *graph.Node { return crossEntropy(net.Pass(x, nil).Logits(), a[2]) }
+	return []*graph.Node{ascend(loss, a[1], a[0], a[3], s.move)}
 }
 
-func (s attacked) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
-	loss := func(x *graph.Node) *graph.Node { return crossEntropy(net.Pass(x, nil).Logits(), a[1]) }
-	x := search(loss, a[0], a[2], a[3], s.moves, s.move)
-	return []*graph.Node{same(net.Pass(x, nil).Logits(), a[1])}
+// judge says which images are right. Its arguments are those of climb.
+type judge struct{}
+
+func (judge) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
+	return []*graph.Node{same(net.Pass(graph.Add(a[1], inside(a[1], a[0], a[3])), nil).Logits(), a[2])}
 }
 
-// search moves each image to raise its loss, from start, which is in radii.
-func search(loss func(*graph.Node) *graph.Node, x, start, radius *graph.Node, moves int, move float64) *graph.Node {
-	clip := func(d *graph.Node) *graph.Node {
-		return graph.Sub(descent.Box(graph.Add(x, descent.Ball(d, radius)), 0, 1), x)
-	}
-	d := clip(graph.Mul(start, radius))
-	for range moves {
-		moved := graph.Identity(graph.StopGradient(graph.Add(x, d))) // a stopped node itself is given no gradient
-		slope := graph.Gradient(graph.ReduceAllSum(loss(moved)), moved)[0]
-		d = clip(graph.Add(d, graph.Mul(graph.Sign(slope), graph.MulScalar(radius, move))))
-	}
-	return graph.StopGradient(graph.Add(x, d))
+// ascend returns the difference d from images x moved along the sign of the loss's gradient.
+func ascend(loss func(*graph.Node) *graph.Node, x, d, radius *graph.Node, move float64) *graph.Node {
+	d = inside(x, d, radius)
+	moved := graph.Identity(graph.StopGradient(graph.Add(x, d))) // a stopped node itself is given no gradient
+	slope := graph.Gradient(graph.ReduceAllSum(loss(moved)), moved)[0]
+	return inside(x, graph.Add(d, graph.Mul(graph.Sign(slope), graph.MulScalar(radius, move))), radius)
 }
 
-// starts returns for each image a uniform place in the ball around it, in radii.
-func starts(x interp.Images, seed, step uint64) interp.Arg {
+// inside returns the difference d from images x clipped to the ball, and so that the images stay in [0, 1].
+func inside(x, d, radius *graph.Node) *graph.Node {
+	return graph.Sub(descent.Box(graph.Add(x, descent.Ball(d, radius)), 0, 1), x)
+}
+
+// starts returns for each image a uniform place in the ball of a radius, relative to the image.
+func starts(x interp.Images, seed, step uint64, radius float64) interp.Arg {
 	v := make([]float64, len(x.Pix))
 	for i := range x.N {
 		s := random.New(seed, x.Key[i], step)
 		for p := range x.Size() {
-			v[i*x.Size()+p] = 2*s.Uniform(p) - 1
+			v[i*x.Size()+p] = radius * (2*s.Uniform(p) - 1)
 		}
 	}
 	return interp.Each(v, x.H, x.W, x.C)

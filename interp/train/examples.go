@@ -71,22 +71,14 @@ func (e Examples) targets(classes int) interp.Arg {
 	return interp.Each(v, classes)
 }
 
-// shuffled gives the examples in an order that is new in each epoch, so many a step.
+// shuffled gives so many examples a step.
 func (e Examples) shuffled(batch int, seed uint64) Feed {
 	x, classes := e.Images.Keyed(), len(e.Targets)/e.Images.N
-	epoch, order := -1, make([]int, x.N)
+	order := Order{N: x.N, Seed: seed}
 	return func(step int) (Examples, error) {
 		out := Examples{Images: interp.Images{N: batch, H: x.H, W: x.W, C: x.C}}
-		for k := step * batch; k < (step+1)*batch; k++ {
-			if k/x.N != epoch {
-				epoch = k / x.N
-				s := random.New(seed, uint64(epoch), 0)
-				for i := range order { // Fisher and Yates
-					j := s.Intn(i, i+1)
-					order[i], order[j] = order[j], i
-				}
-			}
-			i := order[k%x.N]
+		for k := range batch {
+			i := order.At(step*batch + k)
 			out.Images.Pix = append(out.Images.Pix, x.Of(i)...)
 			out.Images.Key = append(out.Images.Key, x.Key[i])
 			if x.Class != nil {
@@ -96,6 +88,28 @@ func (e Examples) shuffled(batch int, seed uint64) Feed {
 		}
 		return out, nil
 	}
+}
+
+// Order is an endless sequence of the numbers 0 to N−1: each comes once in an epoch, in an order of the epoch's own.
+type Order struct {
+	N    int
+	Seed uint64
+
+	epoch   int
+	numbers []int // of the epoch
+}
+
+// At returns the number at place k.
+func (o *Order) At(k int) int {
+	if epoch := k / o.N; o.numbers == nil || epoch != o.epoch {
+		o.epoch, o.numbers = epoch, make([]int, o.N)
+		s := random.New(o.Seed, uint64(epoch), 0)
+		for i := range o.numbers { // Fisher and Yates
+			j := s.Intn(i, i+1)
+			o.numbers[i], o.numbers[j] = o.numbers[j], i
+		}
+	}
+	return o.numbers[k%o.N]
 }
 
 // batch is what a step takes of its examples.
@@ -119,7 +133,7 @@ func (t Training) ahead(ctx context.Context, r *run, feed Feed) <-chan batch {
 			if err == nil {
 				b.targets = e.targets(classes)
 				if t.Adversary.Radius > 0 {
-					b.start = starts(e.Images.Keyed(), t.Seed, uint64(step))
+					b.start = starts(e.Images.Keyed(), t.Seed, uint64(step), t.knobs(step).radius)
 				}
 			}
 			select {

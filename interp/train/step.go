@@ -39,7 +39,11 @@ func (s step) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	bind()
 	if s.moves > 0 {
 		loss := func(x *graph.Node) *graph.Node { return crossEntropy(net.Pass(x, nil).Logits(), targets) }
-		x = search(loss, x, a[3], a[4], s.moves, s.move)
+		d := a[3]
+		for range s.moves {
+			d = ascend(loss, x, d, a[4], s.move)
+		}
+		x = graph.StopGradient(graph.Add(x, d))
 		bind() // the averages of batch norm do not follow adversarial images on their way
 	}
 	logits := net.Pass(x, nil).Logits()

@@ -349,6 +349,29 @@ func TestCompilesOnce(t *testing.T) {
 	}
 }
 
+// Each number comes once in an epoch, in orders that differ from epoch to epoch and from seed to seed, whatever is asked first.
+func TestLawOrder(t *testing.T) {
+	const n = 50
+	read := func(o train.Order, from int) (numbers []int) {
+		for k := range n {
+			numbers = append(numbers, o.At(from+k))
+		}
+		return numbers
+	}
+	first, second, other := read(train.Order{N: n, Seed: 1}, 0), read(train.Order{N: n, Seed: 1}, n), read(train.Order{N: n, Seed: 2}, 0)
+	if slices.Equal(first, second) || slices.Equal(first, other) || slices.IsSorted(first) {
+		t.Error("orders do not differ")
+	}
+	for _, numbers := range [][]int{first, second, other} {
+		slices.Sort(numbers)
+		for i, v := range numbers {
+			if i != v {
+				t.Fatalf("an epoch has %v", numbers)
+			}
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	m, ctx := open(t, normed, 1), context.Background()
 	good := examples(6, 1)

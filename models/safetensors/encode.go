@@ -5,6 +5,15 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/x448/float16"
+
+	"lucigo/internal/atomicfile"
+	"lucigo/interp"
 )
 
 // Tensor is a tensor to be written. Data are its numbers as the format has them, little-endian.
@@ -48,4 +57,32 @@ func text(v any) []byte {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(v) // strings and numbers have no error
 	return bytes.TrimSpace(b.Bytes())
+}
+
+// Write stores weights in a file, which is replaced at once when it is complete: as F16, in half precision, or as F32.
+// Tensors are named by the weights' paths without the first slash, as Weights reads them.
+func Write(path string, weights interp.Weights, dtype string, metadata ...[2]string) error {
+	var tensors []Tensor
+	for _, name := range weights.Paths() {
+		t := Tensor{Name: strings.TrimPrefix(name, "/"), Info: Info{Type: dtype, Shape: weights[name].Dims()}}
+		for _, v := range weights[name].Values() {
+			switch dtype {
+			case "F16":
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, float16.Fromfloat32(float32(v)).Bits())
+			case "F32":
+				t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(float32(v)))
+			default:
+				return fmt.Errorf("safetensors: dtype is %q, must be F16 or F32", dtype)
+			}
+		}
+		tensors = append(tensors, t)
+	}
+	content, err := Encode(metadata, tensors)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	return atomicfile.WriteFile(path, content, 0o644)
 }

@@ -1,9 +1,13 @@
 package safetensors
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"lucigo/interp"
 )
 
 // What is encoded is read again, in the same order, and aligned.
@@ -61,6 +65,51 @@ func TestEncodeRefuses(t *testing.T) {
 	} {
 		if _, err := Encode(nil, tensors); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want an error with %q", err, what)
+		}
+	}
+}
+
+// Weights that are written are read again: exactly in F32, rounded to 11 bits in F16; the folder is made.
+func TestLawWrite(t *testing.T) {
+	weight := func(v []float32, dims ...int) *interp.Weight {
+		w, err := interp.NewWeight(v, dims...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	weights := interp.Weights{"/b/weights": weight([]float32{.1, -2, 3e-3, 4, 5.5, 1 + 1./4096}, 2, 3), "/a/biases": weight([]float32{-1. / 3}, 1)}
+	rounded := map[string][]float64{"/b/weights": {.0999755859375, -2, .0030002593994140625, 4, 5.5, 1}, "/a/biases": {-.333251953125}}
+	for _, dtype := range []string{"F32", "F16"} {
+		path := filepath.Join(t.TempDir(), "new", "w.safetensors")
+		if err := Write(path, weights, dtype, [2]string{"steps", "7"}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.Weights()
+		if err != nil || f.Metadata("steps") != "7" || len(got) != 2 {
+			t.Fatalf("%s: %d tensors, %v", dtype, len(got), err)
+		}
+		for path, w := range weights {
+			want := w.Values()
+			if dtype == "F16" {
+				want = rounded[path]
+			}
+			if !slices.Equal(got[path].Values(), want) || !slices.Equal(got[path].Dims(), w.Dims()) {
+				t.Errorf("%s: %s is %v, want %v", dtype, path, got[path].Values(), want)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(path, weights, "BF16"); err == nil || !strings.Contains(err.Error(), "must be F16 or F32") {
+			t.Errorf("%v", err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("a failed write removes what was there: %v", err)
 		}
 	}
 }
