@@ -44,7 +44,8 @@ var imports = map[string][]string{
 	"kernel":              {"internal", "interp/near", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
 	"kernel/models":       {"interp/engine", "models"},
-	"models/scenes/train": {"internal", "interp", "interp/descent", "interp/engine", "interp/layer", "interp/near", "models"},
+	"models/digits/train": {"interp", "interp/train", "models"},
+	"models/scenes/train": {"internal", "interp", "interp/layer", "interp/near", "interp/train", "models"},
 }
 
 // Imports point one way: a package imports what it is listed to import.

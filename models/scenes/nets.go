@@ -81,3 +81,15 @@ func FullyConnected(hidden, classes int) layer.Forward {
 		return layer.At("logits", layer.Dense(s.At("logits"), x, classes))
 	}
 }
+
+// Coarse is a net of dense layers: each unit of the first sees all of the image, in the means of squares of 4×4 pixels, in
+// colour. Layers hidden1, hidden2, logits, for images of 64×64; 0.17 million parameters with 16 classes. A dense layer is
+// written as a convolution as large as its input.
+func Coarse(unit Unit, classes int) layer.Forward {
+	return func(s *model.Scope, x *graph.Node) *graph.Node {
+		x = layer.MeanPool(centre(x), layer.Square(4, 4, 0), false)
+		x = layer.At("hidden1", unit(s.At("hidden1"), x, 192, layer.Square(x.Shape().Dim(1), 1, 0)))
+		x = layer.At("hidden2", unit(s.At("hidden2"), x, 128, layer.Square(1, 1, 0)))
+		return layer.At("logits", layer.Dense(s.At("logits"), layer.GlobalMean(x), classes))
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 
 	"lucigo/internal/parallel"
+	"lucigo/interp"
+	"lucigo/interp/train"
 	"lucigo/models/scenes"
 )
 
@@ -28,15 +30,8 @@ type sample struct {
 	rgb    []uint8
 }
 
-// batch is what one training step eats.
-type batch struct {
-	images []float32 // [batch, side, side, 3] in [0,1]
-	start  []int8    // same shape, uniform noise: where an adversarial search starts, in 1/127 of its radius
-	labels []int32   // [batch]
-}
-
 // at makes batch number t.
-func (f *feed) at(t int) batch {
+func (f *feed) at(t int) (train.Examples, error) {
 	if f.held == nil {
 		f.held = make([]sample, f.window)
 	}
@@ -53,8 +48,8 @@ func (f *feed) at(t int) batch {
 		f.held[i%f.window] = sample{i + 1, f.task.Class(s), s.Draw(side).RGB}
 	})
 
-	const n = side * side * 3
-	b := batch{make([]float32, f.batch*n), make([]int8, f.batch*n), make([]int32, f.batch)}
+	x := interp.Images{N: f.batch, H: side, W: side, C: 3, Class: make([]int, f.batch), Key: make([]uint64, f.batch)}
+	x.Pix = make([]float64, f.batch*x.Size())
 	parallel.For(f.batch, func(k int) {
 		r := rand.New(rand.NewPCG(f.seed, uint64(t*f.batch+k)))
 		i := k
@@ -62,26 +57,21 @@ func (f *feed) at(t int) batch {
 			i = r.IntN(f.window)
 		}
 		s := f.held[(first+i)%f.window]
-		b.labels[k] = int32(s.class)
-		image := b.images[k*n : (k+1)*n]
+		x.Class[k], x.Key[k] = s.class, uint64(t*f.batch+k)
 		if f.test {
 			for i, v := range s.rgb {
-				image[i] = float32(v) / 255
+				x.Of(k)[i] = float64(v) / 255
 			}
 		} else {
-			augment(image, s.rgb, r)
-		}
-		start := b.start[k*n : (k+1)*n]
-		for i := range start {
-			start[i] = int8(r.IntN(255) - 127)
+			augment(x.Of(k), s.rgb, r)
 		}
 	})
-	return b
+	return train.Examples{Images: x}, nil
 }
 
 // augment writes a changed copy of an image: mirrored or not, shifted by up to 5 pixels (edges mirrored), colours mixed by a random
 // matrix near the identity around the image's mean, contrast, brightness, and noise of a strength of its own.
-func augment(to []float32, rgb []uint8, r *rand.Rand) {
+func augment(to []float64, rgb []uint8, r *rand.Rand) {
 	mirror, dx, dy := r.IntN(2) == 0, r.IntN(11)-5, r.IntN(11)-5
 	var mean [3]float32
 	for i, v := range rgb {
@@ -113,7 +103,7 @@ func augment(to []float32, rgb []uint8, r *rand.Rand) {
 			q := to[3*(y*side+x):]
 			for c := range d {
 				v := m[c][0]*d[0] + m[c][1]*d[1] + m[c][2]*d[2] + mean[c] + bright + noise*float32(r.NormFloat64())
-				q[c] = min(max(v, 0), 1)
+				q[c] = float64(min(max(v, 0), 1))
 			}
 		}
 	}

@@ -1,84 +1,77 @@
 package train
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/x448/float16"
 
-	"lucigo/internal/atomicfile"
 	"lucigo/interp"
+	"lucigo/interp/layer"
+	"lucigo/interp/train"
 	"lucigo/models/safetensors"
 )
 
-// write stores weights as a safetensors file, in float32 or in half precision, the file replaced at once when it is complete.
-func write(file string, weights interp.Weights, half bool, metadata ...[2]string) error {
-	var tensors []safetensors.Tensor
-	for _, path := range weights.Paths() {
-		t := safetensors.Tensor{Name: path[1:], Info: safetensors.Info{Type: "F32", Shape: weights[path].Dims()}}
-		if half {
-			t.Type = "F16"
-		}
-		for _, v := range float32s(weights[path]) {
-			if half {
-				t.Data = binary.LittleEndian.AppendUint16(t.Data, float16.Fromfloat32(v).Bits())
-			} else {
-				t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(v))
-			}
-		}
-		tensors = append(tensors, t)
-	}
-	content, err := safetensors.Encode(metadata, tensors)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(file, content, 0o644)
+const epsilon = 1e-5 // of batch norm
+
+// trained is the unit of a net while it is trained: convolution, batch norm and ReLU.
+func trained(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node {
+	return layer.ReLU(layer.BatchNorm(s, layer.ConvNoBias(s, x, out, w), epsilon))
 }
 
-// read is the inverse of write. Its errors say what to do.
-func read(file string) (weights interp.Weights, steps string, err error) {
-	f, err := safetensors.Open(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, "", err
+// Adam's moments of the weight at a path are, in a checkpoint, below moments, at the path and first or second.
+const (
+	moments = "/adam"
+	first   = "/first"
+	second  = "/second"
+)
+
+// save writes a training's state.
+func save(file string, s train.State) error {
+	all := maps.Clone(s.Weights)
+	for path := range s.Weights {
+		all[moments+path+first], all[moments+path+second] = s.First[path], s.Second[path]
 	}
+	return safetensors.Write(file, all, "F32", [2]string{"steps", strconv.Itoa(s.Done)})
+}
+
+// read is the inverse of save. Its errors say what to do.
+func read(file string) (s train.State, err error) {
+	f, err := safetensors.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, err
+	}
+	var all interp.Weights
 	if err == nil {
 		defer f.Close()
-		weights, err = f.Weights()
+		all, err = f.Weights()
+	}
+	if err == nil {
+		s.Done, err = strconv.Atoi(f.Metadata("steps"))
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: delete it to start anew", err)
+		return s, fmt.Errorf("%s: %w: delete it to start anew", file, err)
 	}
-	return weights, f.Metadata("steps"), nil
-}
-
-// save writes every variable of the store, and the number of steps done.
-func save(file string, store *model.Store, steps int) error {
-	weights, err := interp.WeightsOf(store)
-	if err != nil {
-		return err
-	}
-	return write(file, weights, false, [2]string{"steps", strconv.Itoa(steps)})
-}
-
-// restore sets variables of the store.
-func restore(store *model.Store, weights interp.Weights) error {
-	for path, w := range weights {
-		if _, err := store.CreateVariable(path, tensors.FromFlatDataAndDimensions(float32s(w), w.Dims()...)); err != nil {
-			return fmt.Errorf("variable %s: %w", path, err)
+	s.Weights, s.First, s.Second = interp.Weights{}, interp.Weights{}, interp.Weights{}
+	for path, w := range all {
+		of, moment := strings.CutPrefix(path, moments)
+		switch {
+		case !moment:
+			s.Weights[path] = w
+		case strings.HasSuffix(of, first):
+			s.First[strings.TrimSuffix(of, first)] = w
+		default:
+			s.Second[strings.TrimSuffix(of, second)] = w
 		}
 	}
-	return nil
+	return s, nil
 }
 
 // fold returns the weights of the trained net without batch norm: kernels and biases that do the same.
@@ -86,7 +79,7 @@ func fold(weights interp.Weights) interp.Weights {
 	out := interp.Weights{}
 	for path, w := range weights {
 		scope, name := path[:strings.LastIndex(path, "/")+1], filepath.Base(path)
-		if strings.HasPrefix(path, adamScope) || name != "weights" && name != "biases" {
+		if name != "weights" && name != "biases" {
 			continue
 		}
 		if weights[scope+"mean"] == nil {
@@ -96,7 +89,7 @@ func fold(weights interp.Weights) interp.Weights {
 		of := func(name string) []float32 { return float32s(weights[scope+name]) }
 		mean, variance, gain, bias := of("mean"), of("variance"), of("scale"), of("offset")
 		for i := range gain {
-			gain[i] /= float32(math.Sqrt(float64(variance[i]) + bnEpsilon))
+			gain[i] /= float32(math.Sqrt(float64(variance[i]) + epsilon))
 			bias[i] -= mean[i] * gain[i]
 		}
 		kernel := float32s(w)
@@ -104,19 +97,6 @@ func fold(weights interp.Weights) interp.Weights {
 			kernel[i] *= gain[i%len(gain)]
 		}
 		out[path], out[scope+"biases"] = weight(kernel, w.Dims()...), weight(bias, len(bias))
-	}
-	return out
-}
-
-// rounded returns the weights as half precision keeps them.
-func rounded(weights interp.Weights) interp.Weights {
-	out := interp.Weights{}
-	for path, w := range weights {
-		data := float32s(w)
-		for i, v := range data {
-			data[i] = float16.Fromfloat32(v).Float32()
-		}
-		out[path] = weight(data, w.Dims()...)
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,40 +23,43 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
-
 	"lucigo/internal/atomicfile"
 	"lucigo/interp"
-	"lucigo/interp/engine"
 	"lucigo/interp/layer"
 	"lucigo/interp/near"
+	"lucigo/interp/train"
+	"lucigo/models/safetensors"
 	"lucigo/models/scenes"
 )
 
 // recipe is how one of the nets is trained; flags may change it.
 type recipe struct {
 	forward func(u scenes.Unit, classes int) layer.Forward
-	steps   int
 	batch   int
-	peak    float64 // highest learning rate
-	rise    float64 // share of the steps over which it rises
-	decay   float64 // weight decay
-	attack  int     // adversarial steps, 0: none
-	epsilon float64 // their radius, in 1/255
+	seed    uint64 // of the first weights and of the scenes: those of two seeds are different scenes
+	train.Training
 }
+
+var (
+	standard = train.Training{Steps: 2500, Rate: 4e-3, Decay: .02}
+	robust   = train.Training{Steps: 1600, Rate: 3e-3, Rise: .1, Decay: .02, Adversary: train.Adversary{Radius: 4. / 255}, Grow: .3}
+	allConv  = train.Training{Steps: 1450, Rate: 4e-3, Decay: .02}
+	dense    = train.Training{Steps: 2500, Rate: 1e-3, Decay: .5}
+	coarse   = train.Training{Steps: 2500, Rate: 4e-3, Decay: .02}
+)
 
 var recipes = map[string]recipe{
-	"standard": {scenes.MiniInception, 2500, 64, 4e-3, 0.2, 0.02, 0, 0},
-	"robust":   {scenes.MiniInception, 1600, 64, 3e-3, 0.1, 0.02, 1, 4},
-	"allconv":  {scenes.AllConvolutional, 1450, 64, 4e-3, 0.2, 0.02, 0, 0},
-	"dense":    {dense, 2500, 64, 1e-3, 0.2, 0.5, 0, 0},
+	"standard":  {scenes.MiniInception, 64, 1, standard},
+	"robust":    {scenes.MiniInception, 64, 1, robust},
+	"allconv":   {scenes.AllConvolutional, 64, 1, allConv},
+	"dense":     {oneHidden, 64, 1, dense},
+	"coarse":    {scenes.Coarse, 64, 1, coarse},
+	"standard2": {scenes.MiniInception, 64, 2, standard},
+	"allconv2":  {scenes.AllConvolutional, 64, 2, allConv},
+	"coarse2":   {scenes.Coarse, 64, 2, coarse},
 }
 
-func dense(_ scenes.Unit, classes int) layer.Forward {
+func oneHidden(_ scenes.Unit, classes int) layer.Forward {
 	return scenes.FullyConnected(scenes.Hidden, classes)
 }
 
@@ -67,7 +71,8 @@ type report struct {
 	Batch      int                `json:"batch"`
 	Attack     int                `json:"attack_steps"`
 	Epsilon    float64            `json:"attack_epsilon_255ths"`
-	Seed       uint64             `json:"evaluation_seed"` // of the task's stream of scenes
+	TrainedOn  uint64             `json:"training_seed"`   // of the task's stream of scenes
+	Seed       uint64             `json:"evaluation_seed"` // likewise
 	Images     int                `json:"evaluation_images"`
 	Accuracy   float64            `json:"accuracy"`
 	Attacked   int                `json:"pgd5_images"`   // the first of them
@@ -78,7 +83,7 @@ const evaluationSeed = 20002
 
 // Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
 type Training struct {
-	Net      string  `help:"Which net: standard, robust, allconv or dense (default: standard)."`
+	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2 (default: standard)."`
 	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
 	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
 	Steps    int     `help:"Training steps (default: the net's own number)."`
@@ -93,67 +98,65 @@ type Training struct {
 func (c Training) Run(ctx context.Context) error {
 	c.Net, c.Dir = cmp.Or(c.Net, "standard"), cmp.Or(c.Dir, "models/scenes/weights")
 	c.Window, c.Images, c.Attacked = cmp.Or(c.Window, 3072), cmp.Or(c.Images, 2000), cmp.Or(c.Attacked, 500)
-	task := scenes.Task{}
 	r, ok := recipes[c.Net]
 	if !ok {
 		return fmt.Errorf("train: %w", near.Error("net", c.Net, slices.Sorted(maps.Keys(recipes))))
 	}
-	r.steps, r.peak, r.epsilon = cmp.Or(c.Steps, r.steps), cmp.Or(c.Rate, r.peak), cmp.Or(c.Epsilon, r.epsilon)
+	r.Steps, r.Rate = cmp.Or(c.Steps, r.Steps), cmp.Or(c.Rate, r.Rate)
+	r.Adversary.Radius = cmp.Or(c.Epsilon/255, r.Adversary.Radius)
 	switch {
-	case r.steps < 1:
-		return fmt.Errorf("train: Steps is %d, must be at least 1", r.steps)
-	case !(r.peak > 0):
-		return fmt.Errorf("train: Rate is %g, must be more than 0", r.peak)
-	case !(r.epsilon >= 0):
-		return fmt.Errorf("train: Epsilon is %g, must be at least 0", r.epsilon)
-	case c.Images < 1 || c.Images%evaluated != 0:
-		return fmt.Errorf("train: Images is %d, must be a multiple of %d", c.Images, evaluated)
-	case c.Attacked < 1 || c.Attacked%evaluated != 0:
-		return fmt.Errorf("train: Attacked is %d, must be a multiple of %d", c.Attacked, evaluated)
+	case !(c.Epsilon >= 0):
+		return fmt.Errorf("train: Epsilon is %g, must be at least 0", c.Epsilon)
+	case c.Images < 1:
+		return fmt.Errorf("train: Images is %d, must be at least 1", c.Images)
+	case c.Attacked < 1:
+		return fmt.Errorf("train: Attacked is %d, must be at least 1", c.Attacked)
 	case c.Window < 1:
 		return fmt.Errorf("train: Window is %d, must be at least 1", c.Window)
 	}
-	checkpoint := filepath.Join(c.Dir, c.Net+".checkpoint")
-	store, done, err := start(checkpoint, c.From)
+	task := scenes.Task{}
+	f := &feed{task: task, seed: r.seed, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3)}
+	state, err := fit(ctx, c.Net, r, f.at, filepath.Join(c.Dir, c.Net+".checkpoint"), c.From)
 	if err != nil {
 		return err
 	}
-	e, err := engine.Default()
+	weights := fold(state.Weights)
+	file := filepath.Join(c.Dir, c.Net+".safetensors")
+	if err := safetensors.Write(file, weights, "F16", [2]string{"net", c.Net},
+		[2]string{"steps", strconv.Itoa(r.Steps)}, [2]string{"task", strings.Join(task.Classes(), ", ")}); err != nil {
+		return err
+	}
+	stored, err := safetensors.Open(file)
 	if err != nil {
 		return err
 	}
-	f := &feed{task: task, seed: 1, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3)}
-	if err := train(ctx, e, store, r, f, done, checkpoint); err != nil {
+	defer stored.Close()
+	if weights, err = stored.Weights(); err != nil {
 		return err
 	}
-	weights, err := interp.WeightsOf(store)
-	if err != nil {
-		return err
-	}
-	weights = fold(weights)
-	if err := write(filepath.Join(c.Dir, c.Net+".safetensors"), weights, true, [2]string{"net", c.Net},
-		[2]string{"steps", strconv.Itoa(r.steps)}, [2]string{"task", strings.Join(task.Classes(), ", ")}); err != nil {
-		return err
-	}
-	forward := r.forward(scenes.ConvReLU, len(task.Classes()))
-	rep := report{Net: c.Net, Steps: r.steps, Batch: r.batch, Attack: r.attack, Epsilon: r.epsilon,
+	rep := report{Net: c.Net, Steps: r.Steps, Batch: r.batch, TrainedOn: r.seed,
 		Seed: evaluationSeed, Images: c.Images, Attacked: c.Attacked, PGD5: map[string]float64{}}
+	if r.Adversary.Radius > 0 {
+		rep.Attack, rep.Epsilon = 1, 255*r.Adversary.Radius
+	}
+	m, err := interp.New(r.spec(c.Net, scenes.ConvReLU, weights))
+	if err != nil {
+		return err
+	}
 	for _, w := range weights {
 		rep.Parameters += len(w.Values())
 	}
-	test := feed{task: task, seed: evaluationSeed}
-	share, err := accuracy(ctx, e.Backend, forward, rounded(weights), test, c.Images, 0, 0)
-	if err != nil {
+	if rep.Accuracy, err = accuracy(ctx, m, c.Images, train.Adversary{}); err != nil {
 		return err
 	}
-	rep.Accuracy = share[0]
 	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", c.Net, 100*rep.Accuracy, c.Images)
-	if share, err = accuracy(ctx, e.Backend, forward, rounded(weights), test, c.Attacked, 5, 1./255, 2./255, 4./255); err != nil {
-		return err
-	}
-	for i, radius := range []string{"1", "2", "4"} {
-		fmt.Printf("%s gets %.2f %% of %d right after PGD-5 of radius %s/255\n", c.Net, 100*share[i], c.Attacked, radius)
-		rep.PGD5[radius] = share[i]
+	for _, radius := range []float64{1, 2, 4} {
+		share, err := accuracy(ctx, m, c.Attacked, train.Adversary{Radius: radius / 255, Moves: 5})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s gets %.2f %% of %d right after PGD-5 of radius %g/255\n", c.Net, 100*share, c.Attacked, radius)
+		rep.PGD5[fmt.Sprint(radius)] = share
 	}
 	text, err := json.MarshalIndent(rep, "", "\t")
 	if err != nil {
@@ -162,153 +165,66 @@ func (c Training) Run(ctx context.Context) error {
 	return atomicfile.WriteFile(filepath.Join(c.Dir, c.Net+".json"), append(text, '\n'), 0o644)
 }
 
-// start returns the variables to train and the number of steps they have had: those of the checkpoint where there is one, else the
-// net's weights in from, else none yet.
-func start(checkpoint, from string) (*model.Store, int, error) {
-	store := model.NewStore()
-	if err := store.SetRNGStateFromSeed(1); err != nil {
-		return nil, 0, err
-	}
-	weights, steps, err := read(checkpoint)
-	switch {
-	case err == nil:
-		done, err := strconv.Atoi(steps)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s does not say how many steps it has had: delete it to start anew", checkpoint)
-		}
-		return store, done, restore(store, weights)
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, 0, err
-	case from == "":
-		return store, 0, nil
-	}
-	if weights, _, err = read(from); err != nil {
-		return nil, 0, err
-	}
-	maps.DeleteFunc(weights, func(path string, _ *interp.Weight) bool { return strings.HasPrefix(path, adamScope) })
-	return store, 0, restore(store, weights)
+func (r recipe) spec(name string, u scenes.Unit, weights interp.Weights) interp.Spec {
+	classes := scenes.Task{}.Classes()
+	return interp.Spec{Name: "scenes " + name, Forward: r.forward(u, len(classes)), Input: [3]int{side, side, 3}, Classes: classes, Weights: weights}
 }
 
-// train runs the steps from done on, and leaves a checkpoint whenever it returns.
-func train(ctx context.Context, e *engine.Engine, store *model.Store, r recipe, f *feed, done int, checkpoint string) (err error) {
-	exec, err := model.NewExec(e.Backend, store, step(func(u scenes.Unit) layer.Forward { return r.forward(u, len(f.task.Classes())) }, r.attack, r.decay))
+// fit runs the steps that are left, and leaves a checkpoint whenever it returns. Training begins with the checkpoint where
+// there is one, else with the net's weights in from, else with new ones.
+func fit(ctx context.Context, name string, r recipe, feed train.Feed, checkpoint, from string) (train.State, error) {
+	m, err := train.New(r.spec(name, trained, nil), r.seed)
 	if err != nil {
-		return err
+		return train.State{}, err
 	}
-	defer exec.Finalize()
-
-	batches := make(chan batch, 2) // drawn while the device computes
-	drawing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		defer close(batches)
-		for t := done; t < r.steps; t++ {
-			select {
-			case batches <- f.at(t):
-			case <-drawing.Done():
-				return
-			}
+	s, err := read(checkpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		if s, err = (train.State{}), nil; from != "" {
+			s, err = read(from)
+			s = train.State{Weights: s.Weights}
 		}
-	}()
-
-	var loss, right float64 // running averages
-	began, saved, shown := time.Now(), time.Now(), time.Now()
-	first := done
-	for {
-		var b batch
-		more := true
-		select {
-		case b, more = <-batches:
-		case <-ctx.Done(): // a batch may take long: it is not waited for
-		}
-		if !more || ctx.Err() != nil {
-			break
-		}
-		k := oneCycle(done, r.steps, r.peak, r.rise, r.epsilon/255)
-		x, s, y := b.tensors()
-		l, a, err := exec.Call2(x, s, y, []float32{k.rate, k.epsilon, k.adam})
-		if err != nil {
-			return fmt.Errorf("step %d: %w", done, err)
-		}
-		keep := 0.98
-		if done == first {
-			keep = 0
-		}
-		loss = keep*loss + (1-keep)*float64(tensors.ToScalar[float32](l))
-		right = keep*right + (1-keep)*float64(tensors.ToScalar[float32](a))
-		done++
-		for _, t := range []*tensors.Tensor{x, s, y, l, a} {
-			t.MustFinalizeAll()
-		}
-		if time.Since(shown) > 5*time.Second || done == r.steps {
-			shown = time.Now()
-			per := time.Since(began) / time.Duration(done-first)
-			fmt.Printf("step %d of %d  loss %.3f  right %.3f  %.0f images/s  %s left\n", done, r.steps, loss, right,
-				float64(r.batch)/per.Seconds(), (per * time.Duration(r.steps-done)).Round(time.Second))
-		}
-		if time.Since(saved) > 30*time.Second {
+	}
+	if err != nil {
+		return s, err
+	}
+	show, saved := train.Print(os.Stdout, 5*time.Second), time.Now()
+	var failed error
+	r.Progress = func(p train.Progress) {
+		if show(p); time.Since(saved) > 30*time.Second {
 			saved = time.Now()
-			if err := save(checkpoint, store, done); err != nil {
-				return err
+			s, err := p.State()
+			if err == nil {
+				err = save(checkpoint, s)
 			}
+			failed = cmp.Or(failed, err)
 		}
 	}
-	if done > first {
-		if err := save(checkpoint, store, done); err != nil {
-			return err
-		}
+	before := s.Done
+	s, err = r.Run(ctx, m, s, feed)
+	if s.Done > before {
+		failed = cmp.Or(failed, save(checkpoint, s))
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped after %d of %d steps; the same command goes on from there: %w", done, r.steps, err)
+	if ctx.Err() != nil && failed == nil {
+		err = fmt.Errorf("%w; the same command goes on from there", err)
 	}
-	return nil
+	return s, cmp.Or(err, failed)
 }
 
-// evaluation of a net goes in batches of this many images.
-const evaluated = 100
-
-// accuracy returns, for each radius, the share of the feed's first n images that the net gets right after an adversarial search of that
-// radius in that many steps. n is a multiple of evaluated.
-func accuracy(ctx context.Context, b compute.Backend, forward layer.Forward, weights interp.Weights, f feed, n, steps int, radii ...float64) ([]float64, error) {
-	store := model.NewStore()
-	if err := restore(store, weights); err != nil {
-		return nil, err
-	}
-	exec, err := model.NewExec(b, store, func(s *model.Scope, x, start, labels, epsilon *graph.Node) *graph.Node {
-		net := func(x *graph.Node) *graph.Node { return forward(s, x) }
-		start = graph.MulScalar(graph.ConvertDType(start, x.DType()), 1.0/127)
-		x = adversarial(net, x, start, labels, epsilon, steps)
-		return graph.ReduceAllSum(graph.ConvertDType(graph.Equal(graph.ArgMax(net(x), -1, dtypes.Int32), labels), dtypes.Float32))
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer exec.Finalize()
-	f.batch, f.window, f.fresh, f.test = evaluated, evaluated, evaluated, true
-	right := make([]float64, len(radii))
-	for t := range n / evaluated {
-		x, start, labels := f.at(t).tensors()
-		for i, epsilon := range radii {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			r, err := exec.Call1(x, start, labels, float32(epsilon))
-			if err != nil {
-				return nil, fmt.Errorf("evaluating: %w", err)
-			}
-			right[i] += float64(tensors.ToScalar[float32](r))
+// accuracy returns the share of n fresh images that the net gets right under an adversary.
+func accuracy(ctx context.Context, m *interp.Model, n int, a train.Adversary) (float64, error) {
+	const most = 100 // images at a time
+	f := feed{task: scenes.Task{}, seed: evaluationSeed, batch: most, window: most, fresh: most, test: true}
+	right := 0
+	for t := range (n + most - 1) / most {
+		e, err := f.at(t)
+		if err != nil {
+			return 0, err
 		}
+		ok, err := a.Right(ctx, m, e.Images.Slice(0, min(most, n-t*most)), evaluationSeed)
+		if err != nil {
+			return 0, err
+		}
+		right += len(slices.DeleteFunc(ok, func(ok bool) bool { return !ok }))
 	}
-	for i := range right {
-		right[i] /= float64(n)
-	}
-	return right, nil
-}
-
-// tensors returns the batch ready for the device.
-func (b batch) tensors() (images, start, labels *tensors.Tensor) {
-	n := len(b.labels)
-	return tensors.FromFlatDataAndDimensions(b.images, n, side, side, 3),
-		tensors.FromFlatDataAndDimensions(b.start, n, side, side, 3),
-		tensors.FromFlatDataAndDimensions(b.labels, n)
+	return float64(right) / float64(n), nil
 }

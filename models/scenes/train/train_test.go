@@ -4,34 +4,24 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp"
-	"lucigo/interp/engine"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/layer"
+	"lucigo/interp/train"
+	"lucigo/models/safetensors"
 	"lucigo/models/scenes"
 )
-
-func open(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := engine.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 // tiny is a net with everything the real ones have: a unit with batch norm, a pool of positions, a dense layer.
 func tiny(unit scenes.Unit, classes int) layer.Forward {
@@ -41,104 +31,79 @@ func tiny(unit scenes.Unit, classes int) layer.Forward {
 	}
 }
 
-var tinyRecipe = recipe{forward: tiny, steps: 5, batch: 8, peak: 1e-2, rise: 0.4, decay: 0.02, attack: 2, epsilon: 8}
+var tinyRecipe = recipe{forward: tiny, batch: 8, seed: 1, Training: train.Training{Steps: 5, Rate: 1e-2, Rise: .4, Decay: .02,
+	Adversary: train.Adversary{Radius: 8. / 255, Moves: 2}, Grow: .3}}
 
 func tinyFeed() *feed { return &feed{seed: 1, batch: 8, window: 12, fresh: 3} }
 
-// after is a context that is cancelled once it has been asked a number of times.
-type after struct {
-	context.Context
-	left int
-}
-
-func (a *after) Err() error {
-	if a.left--; a.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
-// A training interrupted and resumed ends with the weights, averages and moments of one that was not, to the bit.
+// A training interrupted and resumed from its checkpoint ends with the weights, averages and moments of one that was not, to the bit.
 func TestLawResume(t *testing.T) {
-	e := open(t)
-	through := func(stops ...int) interp.Weights {
+	through := func(stops ...int) train.State {
 		file := filepath.Join(t.TempDir(), "tiny.checkpoint")
-		for _, stop := range append(stops, 1000) {
-			store, done, err := start(file, "")
-			if err != nil {
-				t.Fatal(err)
+		for _, stop := range append(stops, 5) {
+			ctx, cancel := context.WithCancel(context.Background())
+			s, err := fit(ctx, "tiny", tinyRecipe, func(step int) (train.Examples, error) {
+				if step == stop {
+					time.Sleep(100 * time.Millisecond) // for the steps before it
+					cancel()
+				}
+				return tinyFeed().at(step)
+			}, file, "")
+			if cancel(); stop < 5 && (!errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the same command goes on") || s.Done > stop) || stop == 5 && err != nil {
+				t.Fatalf("stopped after %d steps: %v", s.Done, err)
 			}
-			err = train(&after{context.Background(), stop}, e, store, tinyRecipe, tinyFeed(), done, file)
-			if stop < 1000 && (!errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the same command goes on")) || stop == 1000 && err != nil {
-				t.Fatalf("stopped after %d steps: %v", stop, err)
+		}
+		s, err := read(file)
+		if err != nil || s.Done != 5 {
+			t.Fatalf("checkpoint after %d steps: %v", s.Done, err)
+		}
+		return s
+	}
+	whole, parts := through(), through(2, 4)
+	for name, of := range map[string][2]interp.Weights{
+		"weights": {whole.Weights, parts.Weights}, "first": {whole.First, parts.First}, "second": {whole.Second, parts.Second}} {
+		if len(of[0]) != 7 || !slices.Equal(of[0].Paths(), of[1].Paths()) { // five trained tensors and two averages
+			t.Fatalf("%s: tensors %v and %v", name, of[0].Paths(), of[1].Paths())
+		}
+		for path, w := range of[0] {
+			if !slices.Equal(w.Values(), of[1][path].Values()) {
+				t.Errorf("%s of %s: %v uninterrupted, %v resumed", name, path, w.Values(), of[1][path].Values())
 			}
 		}
-		arrays, steps, err := read(file)
-		if err != nil || steps != "5" {
-			t.Fatalf("checkpoint after %s steps: %v", steps, err)
-		}
-		return arrays
-	}
-	whole, parts := through(), through(1, 2)
-	if len(whole) != 17 { // five trained tensors, two moments of each, two averages
-		t.Errorf("a checkpoint of %d tensors: %v", len(whole), slices.Sorted(maps.Keys(whole)))
-	}
-	if !slices.Equal(slices.Sorted(maps.Keys(whole)), slices.Sorted(maps.Keys(parts))) {
-		t.Fatalf("tensors %v and %v", slices.Sorted(maps.Keys(whole)), slices.Sorted(maps.Keys(parts)))
-	}
-	for name, a := range whole {
-		if !slices.Equal(a.Values(), parts[name].Values()) || !slices.Equal(a.Dims(), parts[name].Dims()) {
-			t.Errorf("%s: %v uninterrupted, %v resumed", name, a.Values(), parts[name].Values())
-		}
-		if strings.HasSuffix(name, "first") && slices.Max(a.Values()) == 0 && slices.Min(a.Values()) == 0 {
+		if w := of[0]["/conv/weights"].Values(); slices.Max(w) == 0 && slices.Min(w) == 0 {
 			t.Errorf("%s: nothing was learnt", name)
 		}
 	}
 }
 
-// The folded net is the trained net with batch norm by its averages.
+// The folded net is the trained net.
 func TestLawFold(t *testing.T) {
-	e := open(t)
-	store, _, err := start(filepath.Join(t.TempDir(), "none"), "")
+	s, err := fit(context.Background(), "tiny", tinyRecipe, tinyFeed().at, filepath.Join(t.TempDir(), "c"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := tinyFeed()
-	if err := train(context.Background(), e, store, tinyRecipe, f, 0, filepath.Join(t.TempDir(), "c")); err != nil {
-		t.Fatal(err)
-	}
-	arrays, err := interp.WeightsOf(store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	averaged := func(s *model.Scope, x *graph.Node, out int, w layer.Window) *graph.Node {
-		y := layer.ConvNoBias(s, x, out, w)
-		v := func(name string) *graph.Node { return s.GetVariable(name).NodeValue(x) }
-		return layer.ReLU(layer.Normalize(y, v("mean"), v("variance"), v("scale"), v("offset"), bnEpsilon))
-	}
-	run := func(weights interp.Weights, unit scenes.Unit) []float32 {
-		store := model.NewStore()
-		if err := restore(store, weights); err != nil {
-			t.Fatal(err)
-		}
-		exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, x *graph.Node) *graph.Node { return tiny(unit, 16)(s, x) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		x, _, _ := f.at(9).tensors()
-		y, err := exec.Call1(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tensors.MustCopyFlatData[float32](y)
-	}
-	folded := fold(arrays)
+	folded := fold(s.Weights)
 	if len(folded) != 4 {
-		t.Errorf("folded weights: %v", slices.Collect(maps.Keys(folded)))
+		t.Errorf("folded weights: %v", folded.Paths())
 	}
-	want, got := run(arrays, averaged), run(folded, scenes.ConvReLU)
+	run := func(weights interp.Weights, unit scenes.Unit) []float64 {
+		m, err := interp.New(tinyRecipe.spec("tiny", unit, weights))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := tinyFeed().at(9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Predict(context.Background(), e.Images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Logits.Data
+	}
+	want, got := run(s.Weights, trained), run(folded, scenes.ConvReLU)
 	for i := range want {
-		if !(math.Abs(float64(got[i]-want[i])) <= 1e-5*(1+math.Abs(float64(want[i])))) {
+		if !(math.Abs(got[i]-want[i]) <= 1e-5*(1+math.Abs(want[i]))) {
 			t.Fatalf("logit %d is %g folded, %g with batch norm", i, got[i], want[i])
 		}
 	}
@@ -146,14 +111,23 @@ func TestLawFold(t *testing.T) {
 
 // The embedded weights, read and written again, are the same to the byte.
 func TestWritesTheEmbeddedFiles(t *testing.T) {
-	for _, net := range []string{"standard", "robust", "allconv", "dense"} {
-		file := filepath.Join("..", "weights", net+".safetensors")
-		arrays, steps, err := read(file)
+	files, err := filepath.Glob(filepath.Join("..", "weights", "*.safetensors"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	for _, file := range files {
+		net := strings.TrimSuffix(filepath.Base(file), ".safetensors")
+		f, err := safetensors.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		weights, err := f.Weights()
 		if err != nil {
 			t.Fatal(err)
 		}
 		again := filepath.Join(t.TempDir(), "w")
-		if err := write(again, arrays, true, [2]string{"net", net}, [2]string{"steps", steps},
+		if err := safetensors.Write(again, weights, "F16", [2]string{"net", net}, [2]string{"steps", f.Metadata("steps")},
 			[2]string{"task", strings.Join(scenes.Task{}.Classes(), ", ")}); err != nil {
 			t.Fatal(err)
 		}
@@ -167,195 +141,50 @@ func TestWritesTheEmbeddedFiles(t *testing.T) {
 	}
 }
 
-// Weights survive the file: exactly in float32, rounded to half precision in float16.
-func TestWrite(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	numbers := func(n int) []float32 {
-		data := make([]float32, n)
-		for i := range data {
-			data[i] = float32(r.NormFloat64())
-		}
-		return data
-	}
-	a := interp.Weights{"/b/weights": weight(numbers(6), 2, 3), "/a/biases": weight(numbers(5), 5)}
-	for _, half := range []bool{false, true} {
-		file := filepath.Join(t.TempDir(), "w")
-		if err := write(file, a, half, [2]string{"steps", "7"}); err != nil {
-			t.Fatal(err)
-		}
-		got, steps, err := read(file)
-		if err != nil || steps != "7" || len(got) != 2 {
-			t.Fatalf("half %v: %d tensors, %s steps, %v", half, len(got), steps, err)
-		}
-		want := a
-		if half {
-			want = rounded(a)
-		}
-		for name := range a {
-			if !slices.Equal(got[name].Values(), want[name].Values()) || !slices.Equal(got[name].Dims(), want[name].Dims()) {
-				t.Errorf("half %v: %s is %v, want %v", half, name, got[name].Values(), want[name].Values())
+// The two streams that nets are trained on, and the one that they are measured on, have no scene in common.
+func TestLawStreamsAreDisjoint(t *testing.T) {
+	seen := map[uint64]uint64{}
+	for _, seed := range []uint64{1, 2, evaluationSeed} {
+		for i := range 2500*21 + 3072 { // as many as a training draws
+			s := (scenes.Task{}).Sample(seed, i).Seed
+			if of, ok := seen[s]; ok {
+				t.Fatalf("scene %d of seed %d is one of seed %d", i, seed, of)
 			}
-			exact := a[name].Values()
-			for i, v := range want[name].Values() {
-				if !(math.Abs(v-exact[i]) <= math.Abs(exact[i])/2048) {
-					t.Errorf("%g rounds to %g", exact[i], v)
-				}
-			}
+			seen[s] = seed
 		}
-	}
-}
-
-// On a linear classifier the adversarial search ends in the corner of the box that the weights' signs say, cut at black and white.
-func TestAdversarial(t *testing.T) {
-	e := open(t)
-	const eps = 0.1
-	exec, err := graph.NewExec(e.Backend, func(x, start, labels, w *graph.Node) *graph.Node {
-		f := func(x *graph.Node) *graph.Node { return graph.Dot(x, w).MatMul() }
-		return adversarial(f, x, start, labels, graph.Const(x.Graph(), float32(eps)), 4)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := [][]float32{{0.5, 0.5, 0.02, 0.97}, {0.3, 0.95, 0.5, 0.01}}
-	w := [][]float32{{1, -1}, {-2, 2}, {1, -1}, {-3, 3}}
-	labels := []int32{0, 1}
-	got, err := exec.Call1(x, [][]float32{{1, 0.2, -0.4, 0}, {0.1, -1, 1, 0}}, labels, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n, row := range got.Value().([][]float32) {
-		for i, v := range row {
-			toward := float32(eps)
-			if w[i][labels[n]] > w[i][1-labels[n]] {
-				toward = -eps
-			}
-			want := min(max(x[n][i]+toward, 0), 1)
-			if !(math.Abs(float64(v-want)) <= 1e-6) {
-				t.Errorf("image %d, value %d: %g, want %g", n, i, v, want)
-			}
-		}
-	}
-}
-
-// standardize's own derivative is the one of its definition written out, with mean and variance depending on y.
-func TestLawStandardize(t *testing.T) {
-	e := open(t)
-	r := rand.New(rand.NewPCG(2, 2))
-	y, v := make([]float32, 3*4*4*5), make([]float32, 3*4*4*5)
-	for i := range y {
-		y[i], v[i] = float32(r.NormFloat64()*float64(1+i%5)+2), float32(r.NormFloat64())
-	}
-	exec, err := graph.NewExec(e.Backend, func(y, v *graph.Node) []*graph.Node {
-		mean, square := columnMean(y), columnMean(graph.Square(y))
-		own := standardize(y, mean, graph.Sub(square, graph.Square(mean)))
-		m := graph.ReduceAndKeep(y, graph.ReduceMean, 0, 1, 2)
-		d := graph.Sub(y, m)
-		plain := graph.Div(d, graph.Sqrt(graph.AddScalar(graph.ReduceAndKeep(graph.Square(d), graph.ReduceMean, 0, 1, 2), bnEpsilon)))
-		slope := func(z *graph.Node) *graph.Node { return graph.Gradient(graph.ReduceAllSum(graph.Mul(z, v)), y)[0] }
-		return []*graph.Node{own, plain, slope(own), slope(plain)}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, plain, a, b, err := exec.Call4(tensors.FromFlatDataAndDimensions(y, 3, 4, 4, 5), tensors.FromFlatDataAndDimensions(v, 3, 4, 4, 5))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !own.InDelta(plain, 1e-4) {
-		t.Errorf("standardize gives %v, its definition %v", own, plain)
-	}
-	if !a.InDelta(b, 1e-4) {
-		t.Errorf("the derivative is %v, that of the definition %v", a, b)
-	}
-}
-
-// adamW does what its paper's formulas, computed in float64, do.
-func TestAdamW(t *testing.T) {
-	e := open(t)
-	store := model.NewStore()
-	first := []float32{0.5, -1, 2, 3}
-	exec, err := model.NewExec(e.Backend, store, func(s *model.Scope, slope, k *graph.Node) *graph.Node {
-		v := s.VariableWithValue("w", tensors.FromFlatDataAndDimensions(slices.Clone(first), 2, 2))
-		at := func(i int) *graph.Node { return graph.Reshape(graph.Slice(k, graph.AxisElem(i))) }
-		adamW(s, v, slope, at(0), at(2), 0.02)
-		return at(1)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(3, 3))
-	w, m, v := make([]float64, 4), make([]float64, 4), make([]float64, 4)
-	for i := range w {
-		w[i] = float64(first[i])
-	}
-	for step := range 6 {
-		k := oneCycle(step, 6, 0.1, 0.3, 0)
-		slope := make([]float32, 4)
-		for i := range slope {
-			slope[i] = float32(r.NormFloat64())
-			g := float64(slope[i])
-			m[i], v[i] = 0.9*m[i]+0.1*g, 0.999*v[i]+0.001*g*g
-			mh, vh := m[i]/(1-math.Pow(0.9, float64(step+1))), v[i]/(1-math.Pow(0.999, float64(step+1)))
-			w[i] -= float64(k.rate) * (mh/(math.Sqrt(vh)+1e-8) + 0.02*w[i])
-		}
-		if _, err := exec.Call(tensors.FromFlatDataAndDimensions(slope, 2, 2), []float32{k.rate, k.epsilon, k.adam}); err != nil {
-			t.Fatal(err)
-		}
-		for i, got := range tensors.MustCopyFlatData[float32](store.GetVariable("/w").MustValue()) {
-			if !(math.Abs(float64(got)-w[i]) <= 1e-5) {
-				t.Fatalf("step %d: weight %d is %g, want %g", step, i, got, w[i])
-			}
-		}
-	}
-}
-
-func TestOneCycle(t *testing.T) {
-	const n = 1000
-	var rates []float64
-	for i := range n {
-		rates = append(rates, float64(oneCycle(i, n, 2, 0.2, 0.5).rate))
-	}
-	top := slices.Index(rates, slices.Max(rates))
-	if top < 195 || top > 205 || !(math.Abs(rates[top]-2) <= 1e-3) || !(math.Abs(rates[0]-0.08) <= 1e-3) || rates[n-1] > 1e-3 {
-		t.Errorf("the rate goes from %g to %g at step %d to %g", rates[0], rates[top], top, rates[n-1])
-	}
-	if !slices.IsSorted(rates[:top]) || !slices.IsSortedFunc(rates[top:], func(a, b float64) int { return int(math.Copysign(1, b-a)) }) {
-		t.Error("the rate does not rise once and fall once")
-	}
-	if e := oneCycle(150, n, 2, 0.2, 0.5).epsilon; !(math.Abs(float64(e)-0.25) <= 1e-3) {
-		t.Errorf("half way up epsilon is %g", e)
-	}
-	if e := oneCycle(700, n, 2, 0.2, 0.5).epsilon; e != 0.5 {
-		t.Errorf("later epsilon is %g", e)
 	}
 }
 
 // A batch is the same whatever was asked for before, holds images of the window alone, and moves on.
 func TestFeed(t *testing.T) {
 	f, g := tinyFeed(), tinyFeed()
-	f.at(0)
-	f.at(1)
-	a, b := f.at(4), g.at(4)
-	if !slices.Equal(a.images, b.images) || !slices.Equal(a.labels, b.labels) || !slices.Equal(a.start, b.start) {
+	at := func(f *feed, t int) interp.Images {
+		e, _ := f.at(t) // has no errors
+		return e.Images
+	}
+	at(f, 0)
+	at(f, 1)
+	a, b := at(f, 4), at(g, 4)
+	if !slices.Equal(a.Pix, b.Pix) || !slices.Equal(a.Class, b.Class) || !slices.Equal(a.Key, b.Key) {
 		t.Error("a batch depends on those before")
 	}
-	if c := g.at(5); slices.Equal(b.images, c.images) || slices.Equal(b.start, c.start) {
+	if c := at(g, 5); slices.Equal(b.Pix, c.Pix) || slices.Equal(b.Key, c.Key) {
 		t.Error("two batches are equal")
 	}
-	for i, v := range a.images {
+	for i, v := range a.Pix {
 		if v < 0 || v > 1 {
 			t.Fatalf("value %d is %g", i, v)
 		}
 	}
 	p := feed{seed: 3, batch: 6, window: 6, fresh: 6, test: true}
-	x := p.at(2)
+	x := at(&p, 2)
 	for k := range 6 {
 		s := scenes.Task{}.Sample(3, 12+k)
-		if c := (scenes.Task{}).Class(s); x.labels[k] != int32(c) {
-			t.Errorf("image %d has label %d, want %d", k, x.labels[k], c)
+		if c := (scenes.Task{}).Class(s); x.Class[k] != c {
+			t.Errorf("image %d has label %d, want %d", k, x.Class[k], c)
 		}
 		for i, v := range s.Draw(side).RGB {
-			if x.images[k*side*side*3+i] != float32(v)/255 {
+			if x.Of(k)[i] != float64(v)/255 {
 				t.Fatalf("image %d, value %d differs from the drawn one", k, i)
 			}
 		}
@@ -364,26 +193,36 @@ func TestFeed(t *testing.T) {
 
 // Accuracy counts: a net whose biases say class 3 whatever it sees gets the images of class 3 right, with and without an attack.
 func TestAccuracy(t *testing.T) {
-	e := open(t)
+	const n = 150
+	weight := func(data []float32, dims ...int) *interp.Weight {
+		w, err := interp.NewWeight(data, dims...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
 	biases := make([]float32, 16)
 	biases[3] = 1
 	weights := interp.Weights{"/logits/weights": weight(make([]float32, 48), 3, 16), "/logits/biases": weight(biases, 16)}
-	blind := func(s *model.Scope, x *graph.Node) *graph.Node {
-		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 16)
-	}
-	got, err := accuracy(context.Background(), e.Backend, blind, weights, feed{seed: 4}, 2*evaluated, 1, 0, 0.1)
+	blind := recipe{forward: func(_ scenes.Unit, classes int) layer.Forward {
+		return func(s *model.Scope, x *graph.Node) *graph.Node {
+			return layer.Dense(s.At("logits"), layer.GlobalMean(x), classes)
+		}
+	}}
+	m, err := interp.New(blind.spec("blind", nil, weights))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := 0.0
-	for i := range 2 * evaluated {
-		if task := (scenes.Task{}); task.Class(task.Sample(4, i)) == 3 {
-			want += 1.0 / (2 * evaluated)
+	for i := range n {
+		if task := (scenes.Task{}); task.Class(task.Sample(evaluationSeed, i)) == 3 {
+			want += 1.0 / n
 		}
 	}
-	for _, a := range got {
-		if !(math.Abs(a-want) <= 1e-6) || want == 0 {
-			t.Errorf("accuracies %v, want %g", got, want)
+	for _, a := range []train.Adversary{{}, {Radius: .1}} {
+		got, err := accuracy(context.Background(), m, n, a)
+		if err != nil || !(math.Abs(got-want) <= 1e-6) || want == 0 {
+			t.Errorf("%v: accuracy %v, want %g, %v", a, got, want, err)
 		}
 	}
 }
@@ -400,12 +239,12 @@ func TestRunRefuses(t *testing.T) {
 	for want, c := range map[string]Training{
 		"near it: robust": {Net: "robustt"},
 		"delete it":       {Net: "dense", Dir: "testdata"},
-		"Images is 150, must be a multiple of 100":   {Net: "dense", Images: 150},
-		"Attacked is 150, must be a multiple of 100": {Net: "dense", Attacked: 150},
-		"Window is -1":  {Net: "dense", Window: -1},
-		"Steps is -5":   {Net: "dense", Steps: -5},
-		"Rate is -0.1":  {Net: "dense", Rate: -0.1},
-		"Epsilon is -4": {Net: "robust", Epsilon: -4},
+		"Images is -1":    {Net: "dense", Images: -1},
+		"Attacked is -1":  {Net: "dense", Attacked: -1},
+		"Window is -1":    {Net: "dense", Window: -1},
+		"Steps is -5":     {Net: "dense", Steps: -5},
+		"Rate is -0.1":    {Net: "dense", Rate: -0.1},
+		"Epsilon is -4":   {Net: "robust", Epsilon: -4},
 	} {
 		if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
