@@ -1,5 +1,5 @@
-// Command models lists the networks that the project knows, downloads their weights, and trains those of package
-// scenes. `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links
+// Command models lists the networks that the project knows, downloads their weights, and trains those of packages
+// scenes and digits. `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links
 // nothing that networks compute with. Networks whose weights are missing run it too.
 package main
 
@@ -18,14 +18,16 @@ import (
 
 	_ "lucigo/interp/engine/install" // so that XLA is fetched where training misses it
 	"lucigo/models"
-	"lucigo/models/scenes/train"
+	digits "lucigo/models/digits/train"
+	scenes "lucigo/models/scenes/train"
 	"lucigo/models/weights/fetch"
 )
 
 type commands struct {
-	List  listCommand    `cmd:"" help:"List the networks: what they were trained on, where their weights are, which files they take."`
-	Fetch fetchCommand   `cmd:"" help:"Download weights before they are needed; goes on where an earlier download broke off."`
-	Train train.Training `cmd:"" help:"Train a network of drawn scenes again. Interrupted, it writes a checkpoint, from which the same command goes on."`
+	List   listCommand     `cmd:"" help:"List the networks: what they were trained on, where their weights are, which files they take."`
+	Fetch  fetchCommand    `cmd:"" help:"Download weights before they are needed; goes on where an earlier download broke off."`
+	Train  scenes.Training `cmd:"" help:"Train a network of drawn scenes again. Interrupted, it writes a checkpoint, from which the same command goes on."`
+	Digits digits.Training `cmd:"" help:"Train a network of handwritten digits on the files of MNIST, which are not part of the project."`
 }
 
 func main() {
