@@ -116,6 +116,10 @@ func (j Judge) Try(ctx context.Context, m *interp.Model, a Attack, x interp.Imag
 	if err != nil {
 		return r, err
 	}
+	return j.run(ctx, t, a, r)
+}
+
+func (j Judge) run(ctx context.Context, t *Task, a Attack, r Result) (_ Result, err error) {
 	r.Attack, r.Ball = a.String(), j.Ball
 	for restart := range max(j.Restarts, 1) {
 		t.Restart = restart
@@ -132,28 +136,36 @@ func (j Judge) Try(ctx context.Context, m *interp.Model, a Attack, x interp.Imag
 		copy(r.Images.Of(i), f.pix)
 		v.Fooled, v.After, v.By = f.met, f.after, f.by
 		for n, d := range map[Norm]*float64{Norm0: &v.L0, Norm1: &v.L1, Norm2: &v.L2, NormInf: &v.Linf} {
-			*d = n.Distance(r.Original.Of(i), f.pix, x.C)
+			*d = n.Distance(r.Original.Of(i), f.pix, r.Images.C)
 		}
 	}
 	return r, err
 }
 
-// task checks what is asked, asks the network of the clean images, and sets those aside that it gets wrong.
-func (j Judge) task(ctx context.Context, m *interp.Model, x interp.Images) (*Task, Result, error) {
-	var r Result
+// check checks what does not depend on the network.
+func (j Judge) check(x interp.Images) error {
 	if err := j.Ball.check(); err != nil {
-		return nil, r, err
+		return err
 	}
 	if j.Restarts < 0 {
-		return nil, r, fmt.Errorf("attack: Restarts is %d, must be at least 0", j.Restarts)
+		return fmt.Errorf("attack: Restarts is %d, must be at least 0", j.Restarts)
 	}
 	if err := x.Check(); err != nil {
-		return nil, r, fmt.Errorf("attack: %w", err)
+		return fmt.Errorf("attack: %w", err)
 	}
 	for i, v := range x.Pix {
 		if v < 0 || v > 1 {
-			return nil, r, fmt.Errorf("attack: image %d has the value %g, and an attack stays in [0, 1]: clip the images", i/x.Size(), v)
+			return fmt.Errorf("attack: image %d has the value %g, and an attack stays in [0, 1]: clip the images", i/x.Size(), v)
 		}
+	}
+	return nil
+}
+
+// task checks what is asked, asks the network of the clean images, and sets those aside that it gets wrong.
+func (j Judge) task(ctx context.Context, m *interp.Model, x interp.Images) (*Task, Result, error) {
+	var r Result
+	if err := j.check(x); err != nil {
+		return nil, r, err
 	}
 	if len(m.Classes()) < 2 {
 		return nil, r, fmt.Errorf("attack: %s has %d class: there is no other one", m, len(m.Classes()))
@@ -173,15 +185,26 @@ func (j Judge) task(ctx context.Context, m *interp.Model, x interp.Images) (*Tas
 	if err != nil {
 		return nil, r, err
 	}
-	r = Result{Original: x, Images: x, Verdicts: make([]Verdict, x.N), Probabilities: probabilities(p.Logits)}
-	r.Images.Pix = slices.Clone(x.Pix)
-	t := &Task{model: m, judge: j, Ball: j.Ball}
+	sure := probabilities(p.Logits)
+	before := make([]Answer, x.N)
 	for i, top := range p.Top1() {
-		before := Answer{top, p.Prob(i, top)}
-		if r.Probabilities {
-			before.Prob = p.Logits.Of(i)[top]
+		before[i] = Answer{top, p.Prob(i, top)}
+		if sure {
+			before[i].Prob = p.Logits.Of(i)[top]
 		}
-		v := Verdict{Class: x.Class[i], Target: -1, Before: before, After: before, Wrong: top != x.Class[i]}
+	}
+	t, r := j.begin(x, target, before)
+	t.model, t.probabilities, r.Probabilities = m, sure, sure
+	return t, r, nil
+}
+
+// begin sets aside the images that the network gets wrong, given its answers.
+func (j Judge) begin(x interp.Images, target []int, before []Answer) (*Task, Result) {
+	r := Result{Original: x, Images: x, Verdicts: make([]Verdict, x.N)}
+	r.Images.Pix = slices.Clone(x.Pix)
+	t := &Task{judge: j, Ball: j.Ball}
+	for i, answer := range before {
+		v := Verdict{Class: x.Class[i], Target: -1, Before: answer, After: answer, Wrong: answer.Class != x.Class[i]}
 		if target != nil {
 			v.Target = target[i]
 		}
@@ -192,8 +215,7 @@ func (j Judge) task(ctx context.Context, m *interp.Model, x interp.Images) (*Tas
 		}
 	}
 	t.Images = pick(x, t.at)
-	t.probabilities = r.Probabilities
-	return t, r, nil
+	return t, r
 }
 
 // pick returns the given images of x.

@@ -21,6 +21,7 @@ type Task struct {
 	Restart int // how often the attack has begun before
 
 	model         *interp.Model
+	labels        Labeler // instead of a model
 	judge         Judge
 	at            []int   // where each image is in the judge's batch
 	found         []found // of each image; a part of a task shares it
@@ -163,6 +164,9 @@ func (t *Task) ask(ctx context.Context, p Points, o interp.Objective, backward b
 	if len(p.Rows) == 0 {
 		return r, ctx.Err()
 	}
+	if t.model == nil {
+		return r, fmt.Errorf("attack: %s needs scores, and only labels are answered: take HopSkipJump or Boundary", t.attack)
+	}
 	x := interp.Images{N: len(p.Rows), H: t.Images.H, W: t.Images.W, C: t.Images.C, Pix: p.Pix}
 	var form interp.Form
 	args := []interp.Arg{x.Arg()}
@@ -259,27 +263,52 @@ func (t *Task) Offer(ctx context.Context, p Points) (met []bool, err error) {
 		}
 	}
 	t.Project(clipped)
-	answer, err := t.model.Predict(ctx, x)
+	says, err := t.says(ctx, p.Rows, x)
 	if err != nil {
 		return nil, err
 	}
 	for k, i := range p.Rows {
-		f, logits, pix := t.row(i), answer.Logits.Of(k), clipped.Of(k)
-		lead, distance := t.Lead(i, logits), t.Ball.norm.Distance(t.Images.Of(i), pix, x.C)
-		top := answer.Top(k, 1)[0]
-		ok := top == f.target || f.target < 0 && top != t.Images.Class[i]
+		f, pix, say := t.row(i), clipped.Of(k), says[k]
+		distance, ok := t.Ball.norm.Distance(t.Images.Of(i), pix, x.C), t.meets(i, say.Class)
 		f.forward++
 		met = append(met, ok)
-		if better := ok && (!f.met || distance < f.distance) || !ok && !f.met && lead > f.lead; !better {
-			continue
-		}
-		f.pix, f.met, f.distance, f.lead, f.by = slices.Clone(pix), ok, distance, lead, t.attack
-		f.after = Answer{top, answer.Prob(k, top)}
-		if t.probabilities {
-			f.after.Prob = logits[top]
+		if better := ok && (!f.met || distance < f.distance) || !ok && !f.met && say.lead > f.lead; better {
+			f.pix, f.met, f.distance, f.lead, f.by, f.after = slices.Clone(pix), ok, distance, say.lead, t.attack, say.Answer
 		}
 	}
 	return met, nil
+}
+
+// said is an answer, and by how much it meets the goal.
+type said struct {
+	Answer
+	lead float64
+}
+
+// says asks the network of images that are of the given rows.
+func (t *Task) says(ctx context.Context, rows []int, x interp.Images) (all []said, err error) {
+	if t.labels != nil {
+		return t.labelled(ctx, rows, x)
+	}
+	p, err := t.model.Predict(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range rows {
+		top := p.Top(k, 1)[0]
+		s := said{Answer{top, p.Prob(k, top)}, t.Lead(i, p.Logits.Of(k))}
+		if t.probabilities {
+			s.Prob = p.Logits.Of(k)[top]
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// meets reports whether image i may be answered with the class top.
+func (t *Task) meets(i, top int) bool {
+	target := t.Target(i)
+	return top == target || target < 0 && top != t.Images.Class[i]
 }
 
 // Settle offers the points whose logits meet the goal, and returns where the others are; those too that the judge refuses.
