@@ -31,7 +31,7 @@ var imports = map[string][]string{
 	"interp/objective":    {"interp", "interp/layer"},
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/random"},
-	"interp/attack":       {"internal", "interp", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
+	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
 	"interp/train":        {"interp", "interp/descent", "interp/random"},
 	"interp/exemplar":     {"internal", "interp", "interp/layer", "interp/near", "interp/random", "interp/receptive"},
 	"interp/featvis":      {"internal", "interp", "interp/descent", "interp/layer", "interp/random"},
