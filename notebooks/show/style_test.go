@@ -1,6 +1,7 @@
 package show
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"image"
@@ -75,37 +76,38 @@ func draw(t *testing.T, s Style, m interp.Maps, x interp.Images) image.Image {
 	return c.Picture
 }
 
-// Pictures are those of testdata, to 2 of 255: -regen writes them anew.
 func TestGolden(t *testing.T) {
 	m, x := shapes()
 	for _, s := range styles() {
-		pictures := map[string]image.Image{name(s): draw(t, s, m, x), name(s) + "-bar": s.Legend(1).Bar}
-		for name, got := range pictures {
-			file := filepath.Join("testdata", name+".png")
-			if *regen {
-				w, err := os.Create(file)
-				if err == nil {
-					err = png.Encode(w, got)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.Close()
-				continue
-			}
-			r, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := png.Decode(r)
-			r.Close()
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			if d := difference(got, want); d > 2 {
-				t.Errorf("%s differs by %d of 255", file, d)
-			}
+		golden(t, name(s), draw(t, s, m, x))
+		golden(t, name(s)+"-bar", s.Legend(1).Bar)
+	}
+}
+
+// golden compares a picture with that of testdata, to 2 of 255: -regen writes it anew.
+func golden(t *testing.T, name string, got image.Image) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".png")
+	if *regen {
+		w, err := os.Create(file)
+		if err == nil {
+			err = errors.Join(png.Encode(w, got), w.Close())
 		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	want, err := png.Decode(r)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if d := difference(got, want); d > 2 {
+		t.Errorf("%s differs by %d of 255", file, d)
 	}
 }
 
