@@ -192,6 +192,61 @@ func TestLawStep(t *testing.T) {
 	})
 }
 
+// On a linear network of two classes the adversary ends in the corner of its box that the weights' signs say, cut at black and
+// white: what is right under it is what is right there. Which images they are beside each other in a batch does not matter.
+func TestLawRight(t *testing.T) {
+	const radius = .3
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Model("linear", func(s *model.Scope, x *graph.Node) *graph.Node {
+			return layer.Dense(s.At("logits"), layer.Flatten(x), 2)
+		}, [3]int{2, 3, 1}, 2, 5).On(e.Backend)
+		x := interptest.Images(m, 40, 6)
+		w, b := interptest.Rows(m), m.Weights()["/logits/biases"].Values()
+		clean, under := 0, 0
+		var want []bool
+		for i := range x.N {
+			margin := func(x []float64) float64 {
+				v := b[0] - b[1]
+				for k := range x {
+					v += (w[0][k] - w[1][k]) * x[k]
+				}
+				return v
+			}
+			c, sign := 0, 1.
+			if margin(x.Of(i)) < 0 != (i%4 == 0) { // every fourth is wrong from the beginning
+				c, sign = 1, -1
+			}
+			x.Class = append(x.Class, c)
+			moved := slices.Clone(x.Of(i))
+			for k := range moved {
+				moved[k] = min(max(moved[k]-radius*sign*math.Copysign(1, w[0][k]-w[1][k]), 0), 1)
+			}
+			if want = append(want, sign*margin(moved) > 0); want[i] {
+				under++
+			}
+			if sign*margin(x.Of(i)) > 0 {
+				clean++
+			}
+		}
+		if under == 0 || under == clean || clean != 30 {
+			t.Fatalf("of %d images %d stay right: the test shows nothing", clean, under)
+		}
+		for _, moves := range []int{2, 7} {
+			got, err := (train.Adversary{Radius: radius, Moves: moves, Move: 1}).Right(context.Background(), m, x, 3)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%d moves: %v, want %v, %v", moves, got, want, err)
+			}
+		}
+		alone, err := (train.Adversary{Radius: radius, Moves: 2, Move: 1}).Right(context.Background(), m, x.Slice(3, 4), 3)
+		if err != nil || alone[0] != want[3] {
+			t.Errorf("image 3 alone: %v, want %v, %v", alone, want[3], err)
+		}
+		if got, err := (train.Adversary{}).Right(context.Background(), m, x, 3); err != nil || slices.Contains(got[1:4], false) || got[0] {
+			t.Errorf("without an adversary: %v, %v", got, err)
+		}
+	})
+}
+
 // Labels are probabilities of one and zeros.
 func TestLawTargets(t *testing.T) {
 	e := examples(12, 1)
