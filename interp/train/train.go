@@ -71,8 +71,11 @@ func (t Training) String() string {
 	if t.Steps > 0 {
 		length = fmt.Sprintf("%d steps", t.Steps)
 	}
-	return fmt.Sprintf("AdamW, %s, rate %g (rises over %g), decay %g, %v (grows over %g), seed %d",
-		length, t.Rate, t.Rise, t.Decay, t.Adversary, t.Grow, t.Seed)
+	adversary := t.Adversary.String()
+	if t.Grow > 0 {
+		adversary += fmt.Sprintf(" (grows over %g)", t.Grow)
+	}
+	return fmt.Sprintf("AdamW, %s, rate %g (rises over %g), decay %g, %s, seed %d", length, t.Rate, t.Rise, t.Decay, adversary, t.Seed)
 }
 
 func (t Training) defaults() Training {
