@@ -32,6 +32,7 @@ var imports = map[string][]string{
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/random"},
 	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
+	"interp/attack/api":   {"internal", "interp", "interp/attack", "interp/layer", "interp/objective", "interp/random", "interp/train"},
 	"interp/train":        {"interp", "interp/descent", "interp/random"},
 	"interp/exemplar":     {"internal", "interp", "interp/layer", "interp/near", "interp/random", "interp/receptive"},
 	"interp/featvis":      {"internal", "interp", "interp/descent", "interp/layer", "interp/random"},
@@ -43,7 +44,7 @@ var imports = map[string][]string{
 	"notebooks/claim":     {"notebooks/internal"},
 	"kernel":              {"internal", "interp/near", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
-	"kernel/models":       {"interp/engine", "models"},
+	"kernel/models":       {"interp", "interp/attack/api", "interp/engine", "models"},
 	"models/digits/train": {"interp", "interp/train", "models"},
 	"models/scenes/train": {"internal", "interp", "interp/layer", "interp/near", "interp/train", "models"},
 }

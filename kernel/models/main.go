@@ -28,6 +28,7 @@ type commands struct {
 	Fetch  fetchCommand    `cmd:"" help:"Download weights before they are needed; goes on where an earlier download broke off."`
 	Train  scenes.Training `cmd:"" help:"Train a network of drawn scenes again. Interrupted, it writes a checkpoint, from which the same command goes on."`
 	Digits digits.Training `cmd:"" help:"Train a network of handwritten digits on the files of MNIST, which are not part of the project."`
+	Serve  serveCommand    `cmd:"" help:"Answer for a network over HTTP, as somebody else's network does, until it is interrupted."`
 }
 
 func main() {
