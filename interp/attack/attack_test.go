@@ -37,6 +37,7 @@ var attacks = []struct {
 	{attack: attack.MIFGSM{Steps: 4}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1)"},
 	{attack: attack.APGD{Steps: 12}, title: "APGD(steps=12, cross-entropy)", norms: dense},
 	{attack: attack.APGD{Steps: 5, Loss: attack.Margin, Targets: 2}, title: "APGD(steps=5, margin, targets=2)", norms: dense},
+	{attack: attack.Square{Queries: 30}, title: "square(queries=30, share=0.8)", norms: dense},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.CarliniWagner{Searches: 2, Steps: 12, Weight: 1}, title: "C&W(searches=2, steps=12, rate=0.01, weight=1, confidence=0)",
 		unbounded: true},
@@ -358,6 +359,8 @@ func TestBadInput(t *testing.T) {
 		{"targets below 0", attack.Judge{Ball: b}, attack.FAB{Targets: -1}, x, []string{"Targets is -1"}},
 		{"theta above 1", attack.Judge{Ball: b}, attack.JSMA{Theta: 2}, x, []string{"Theta is 2"}},
 		{"gamma above 1", attack.Judge{Ball: b}, attack.JSMA{Gamma: 2}, x, []string{"Gamma is 2"}},
+		{"queries below 0", attack.Judge{Ball: b}, attack.Square{Queries: -1}, x, []string{"Queries is -1"}},
+		{"a share above 1", attack.Judge{Ball: b}, attack.Square{Share: 2}, x, []string{"Share is 2"}},
 		{"tries below 0", attack.Judge{Ball: b}, attack.Noise{Tries: -1}, x, []string{"Tries is -1"}},
 	} {
 		_, err := c.j.Try(ctx, m, c.a, c.x)
