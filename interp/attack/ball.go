@@ -290,15 +290,10 @@ func (b Ball) surface(s random.Stream, y []float64, channels int) {
 
 func (b Ball) scatter(s random.Stream, y []float64, channels int) {
 	pixels := len(y) / channels
-	order := make([]int, pixels)
-	for p := range order {
-		order[p] = p
-	}
-	for p := range min(int(b.radius), pixels) { // Fisher and Yates
-		q := p + s.Intn(p, pixels-p)
-		order[p], order[q] = order[q], order[p]
+	k := min(int(b.radius), pixels)
+	for _, p := range shuffled(s, pixels, k)[:k] {
 		for c := range channels {
-			i := order[p]*channels + c
+			i := p*channels + c
 			y[i] = s.Uniform(pixels + i)
 		}
 	}
