@@ -21,7 +21,8 @@ type APGD struct {
 	Loss  Loss
 
 	// Targets is how many other classes it heads for where any will do, one after the other, the one with the largest logit
-	// first; 0 climbs the loss of the goal. The published APGD-T has 9, and the loss DLR.
+	// first; 0 climbs the loss of the goal. The published APGD-T has 9, and the loss DLR, which needs 4 classes: a network of
+	// fewer is attacked by its margin.
 	Targets int
 }
 
@@ -55,16 +56,21 @@ func (a APGD) Find(ctx context.Context, t *Task) error {
 		}
 		return a.climb(ctx, t, t.Points(), o)
 	}
-	order, err := t.others(ctx)
+	logits, err := t.Logits(ctx, t.Points())
 	if err != nil {
 		return err
 	}
-	for k := range min(a.Targets, len(order[0])) {
-		target := make([]int, len(order))
+	rivals := t.rivals(logits, min(a.Targets, logits.Shape[0]-1))
+	for k := range rivals[0] {
+		target := make([]int, len(rivals))
 		for i := range target {
-			target[i] = order[i][k]
+			target[i] = rivals[i][k]
 		}
-		o, err := t.head(a.Loss, target)
+		loss := a.Loss
+		if loss == DLR && logits.Shape[0] < 4 {
+			loss = Margin
+		}
+		o, err := t.head(loss, target)
 		if err != nil {
 			return err
 		}
@@ -73,20 +79,6 @@ func (a APGD) Find(ctx context.Context, t *Task) error {
 		}
 	}
 	return nil
-}
-
-// others returns for each image the classes but its own, the one with the largest logit first.
-func (t *Task) others(ctx context.Context) ([][]int, error) {
-	logits, err := t.Logits(ctx, t.Points())
-	if err != nil {
-		return nil, err
-	}
-	order := make([][]int, t.Images.N)
-	for i := range order {
-		all := interp.Prediction{Logits: interp.Rows{N: 1, Shape: logits.Shape, Data: logits.Of(i)}, Names: t.model.Classes()}
-		order[i] = slices.DeleteFunc(all.Top(0, len(all.Names)), func(c int) bool { return c == t.Images.Class[i] })
-	}
-	return order, nil
 }
 
 // head returns the objective that climbs to a class of its own for each image.

@@ -38,6 +38,7 @@ var attacks = []struct {
 	{attack: attack.APGD{Steps: 12}, title: "APGD(steps=12, cross-entropy)", norms: dense},
 	{attack: attack.APGD{Steps: 5, Loss: attack.Margin, Targets: 2}, title: "APGD(steps=5, margin, targets=2)", norms: dense},
 	{attack: attack.Square{Queries: 30}, title: "square(queries=30, share=0.8)", norms: dense},
+	{attack: attack.APGD{Steps: 5, Loss: attack.DLR, Targets: 9}, title: "APGD(steps=5, DLR, targets=9)", norms: dense},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.CarliniWagner{Searches: 2, Steps: 12, Weight: 1}, title: "C&W(searches=2, steps=12, rate=0.01, weight=1, confidence=0)",
 		unbounded: true},

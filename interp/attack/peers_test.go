@@ -1,0 +1,161 @@
+package attack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"lucigo/interp"
+	"lucigo/interp/attack"
+	"lucigo/interp/interptest"
+	"lucigo/interp/interptest/shared"
+	"lucigo/models/strangers"
+)
+
+var python = flag.String("peers", "", "an interpreter with torch, safetensors and the libraries to compare with: torchattacks, foolbox, autoattack, art")
+
+// peer is what a library's attack gave.
+type peer struct {
+	Name    string
+	Seconds float64
+	images  interp.Images
+}
+
+// peers runs attacks of other libraries on one of the networks, by their names in testdata/peers/attacks.py.
+func peers(t *testing.T, net string, x interp.Images, names ...string) map[string]peer {
+	t.Helper()
+	if *python == "" {
+		t.Skip("skipped: compares with other libraries; run with -peers PYTHON")
+	}
+	weights := map[string]string{
+		"resnet20": shared.Path(t, "models", "cifar10_resnet20", "resnet20-12fca82f.safetensors"),
+		"tutorial": shared.Path(t, "models", "cifar10_cnn_captum", "cifar_torchvision.safetensors"),
+	}[net]
+	var raw bytes.Buffer
+	for _, v := range x.Pix {
+		binary.Write(&raw, binary.LittleEndian, float32(v))
+	}
+	for _, c := range x.Class {
+		binary.Write(&raw, binary.LittleEndian, float32(c))
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "images.f32")
+	if err := os.WriteFile(file, raw.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), *python, append([]string{"../../testdata/peers/attacks.py", net, weights, file, strconv.Itoa(x.N), dir}, names...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]peer{}
+	for line := range strings.Lines(string(out)) {
+		var p peer
+		if json.Unmarshal([]byte(line), &p) != nil {
+			continue // what a library prints
+		}
+		b, err := os.ReadFile(filepath.Join(dir, p.Name+".f32"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := make([]float32, len(x.Pix))
+		if err := binary.Read(bytes.NewReader(b), binary.LittleEndian, values); err != nil {
+			t.Fatal(err)
+		}
+		p.images = x
+		p.images.Pix = make([]float64, len(values))
+		for i, v := range values {
+			p.images.Pix[i] = float64(v)
+		}
+		all[p.Name] = p
+	}
+	return all
+}
+
+// theirs is an attack that offers what another library found, so that one judge decides for all.
+type theirs struct{ peer }
+
+func (o theirs) String() string { return o.Name }
+
+func (o theirs) Find(ctx context.Context, t *attack.Task) error {
+	p := t.Points()
+	for k, i := range p.Rows {
+		copy(p.Of(k), o.images.Of(slices.Index(o.images.Key, t.Images.Key[i])))
+	}
+	_, err := t.Offer(ctx, p)
+	return err
+}
+
+// comparison is one of our attacks beside those of others. Exact says that all give the same images.
+type comparison struct {
+	ours  attack.Attack
+	ball  attack.Ball
+	names []string
+	exact bool
+}
+
+// TestPeersAgree: FGSM gives the images that others give; of the others our attacks leave no more images right.
+func TestPeersAgree(t *testing.T) {
+	e, one := attack.Linf(8./255), attack.Linf(1./255)
+	compare(t, []comparison{
+		{attack.FGSM{}, e, []string{"torchattacks FGSM", "foolbox FGSM"}, true},
+		{attack.PGD{Steps: 20}, e, []string{"torchattacks PGD-20", "foolbox PGD-20"}, false},
+		{attack.PGD{Steps: 20}, one, []string{"torchattacks PGD-20 1", "foolbox PGD-20 1"}, false},
+	})
+}
+
+// TestPeersAutoAttack: the same for what the ensemble consists of. It takes half an hour, of which ours is a small part.
+func TestPeersAutoAttack(t *testing.T) {
+	one := attack.Linf(1. / 255)
+	compare(t, []comparison{
+		{attack.APGD{}, one, []string{"AutoAttack APGD-CE 1"}, false},
+		{attack.APGD{}, attack.L2(.1), []string{"AutoAttack APGD-CE L2"}, false},
+		{attack.APGD{}, attack.L1(2), []string{"AutoAttack APGD-CE L1"}, false},
+		{attack.APGD{Loss: attack.DLR, Targets: 9}, one, []string{"AutoAttack APGD-T 1"}, false},
+	})
+}
+
+func compare(t *testing.T, table []comparison) {
+	interptest.Unchecked()
+	m, x := strangers.ResNet20(t), strangers.CIFARImages(t, 200).Keyed()
+	var names []string
+	for _, row := range table {
+		names = append(names, row.names...)
+	}
+	found := peers(t, "resnet20", x, names...)
+	for _, row := range table {
+		start := time.Now()
+		r := try(t, attack.Judge{Ball: row.ball}, m, row.ours, x)
+		honest(t, row.ours.String(), m, row.ball, r)
+		t.Logf("%-12s %-50s left %5.1f %%, L2 %.3f, %5.1f s", row.ball, row.ours, 100*r.Left(), r.Mean(l2), time.Since(start).Seconds())
+		for _, name := range row.names {
+			p, ok := found[name]
+			if !ok {
+				continue
+			}
+			q := try(t, attack.Judge{Ball: row.ball}, m, theirs{p}, x)
+			t.Logf("%-12s %-50s left %5.1f %%, L2 %.3f, %5.1f s", "", name, 100*q.Left(), q.Mean(l2), p.Seconds)
+			if r.Left() > q.Left()+.02 {
+				t.Errorf("%s leaves %.3f, and %s %.3f", row.ours, r.Left(), name, q.Left())
+			}
+			for i := range x.N {
+				if d := attack.NormInf.Distance(r.Images.Of(i), p.images.Of(i), 3); row.exact && !r.Verdicts[i].Wrong && d > 1e-5 {
+					t.Errorf("%s and %s differ by %g at image %d", row.ours, name, d, i)
+				}
+			}
+		}
+	}
+}
+
+func l2(v attack.Verdict) float64 { return v.L2 }
