@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ func (l labels) Labels(ctx context.Context, x interp.Images) ([]int, error) {
 }
 
 // labelOnly are the attacks that need labels alone.
-var labelOnly = []attack.Attack{attack.Noise{Tries: 5}}
+var labelOnly = []attack.Attack{attack.Noise{Tries: 5}, attack.HopSkipJump{Queries: 300, First: 20}, attack.Boundary{Queries: 300}}
 
 // TestLabels: from labels alone an attack finds what it finds where scores are known, and counts what it asks.
 func TestLabels(t *testing.T) {
@@ -66,6 +67,88 @@ func TestLabels(t *testing.T) {
 		}
 		if spent != asked || !got.Verdicts[2].Wrong || got.Fooled() == 0 {
 			t.Errorf("%s: %d were asked and %d counted, %g are fooled, %+v", a, asked, spent, got.Fooled(), got.Verdicts[2])
+		}
+	}
+}
+
+// TestLabelsNearest: of a linear network it is known where another class begins, and labels lead to the nearest point of it.
+func TestLabelsNearest(t *testing.T) {
+	m := interptest.Linear().Float64()
+	x := interptest.Images(m, 12, 11)
+	for i, v := range x.Pix { // so far from 0 and 1 that [0, 1] cuts nothing
+		x.Pix[i] = .4 + .2*v
+	}
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		a    attack.Attack
+		norm attack.Norm
+	}{
+		{attack.HopSkipJump{Queries: 6000}, attack.Norm2},
+		{attack.HopSkipJump{Queries: 6000}, attack.NormInf},
+		{attack.Boundary{Queries: 6000}, attack.Norm2},
+	} {
+		r := try(t, attack.Judge{Ball: attack.Anywhere(c.norm)}, m, c.a, x)
+		reached := 0
+		for i, v := range r.Verdicts {
+			if v.Forward > 6000 {
+				t.Errorf("%s: image %d cost %d queries", c.a, i, v.Forward)
+			}
+			least := least(m, p, i, v.Class, v.After.Class, c.norm) // of the class that it came to, which need not be the nearest
+			got := map[attack.Norm]float64{attack.Norm2: v.L2, attack.NormInf: v.Linf}[c.norm]
+			if !v.Fooled || least > .35 {
+				continue
+			}
+			reached++
+			if got > least*1.05 || got < least*(1-1e-6) {
+				t.Errorf("%s, %s: image %d is %g away, and the nearest is %g", c.a, c.norm, i, got, least)
+			}
+		}
+		if reached < 3 {
+			t.Errorf("%s, %s: %d images are looked at", c.a, c.norm, reached)
+		}
+	}
+}
+
+// least is the distance of image i of a linear network, which is in the given class, from where another one begins.
+func least(m *interp.Model, p interp.Prediction, i, class, other int, n attack.Norm) float64 {
+	rows := interptest.Rows(m)
+	var sum, square float64
+	for k, v := range rows[other] {
+		d := v - rows[class][k]
+		sum, square = sum+math.Abs(d), square+d*d
+	}
+	if n == attack.Norm2 {
+		sum = math.Sqrt(square)
+	}
+	return (p.Logits.Of(i)[class] - p.Logits.Of(i)[other]) / sum
+}
+
+// TestLabelsFrom: images of the target class to begin from lead to it, and where none is given and random ones do not, nothing is found.
+func TestLabelsFrom(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 60, 7)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := p.Top1()[0]
+	var others []int
+	for i, c := range p.Top1() {
+		if c != target {
+			others = append(others, i)
+		}
+	}
+	y := x.Slice(others[0], others[0]+1)
+	for _, a := range []attack.Attack{attack.HopSkipJump{Queries: 500, From: x.Slice(0, 1)}, attack.Boundary{Queries: 500, From: x.Slice(0, 1)}} {
+		r := try(t, attack.Judge{Ball: attack.Anywhere(attack.Norm2), Goal: attack.To(target)}, m, a, y)
+		if v, far := r.Verdicts[0], attack.Norm2.Distance(x.Of(0), y.Of(0), 1); !v.Fooled || v.After.Class != target || v.L2 > .9*far {
+			t.Errorf("%s: %+v, and it began %g away", a, v, far)
+		}
+		if !strings.Contains(a.String(), "from 1 images") {
+			t.Errorf("%s does not say where it begins", a)
 		}
 	}
 }
