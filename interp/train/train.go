@@ -31,7 +31,11 @@ type Training struct {
 	Decay float64 // weight decay, of matrices and kernels alone; 0: none
 
 	Adversary Adversary // moves the images before each step; the zero value does not
-	Grow      float64   // share of the steps over which the adversary's radius grows from 0; 0: none
+
+	// Grow is the share of the steps over which the adversary's radius grows from 0; 0: .2. A network that has learnt nothing
+	// yet learns nothing from images that have moved far: that of Wong et al. stays at 12 % of MNIST if the radius is .3 from
+	// the first of 300 steps.
+	Grow float64
 
 	Seed uint64 // of the order of Fit's images and of the places where the adversary starts
 
@@ -72,7 +76,7 @@ func (t Training) String() string {
 		length = fmt.Sprintf("%d steps", t.Steps)
 	}
 	adversary := t.Adversary.String()
-	if t.Grow > 0 {
+	if t.Adversary.Radius > 0 {
 		adversary += fmt.Sprintf(" (grows over %g)", t.Grow)
 	}
 	return fmt.Sprintf("AdamW, %s, rate %g (rises over %g), decay %g, %s, seed %d", length, t.Rate, t.Rise, t.Decay, adversary, t.Seed)
@@ -80,7 +84,7 @@ func (t Training) String() string {
 
 func (t Training) defaults() Training {
 	t.Epochs, t.Batch = cmp.Or(t.Epochs, 10), cmp.Or(t.Batch, 64)
-	t.Rate, t.Rise = cmp.Or(t.Rate, .001), cmp.Or(t.Rise, .2)
+	t.Rate, t.Rise, t.Grow = cmp.Or(t.Rate, .001), cmp.Or(t.Rise, .2), cmp.Or(t.Grow, .2)
 	t.Adversary = t.Adversary.defaults()
 	return t
 }
@@ -99,8 +103,8 @@ func (t Training) check() error {
 		return fmt.Errorf("train: Rise is %g, must be more than 0 and less than 1", t.Rise)
 	case !(t.Decay >= 0) || math.IsInf(t.Decay, 1):
 		return fmt.Errorf("train: Decay is %g, must be a number of at least 0", t.Decay)
-	case !(t.Grow >= 0 && t.Grow <= 1):
-		return fmt.Errorf("train: Grow is %g, must be from 0 to 1", t.Grow)
+	case !(t.Grow > 0 && t.Grow <= 1):
+		return fmt.Errorf("train: Grow is %g, must be more than 0 and at most 1", t.Grow)
 	}
 	return t.Adversary.check()
 }

@@ -281,6 +281,20 @@ func TestLawProbabilities(t *testing.T) {
 	}
 }
 
+// A batch of one image, whose variance is 0 where batch norm follows a dense layer, trains as others do.
+func TestBatchOfOne(t *testing.T) {
+	m := open(t, func(s *model.Scope, x *graph.Node) *graph.Node {
+		x = layer.BatchNorm(s.At("norm"), layer.Dense(s.At("dense"), layer.Flatten(x), 4), 1e-5)
+		return layer.Dense(s.At("logits"), layer.ReLU(x), 3)
+	}, 1)
+	w := fit(t, train.Training{Steps: 9, Batch: 1, Adversary: train.Adversary{Radius: .1}}, m, examples(5, 1)).Weights()
+	for path := range w {
+		if slices.ContainsFunc(w[path].Values(), interp.NotFinite) {
+			t.Errorf("%s is %v", path, w[path].Values())
+		}
+	}
+}
+
 // Equal seeds give equal weights; another seed, and other first weights, give others.
 func TestLawSeed(t *testing.T) {
 	r := train.Training{Steps: 4, Batch: 8, Adversary: train.Adversary{Radius: .1}}

@@ -36,12 +36,11 @@ type Training struct {
 const radius = .3
 
 // recipes are how the networks are trained. That of robust is Wong et al.'s, arXiv:2001.03994, table 4: a step of 1.25
-// radii from a uniform start, Adam with a peak rate of .005, batches of 100; here the radius grows over the first epochs,
-// because a network that has learnt nothing yet learns nothing from images that may be anything.
+// radii from a uniform start, Adam with a peak rate of .005, batches of 100; here the radius grows over the first two epochs.
 var recipes = map[string]train.Training{
 	"plain":  {Epochs: 5, Batch: 100, Rate: 3e-3, Decay: .01},
 	"pooled": {Epochs: 5, Batch: 100, Rate: 2e-3, Decay: .01},
-	"robust": {Epochs: 10, Batch: 100, Rate: 5e-3, Rise: .4, Adversary: train.Adversary{Radius: radius}, Grow: .2},
+	"robust": {Epochs: 10, Batch: 100, Rate: 5e-3, Rise: .4, Adversary: train.Adversary{Radius: radius}},
 }
 
 // Run trains, measures and writes the network, and says on standard output how far it is.

@@ -84,7 +84,8 @@ func TestTrains(t *testing.T) {
 	}
 }
 
-// A small part of MNIST teaches a network most of it, and an adversary makes it far harder to attack.
+// A small part of MNIST teaches a network most of it, and an adversary makes it far harder to attack. At radius .3 a network
+// learns only if the radius grows.
 func TestMNIST(t *testing.T) {
 	if testing.Short() {
 		t.Skip("training takes twenty seconds")
@@ -94,13 +95,10 @@ func TestMNIST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	attack := train.Adversary{Radius: .1, Moves: 10}
+	attack := train.Adversary{Radius: .2, Moves: 10}
 	clean, left := map[string]float64{}, map[string]float64{}
 	for _, name := range []string{"plain", "robust"} {
 		c := Training{Net: name, Data: data, Dir: dir, Epochs: 4, Images: 10_000, Attacked: 100}
-		if name == "robust" {
-			c.Radius = .1
-		}
 		if err := c.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +113,7 @@ func TestMNIST(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %.3f right, %.3f under an %v", name, clean[name], left[name], attack)
-		if clean[name] < .94 {
+		if clean[name] < .9 {
 			t.Errorf("%s gets %.3f right", name, clean[name])
 		}
 	}
