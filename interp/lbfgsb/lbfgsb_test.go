@@ -243,6 +243,10 @@ func TestEnds(t *testing.T) {
 		steps  int
 	}{
 		{"to the bound", Problem{Upper: []float64{3}}, []float64{0}, slope, Stationary, 3, -1},
+		{"beside a variable that does not matter", Problem{Lower: []float64{-1, -1}, Upper: []float64{1, 1}}, []float64{0, .5},
+			func(x []float64) (float64, []float64) { return -x[0], []float64{-1, 0} }, Stationary, 1, -1},
+		{"at the bound, beside such a variable", Problem{Lower: []float64{-1, -1}, Upper: []float64{1, 1}}, []float64{1, .5},
+			func(x []float64) (float64, []float64) { return -x[0], []float64{-1, 0} }, Stationary, 1, 0},
 		{"outside", Problem{Upper: []float64{3}}, []float64{8}, slope, Stationary, 3, 0},
 		{"nowhere to go", Problem{Lower: []float64{2}, Upper: []float64{2}}, []float64{8}, slope, Stationary, 2, 0},
 		{"bounds that are none", Problem{Lower: []float64{-inf}, Upper: []float64{inf}, Steps: 1}, []float64{0}, slope, Exhausted, math.NaN(), 1},
