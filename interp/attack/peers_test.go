@@ -19,6 +19,7 @@ import (
 	"lucigo/interp/attack"
 	"lucigo/interp/interptest"
 	"lucigo/interp/interptest/shared"
+	"lucigo/models/digits"
 	"lucigo/models/strangers"
 )
 
@@ -38,9 +39,14 @@ func peers(t *testing.T, net string, x interp.Images, names ...string) map[strin
 	if *python == "" {
 		t.Skip("skipped: compares with other libraries; run with -peers PYTHON")
 	}
+	robust, err := digits.File("robust")
+	if err != nil {
+		t.Fatal(err)
+	}
 	weights := map[string]string{
 		"resnet20": shared.Path(t, "models", "cifar10_resnet20", "resnet20-12fca82f.safetensors"),
 		"tutorial": shared.Path(t, "models", "cifar10_cnn_captum", "cifar_torchvision.safetensors"),
+		"strided":  robust,
 	}[net]
 	var raw bytes.Buffer
 	for _, v := range x.Pix {
@@ -158,6 +164,31 @@ func TestPeersAutoAttack(t *testing.T) {
 		{attack.APGD{}, attack.L1(2), []string{"AutoAttack APGD-CE L1"}, false},
 		{attack.APGD{Loss: attack.DLR, Targets: 9}, one, []string{"AutoAttack APGD-T 1"}, false},
 	})
+}
+
+// TestPeersEnsemble: the ensemble leaves no more than AutoAttack, on a network without defence and on one that was trained
+// adversarially.
+func TestPeersEnsemble(t *testing.T) {
+	n := several(t)
+	interptest.Unchecked()
+	m, x := digit(t, n)
+	for _, row := range []struct {
+		net, name string
+		m         *interp.Model
+		ball      attack.Ball
+		x         interp.Images
+	}{
+		{"strided", "AutoAttack MNIST", m, attack.Linf(.3), x.Keyed()},
+		{"resnet20", "AutoAttack 1", strangers.ResNet20(t), attack.Linf(1. / 255), strangers.CIFARImages(t, n).Keyed()},
+	} {
+		ours := worst(t, row.m, row.ball, row.x)
+		p := peers(t, row.net, row.x, row.name)[row.name]
+		q := try(t, attack.Judge{Ball: row.ball}, row.m, theirs{p}, row.x)
+		t.Logf("%s leaves %.1f %%, %.0f s", row.name, 100*q.Left(), p.Seconds)
+		if ours.Left() > q.Left()+.005 {
+			t.Errorf("ours leaves %.3f, %s %.3f", ours.Left(), row.name, q.Left())
+		}
+	}
 }
 
 func compare(t *testing.T, table []comparison) {

@@ -56,7 +56,22 @@ class Tutorial(nn.Module):
         return dense(F.relu(dense(F.relu(dense(x, "fc1")), "fc2")), "fc3")
 
 
-model = {"resnet20": ResNet20, "tutorial": Tutorial}[net](load_file(weights)).eval()
+model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided}[net](load_file(weights)).eval()
+class Strided(nn.Module):
+    """models/digits, whose weights are [rows, columns, in, out], and whose images are flattened with the channels last."""
+
+    def __init__(self, w):
+        super().__init__()
+        self.w = {k: v.permute(3, 2, 0, 1).contiguous() if v.dim() == 4 else v for k, v in w.items()}
+
+    def forward(self, x):
+        w = self.w
+        for name in "conv1", "conv2":
+            x = F.relu(F.conv2d(x, w[name + "/weights"], w[name + "/biases"], 2, 1))
+        x = F.relu(x.permute(0, 2, 3, 1).flatten(1) @ w["dense/weights"] + w["dense/biases"])
+        return x @ w["logits/weights"] + w["logits/biases"]
+
+
 passes = 0
 forward = model.forward
 
@@ -69,7 +84,7 @@ def counted(x):
 
 model.forward = counted
 raw = np.fromfile(images, np.float32)
-size = {"resnet20": (32, 32, 3), "tutorial": (32, 32, 3)}[net]
+size = {"resnet20": (32, 32, 3), "tutorial": (32, 32, 3), "strided": (28, 28, 1)}[net]
 x = torch.from_numpy(raw[: n * int(np.prod(size))].reshape(n, *size)).permute(0, 3, 1, 2).contiguous()
 y = torch.from_numpy(raw[n * int(np.prod(size)):]).long()
 E = 8 / 255
@@ -113,6 +128,7 @@ attacks = {
     "AutoAttack APGD-T 1": lambda: autoattack_(["apgd-t"], eps=1 / 255),
     "AutoAttack APGD-CE L2": lambda: autoattack_(["apgd-ce"], "L2", .1),
     "AutoAttack APGD-CE L1": lambda: autoattack_(["apgd-ce"], "L1", 2.),
+    "AutoAttack MNIST": lambda: autoattack_(["apgd-ce", "apgd-t", "fab-t", "square"], eps=.3),
     "AutoAttack 1": lambda: autoattack_(["apgd-ce", "apgd-t", "fab-t", "square"], eps=1 / 255),
 }
 for name in names:
