@@ -11,12 +11,17 @@ import (
 	"lucigo/interp/layer"
 )
 
-// Inspect builds the network's graph over one image of h×w pixels, as far as the named layer, and calls
-// look with the nodes of the image and of the layer. It compiles and runs nothing, and the graph ends with
+// Inspect builds the network's graph over one image of h×w pixels, as far as the named layer or, where name is
+// empty, as the logits, and calls look with the nodes of the image and of the layer. It compiles and runs nothing, and the graph ends with
 // the call. The error is that of look, or of building the graph.
 func (m *Model) Inspect(h, w int, name string, look func(image, value *graph.Node) error) error {
 	return m.sketch(h, w, func(image *graph.Node, pass *layer.Pass) error {
-		value := pass.Layer(name)
+		var value *graph.Node
+		if name == "" {
+			value = pass.Logits()
+		} else {
+			value = pass.Layer(name)
+		}
 		for _, v := range variables(image.Graph()) {
 			if err := m.fits(v.GetParameterName(), v.Shape()); err != nil {
 				return err
