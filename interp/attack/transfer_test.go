@@ -33,17 +33,11 @@ func TestTransfer(t *testing.T) {
 	for i := range 4 { // the first network is wrong here
 		x.Class[i] = (x.Class[i] + 1) % interptest.Classes
 	}
-	for _, goal := range []Goal{{}, To(0)} {
-		x := x
-		if goal.target != nil {
-			var others []int
-			for i, c := range x.Class {
-				if c != 0 {
-					others = append(others, i)
-				}
-			}
-			x = pick(x.Keyed(), others)
-		}
+	next := make([]int, x.N)
+	for i, c := range x.Class {
+		next[i] = (c + 1) % interptest.Classes
+	}
+	for _, goal := range []Goal{{}, To(next...)} {
 		j := Judge{Ball: L2(2), Goal: goal, Seed: 3}
 		r, err := j.Transfer(ctx, FGSM{}, ms[:2], ms, x)
 		if err != nil {
@@ -72,7 +66,7 @@ func TestTransfer(t *testing.T) {
 				for i, v := range made.Verdicts {
 					if !v.Wrong && clean.Top1()[i] == x.Class[i] {
 						both++
-						if answer := after.Top1()[i]; goal.target == nil && answer != x.Class[i] || goal.target != nil && answer == 0 {
+						if answer := after.Top1()[i]; goal.target == nil && answer != x.Class[i] || goal.target != nil && answer == next[i] {
 							fooled++
 						}
 					}
@@ -112,7 +106,7 @@ func TestLawScrambled(t *testing.T) {
 				case i%5 == 0:
 					x[i], y[i] = 1, .95 // no room above
 				default:
-					y[i] = min(max(x[i]+.4*(y[i]-.5), 0), 1)
+					y[i] = min(x[i]+.4*y[i], 1)
 				}
 			}
 			z := scrambled(random.New(seed, 1, 2), x, y, channels)
@@ -130,6 +124,13 @@ func TestLawScrambled(t *testing.T) {
 			}
 			if c := along / length; math.Abs(c) > .25 { // 400 numbers of random sign: a standard deviation is .05
 				t.Errorf("the noise has %g of the attack's direction", c)
+			}
+			var sum, sizes float64
+			for i := range z {
+				sum, sizes = sum+z[i]-x[i], sizes+math.Abs(z[i]-x[i])
+			}
+			if math.Abs(sum) > .3*sizes {
+				t.Errorf("the signs are not random: the differences add up to %g, their magnitudes to %g", sum, sizes)
 			}
 			if slices.Equal(z, scrambled(random.New(seed+1, 1, 2), x, y, channels)) {
 				t.Error("another seed gives the same noise")
@@ -169,5 +170,14 @@ func TestTransferBadInput(t *testing.T) {
 	cancel()
 	if _, err := (Judge{Ball: b}).Transfer(stopped, FGSM{}, one, one, known); err == nil {
 		t.Error("a context that has ended is no error")
+	}
+}
+
+// With a target, another class is no success; an image that one of the networks gets wrong does not count.
+func TestPassed(t *testing.T) {
+	verdicts := []Verdict{{Class: 0, Target: 1}, {Class: 0, Target: 1}, {Class: 0, Target: 1}, {Class: 2, Target: 1, Wrong: true}, {Class: 0, Target: -1}}
+	got := passed(verdicts, []int{0, 0, 2, 2, 0}, []int{1, 2, 1, 1, 2}, []int{0, 1, 1, 1, 0})
+	if want := (Passed{Images: 3, Fooled: 2. / 3, Noise: 1. / 3}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
