@@ -41,7 +41,7 @@ func (j Judge) Transfer(ctx context.Context, a Attack, from, to []*interp.Model,
 	case len(from) == 0 || len(to) == 0:
 		return r, fmt.Errorf("attack: transfer is from %d networks to %d, must be from at least one to at least one", len(from), len(to))
 	case x.Class == nil:
-		return r, errors.New("attack: Images.Class is nil, and transfer needs the true classes: what one network says is not the truth for another")
+		return r, errors.New("attack: Images.Class is nil, and transfer needs the true classes: what one network says is no truth for another")
 	}
 	r.Attack, x = a.String(), x.Keyed()
 	for _, m := range append(slices.Clone(from), to...) {
