@@ -53,20 +53,19 @@ func (a CarliniWagner) Find(ctx context.Context, t *Task) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		met, err := a.descend(ctx, t, t.Points().Pick(rows), c.now, best)
+		met, err := a.descend(ctx, t, t.Points().Pick(rows), c.now, best, search)
 		if err != nil {
 			return err
 		}
 		for _, i := range rows {
 			c.next(i, met[i])
 		}
-		t.Step(search+1, a.Searches)
 	}
 	return best.offer(ctx, true)
 }
 
 // descend minimises the sum of distance and loss for all points, and returns for which images the goal was met on the way.
-func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float64, best *nearest) ([]bool, error) {
+func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float64, best *nearest, search int) ([]bool, error) {
 	o, err := t.Objective(Margin)
 	if err != nil {
 		return nil, err
@@ -118,6 +117,7 @@ func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float
 		if err := best.offer(ctx, false); err != nil {
 			return nil, err
 		}
+		t.Step(search*a.Steps+step+1, a.Searches*a.Steps)
 		var on []int
 		for k, i := range p.Rows {
 			gains := true

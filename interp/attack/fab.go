@@ -63,15 +63,14 @@ func (a FAB) Find(ctx context.Context, t *Task) error {
 				of[i] = rivals[i][round : round+1]
 			}
 		}
-		if err := a.walk(ctx, t, of, best, round); err != nil {
+		if err := a.walk(ctx, t, of, best, round, rounds); err != nil {
 			return err
 		}
-		t.Step(round+1, rounds)
 	}
 	return best.offer(ctx, true)
 }
 
-func (a FAB) walk(ctx context.Context, t *Task, rivals [][]int, best *nearest, round int) error {
+func (a FAB) walk(ctx context.Context, t *Task, rivals [][]int, best *nearest, round, rounds int) error {
 	p := t.Points().Pick(best.rest())
 	if t.Restart > 0 {
 		each(p, func(k int, x []float64) {
@@ -91,6 +90,7 @@ func (a FAB) walk(ctx context.Context, t *Task, rivals [][]int, best *nearest, r
 		if len(p.Rows) == 0 {
 			return nil
 		}
+		t.Step(round*a.Steps+step, rounds*a.Steps)
 		planes, err := t.boundary(ctx, p, rivals)
 		if err != nil {
 			return err

@@ -48,20 +48,19 @@ func (a LBFGS) Find(ctx context.Context, t *Task) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		met, err := a.minimise(ctx, t, rows, c.now, best)
+		met, err := a.minimise(ctx, t, rows, c.now, best, search)
 		if err != nil {
 			return err
 		}
 		for _, i := range rows {
 			c.next(i, met[i])
 		}
-		t.Step(search+1, a.Searches)
 	}
 	return best.offer(ctx, true)
 }
 
 // minimise runs the minimisers of all images side by side: each asks for the value at a point, and all are answered at once.
-func (a LBFGS) minimise(ctx context.Context, t *Task, rows []int, c []float64, best *nearest) ([]bool, error) {
+func (a LBFGS) minimise(ctx context.Context, t *Task, rows []int, c []float64, best *nearest, search int) ([]bool, error) {
 	o, err := t.Objective(a.Loss)
 	if err != nil {
 		return nil, err
@@ -83,7 +82,8 @@ func (a LBFGS) minimise(ctx context.Context, t *Task, rows []int, c []float64, b
 			return nil, err
 		}
 	}
-	for {
+	for asked := 0; ; asked++ {
+		t.Step(search*a.Steps+min(asked, a.Steps), a.Searches*a.Steps)
 		var p Points
 		for _, i := range rows {
 			if x := searches[i].Ask(); x != nil {
