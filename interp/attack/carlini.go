@@ -73,18 +73,14 @@ func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float
 	met := make([]bool, t.Images.N)
 	before := slices.Repeat([]float64{math.Inf(1)}, t.Images.N)
 	w, first, second := like(p), like(p), like(p)
+	image := func(w float64) float64 { return 1 / (1 + math.Exp(-2*w)) } // (tanh w + 1)/2
 	each(p, func(k int, x []float64) {
 		for i, v := range x {
 			w.Of(k)[i] = math.Atanh(.999999 * (2*v - 1)) // finite where a pixel is 0 or 1
+			x[i] = image(w.Of(k)[i])
 		}
 	})
 	for step := range a.Steps {
-		each(w, func(k int, w []float64) {
-			x := p.Of(k)
-			for i, v := range w {
-				x[i] = (math.Tanh(v) + 1) / 2
-			}
-		})
 		r, err := t.Gradient(ctx, p, o)
 		if err != nil {
 			return nil, err
@@ -95,20 +91,23 @@ func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float
 		rate := descent.Adam{}.Rate(a.Rate, step)
 		sums := make([]float64, len(p.Rows))
 		each(p, func(k int, x []float64) {
-			weight, gain := c[p.Rows[k]], r.Gradient.Of(k)
-			sums[k] = weight * max(a.Confidence-r.Score[k], 0)
-			if r.Score[k] > a.Confidence {
+			weight, lead := c[p.Rows[k]], r.Score[k]
+			sum := weight * max(a.Confidence-lead, 0)
+			if lead > a.Confidence {
 				weight = 0
 			}
-			from, w, m, s := t.Original(p, k), w.Of(k), first.Of(k), second.Of(k)
+			from, gain := t.Original(p, k)[:len(x)], r.Gradient.Of(k)[:len(x)]
+			w, m, s := w.Of(k)[:len(x)], first.Of(k)[:len(x)], second.Of(k)[:len(x)]
 			for i, v := range x {
 				d := v - from[i]
-				sums[k] += d * d
+				sum += d * d
 				g := (2*d - weight*gain[i]) * 2 * v * (1 - v)
 				m[i] += .1 * (g - m[i])
 				s[i] += .001 * (g*g - s[i])
 				w[i] -= rate * m[i] / (math.Sqrt(s[i]) + 1e-8)
+				x[i] = image(w[i])
 			}
+			sums[k] = sum
 		})
 		tenth := max(a.Steps/10, 1)
 		if (step+1)%tenth != 0 {
