@@ -119,7 +119,8 @@ func TestOpenErrors(t *testing.T) {
 	if err := errors.Join(j.Append([]byte("a")), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path, "test", func([]byte) error { return errors.New("no number") }); err == nil || !strings.Contains(err.Error(), "no number") {
+	if _, err := Open(path, "test", func([]byte) error { return errors.New("no number") }); err == nil ||
+		!strings.Contains(err.Error(), "no number") {
 		t.Error(err)
 	}
 	if _, err := Open(path, "other", nil); err == nil || !strings.Contains(err.Error(), "another kind") {

@@ -40,12 +40,12 @@ func (l Local) Ask(ctx context.Context, x interp.Images) (Answers, error) {
 
 // Terms are how a server is asked. The zero value has no budget and no log, and gives up after a minute without an answer.
 type Terms struct {
-	// Budget is the most images that are ever sent, by this client and those before it that had the same Log; 0: any number. An image that is
-	// sent again because its answer was lost counts again, unless the server says that it counts it once.
+	// Budget is the most images that are ever sent, by this client and those before it that had the same Log; 0: any number. An image
+	// that is sent again because its answer was lost counts again, unless the server says that it counts it once.
 	Budget int
 
-	// Log is the file in which all that is asked and answered is kept. An image with an answer there is not asked again, so whatever was killed
-	// and does the same again goes on where it was. "": images are asked as often as they come.
+	// Log is the file in which all that is asked and answered is kept. An image with an answer there is not asked again, so whatever
+	// was killed and does the same again goes on where it was. "": images are asked as often as they come.
 	Log string
 
 	Timeout  time.Duration // for one request; 0: 1 minute
@@ -89,7 +89,8 @@ func Dial(ctx context.Context, address string, t Terms) (*Client, error) {
 	c := &Client{url: strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/"), terms: t, turn: make(chan struct{}, 1)}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
-	c.web = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.web = &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	err = c.exchange(ctx, http.MethodGet, "/v1/model", "", nil, 8<<20, func(b []byte) (err error) {
 		c.what, err = parseDescription(b)
 		return err
@@ -221,10 +222,11 @@ func (c *Client) some(ctx context.Context, x interp.Images, ids []digest, listed
 		charge = nil
 	}
 	var a Answers
-	err := c.exchange(ctx, http.MethodPost, "/v1/predict", key, appendRequest(nil, part), maxAnswer(c.what, part.N), func(b []byte) (err error) {
-		a, err = parseAnswer(b, c.what, part.N)
-		return err
-	}, charge)
+	err := c.exchange(ctx, http.MethodPost, "/v1/predict", key, appendRequest(nil, part), maxAnswer(c.what, part.N),
+		func(b []byte) (err error) {
+			a, err = parseAnswer(b, c.what, part.N)
+			return err
+		}, charge)
 	if err != nil {
 		return Answers{}, err
 	}
@@ -232,7 +234,8 @@ func (c *Client) some(ctx context.Context, x interp.Images, ids []digest, listed
 }
 
 func (c *Client) broke() error {
-	return fmt.Errorf("%w: %d of %d images have been sent; raise Terms.Budget, or go on with what is answered", ErrBudget, c.log.spent, c.terms.Budget)
+	return fmt.Errorf("%w: %d of %d images have been sent; raise Terms.Budget, or go on with what is answered", ErrBudget,
+		c.log.spent, c.terms.Budget)
 }
 
 // fault is why a try of a request failed.
@@ -245,7 +248,8 @@ type fault struct {
 
 // exchange sends a request until it is answered, for as long as Patience lasts. Before it is sent again where it may have counted,
 // charge is called; nil is where it does not count.
-func (c *Client) exchange(ctx context.Context, method, path, key string, body []byte, most int64, parse func([]byte) error, charge func() error) error {
+func (c *Client) exchange(ctx context.Context, method, path, key string, body []byte, most int64,
+	parse func([]byte) error, charge func() error) error {
 	const lost = 3 // tries that the server may have counted
 	began, doubts := time.Now(), 0
 	for failures := 0; ; failures++ {
@@ -262,7 +266,8 @@ func (c *Client) exchange(ctx context.Context, method, path, key string, body []
 		pause := f.after + backoff(failures)
 		if time.Since(began)+pause > c.terms.Patience {
 			if f.after > c.terms.Patience {
-				return fmt.Errorf("%w; it asks to wait %v, and Terms.Patience is %v: raise it, or go on later", f.err, f.after, c.terms.Patience)
+				return fmt.Errorf("%w; it asks to wait %v, and Terms.Patience is %v: raise it, or go on later", f.err, f.after,
+					c.terms.Patience)
 			}
 			return fmt.Errorf("%w; it was tried %d times in %v: see that the server runs, and go on later, or raise Terms.Patience",
 				f.err, failures+1, time.Since(began).Round(time.Millisecond))
@@ -332,7 +337,8 @@ func unsent(err error, timeout time.Duration) *fault {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return &fault{err: fmt.Errorf("there is no such host: %w; correct the address", err), final: true}
 	case errors.As(err, &cert):
-		return &fault{err: fmt.Errorf("the server's certificate is not trusted: %w; correct the address, or install its authority", err), final: true}
+		return &fault{err: fmt.Errorf("the server's certificate is not trusted: %w; correct the address, or install its authority",
+			err), final: true}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &fault{err: fmt.Errorf("the server has not answered within %v (Terms.Timeout)", timeout), doubt: true}
 	case errors.As(err, &op) && op.Op == "dial":
@@ -355,7 +361,8 @@ func (c *Client) status(answer *http.Response) *fault {
 	case s == http.StatusRequestTimeout || s >= 500:
 		return &fault{err: said, doubt: true, after: retryAfter(answer.Header, time.Now())}
 	case s >= 300 && s < 400:
-		return &fault{err: fmt.Errorf("%w: it is elsewhere, at %.200q: use that address", said, answer.Header.Get("Location")), final: true}
+		return &fault{err: fmt.Errorf("%w: it is elsewhere, at %.200q: use that address", said, answer.Header.Get("Location")),
+			final: true}
 	case s == http.StatusNotFound:
 		return &fault{err: fmt.Errorf("%w: %s is no server of this kind: correct the address", said, c.url), final: true}
 	}

@@ -117,7 +117,8 @@ func TestBadServers(t *testing.T) {
 		{"a negative score", true, text(labels(4, `{"label":1,"scores":[-0.5,1,0.5]}`)), "score -0.5", 1},
 		{"logits", true, text(labels(4, `{"label":1,"scores":[0.2,7.5,-3]}`)), "score 7.5 for class 1, must be a probability", 1},
 		{"scores that do not add up", true, text(labels(4, `{"label":1,"scores":[0.1,0.5,0.1]}`)), "add up to 0.7", 1},
-		{"a label that is not the likeliest", true, text(labels(4, `{"label":0,"scores":[0.2,0.5,0.3]}`)), "label 0, which has score 0.2", 1},
+		{"a label that is not the likeliest", true, text(labels(4, `{"label":0,"scores":[0.2,0.5,0.3]}`)),
+			"label 0, which has score 0.2", 1},
 		{"a page", false, text("<html>Sign in</html>"), "invalid character '<'", 1},
 		{"nothing", false, text(""), "broke off in the middle", 3},
 		{"10 MB", false, text(`{"predictions":[` + strings.Repeat(" ", 10<<20)), "sends more than", 1},
@@ -127,7 +128,8 @@ func TestBadServers(t *testing.T) {
 			_, _ = w.Write(good[:len(good)/2])
 		}, "broke off in the middle of its answer: unexpected EOF; it was tried 3 times, and the server may have counted each", 3},
 		{"closes before", false, func(http.ResponseWriter, int, []byte) { panic(http.ErrAbortHandler) }, "the server broke off", 3},
-		{"never answers", false, func(w http.ResponseWriter, n int, good []byte) { time.Sleep(time.Second) }, "has not answered within", 3},
+		{"never answers", false, func(w http.ResponseWriter, n int, good []byte) { time.Sleep(time.Second) },
+			"has not answered within", 3},
 		{"drips", false, func(w http.ResponseWriter, n int, good []byte) {
 			for range 100 {
 				if _, err := w.Write([]byte(" ")); err != nil {
@@ -141,7 +143,8 @@ func TestBadServers(t *testing.T) {
 			w.Header().Set("Location", "http://example.com/v2")
 			w.WriteHeader(307)
 		}, `at "http://example.com/v2": use that address`, 1},
-		{"not found", false, func(w http.ResponseWriter, n int, good []byte) { w.WriteHeader(404) }, "is no server of this kind: correct the address", 1},
+		{"not found", false, func(w http.ResponseWriter, n int, good []byte) { w.WriteHeader(404) },
+			"is no server of this kind: correct the address", 1},
 		{"forbidden", false, func(w http.ResponseWriter, n int, good []byte) {
 			write(w, 403, failed{Failure{"no key", "buy one\x1b[2J"}})
 		}, `"403 Forbidden": "no key": "buy one\x1b[2J"`, 1},
@@ -149,7 +152,8 @@ func TestBadServers(t *testing.T) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(429)
 		}, "asks to wait 1h0m0s, and Terms.Patience is 800ms: raise it", 1},
-		{"for ever", false, func(w http.ResponseWriter, n int, good []byte) { w.WriteHeader(503) }, "see that the server runs, and go on later", 20},
+		{"for ever", false, func(w http.ResponseWriter, n int, good []byte) { w.WriteHeader(503) },
+			"see that the server runs, and go on later", 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +171,8 @@ func TestBadServers(t *testing.T) {
 				if err != nil || len(a.Labels) != 16 {
 					t.Errorf("%v, %v", a, err)
 				}
-			case err == nil || !strings.Contains(err.Error(), c.says) || len(a.Labels) != 0 || !strings.HasPrefix(err.Error(), "api: 0 of 16 images are answered: "):
+			case err == nil || !strings.Contains(err.Error(), c.says) || len(a.Labels) != 0 || !strings.HasPrefix(err.Error(),
+				"api: 0 of 16 images are answered: "):
 				t.Errorf("%v, %v, want %q", a, err, c.says)
 			case strings.Contains(err.Error(), "\x1b"):
 				t.Errorf("a server's text reaches the terminal: %q", err)
@@ -208,7 +213,8 @@ func TestDialErrors(t *testing.T) {
 		{down, Terms{Patience: -1}, "Terms.Patience is -1ns"},
 		{down, Terms{Patience: 300 * time.Millisecond}, "cannot be reached"},
 		{run(t, http.NotFoundHandler()), Terms{}, "is no server of this kind"},
-		{describes(func(d *Description) { d.Pixels = "blue, green, red, from 0 to 255" }), Terms{}, `this client sends "grey, from 0 to 1"`},
+		{describes(func(d *Description) { d.Pixels = "blue, green, red, from 0 to 255" }), Terms{},
+			`this client sends "grey, from 0 to 1"`},
 		{describes(func(d *Description) { d.Classes = nil }), Terms{}, "it names no classes"},
 		{describes(func(d *Description) { d.Images = 0 }), Terms{}, "takes 0 images"},
 		{describes(func(d *Description) { d.Input = [3]int{1 << 40, 1 << 40, 3} }), Terms{}, "must be at least 1×1×1"},

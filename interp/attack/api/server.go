@@ -27,8 +27,8 @@ type Server struct {
 	Rate   float64 // images a second that each client may ask about, after a first request of any size; 0: no limit
 	Images int     // the most of one request; 0: 64, or fewer if they are large
 
-	// Ledger is the file where answers are counted, by client. A server that was killed and is started again with the same file counts on, and
-	// knows the requests that it has answered last. "": they are counted in memory.
+	// Ledger is the file where answers are counted, by client. A server that was killed and is started again with the same file counts
+	// on, and knows the requests that it has answered last. "": they are counted in memory.
 	Ledger string
 }
 
@@ -56,7 +56,8 @@ func (s Server) describe() (Description, error) {
 	case !(s.Rate >= 0) || math.IsInf(s.Rate, 1):
 		return Description{}, fmt.Errorf("api: Server.Rate is %g, must be a number of at least 0", s.Rate)
 	}
-	d := Description{Name: s.Model.Name(), Input: [3]int{h, w, c}, Pixels: colours(c), Classes: s.Model.Classes(), Scores: s.Scores, Images: most, Once: true}
+	d := Description{Name: s.Model.Name(), Input: [3]int{h, w, c}, Pixels: colours(c), Classes: s.Model.Classes(), Scores: s.Scores,
+		Images: most, Once: true}
 	return d, d.check()
 }
 
@@ -116,9 +117,13 @@ func (s Server) start(ctx context.Context) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &service{what: d, model: s.Model, mux: http.NewServeMux(), bodies: make(chan struct{}, bodies), ledger: books, batcher: batch(s.Model, s.Scores)}
+	h := &service{what: d, model: s.Model, mux: http.NewServeMux(), bodies: make(chan struct{}, bodies), ledger: books,
+		batcher: batch(s.Model, s.Scores)}
 	h.mux.HandleFunc("GET /v1/model", func(w http.ResponseWriter, r *http.Request) { write(w, http.StatusOK, h.what) })
-	h.mux.HandleFunc("GET /v1/queries", func(w http.ResponseWriter, r *http.Request) { write(w, http.StatusOK, h.ledger.queries(client(r))) })
+	h.mux.HandleFunc("GET /v1/queries", func(w http.ResponseWriter, r *http.Request) {
+		write(w, http.StatusOK,
+			h.ledger.queries(client(r)))
+	})
 	h.mux.HandleFunc("POST /v1/predict", func(w http.ResponseWriter, r *http.Request) {
 		a, err := h.predict(w, r)
 		if err != nil {
@@ -160,7 +165,8 @@ func client(r *http.Request) string {
 func (s *service) predict(w http.ResponseWriter, r *http.Request) (answer, error) {
 	who, key := client(r), r.Header.Get(keyed)
 	if len(key) > maxKey {
-		return answer{}, &refusal{http.StatusBadRequest, 0, Failure{fmt.Sprintf("%s has %d bytes", keyed, len(key)), fmt.Sprintf("send at most %d", maxKey)}}
+		return answer{}, &refusal{http.StatusBadRequest, 0, Failure{fmt.Sprintf("%s has %d bytes", keyed, len(key)),
+			fmt.Sprintf("send at most %d", maxKey)}}
 	}
 	if wait := s.ledger.wait(who, 0); wait > 0 {
 		return answer{}, slower(wait)
@@ -211,7 +217,8 @@ func (s *service) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, 0, Failure{fmt.Sprintf("the body has more than %d bytes", most),
 			fmt.Sprintf("send at most %d images a request, and numbers of at most %d characters", s.what.Images, number-2)}}
 	case err != nil:
-		return nil, &refusal{http.StatusRequestTimeout, 0, Failure{"the body did not come whole: " + err.Error(), fmt.Sprintf("send it within %v", reading)}}
+		return nil, &refusal{http.StatusRequestTimeout, 0, Failure{"the body did not come whole: " + err.Error(),
+			fmt.Sprintf("send it within %v", reading)}}
 	}
 	return b, nil
 }
@@ -272,7 +279,8 @@ type refusal struct {
 }
 
 func slower(wait time.Duration) error {
-	return &refusal{http.StatusTooManyRequests, wait, Failure{"these are more images than the server's rate allows", fmt.Sprintf("ask again after %v", wait.Round(time.Millisecond))}}
+	return &refusal{http.StatusTooManyRequests, wait, Failure{"these are more images than the server's rate allows",
+		fmt.Sprintf("ask again after %v", wait.Round(time.Millisecond))}}
 }
 
 func busy() error {

@@ -295,7 +295,8 @@ func TestServerRefuses(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		status       int
-	}{{"GET", "/v1/predict", 405}, {"PUT", "/v1/model", 405}, {"GET", "/", 404}, {"GET", "/v1/model/../../etc/passwd", 404}, {"HEAD", "/v1/model", 200}} {
+	}{{"GET", "/v1/predict", 405}, {"PUT", "/v1/model", 405}, {"GET", "/", 404}, {"GET", "/v1/model/../../etc/passwd",
+		404}, {"HEAD", "/v1/model", 200}} {
 		q, err := http.NewRequest(c.method, address+c.path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -330,7 +331,8 @@ func TestServerRefuses(t *testing.T) {
 
 // from is an HTTP client with an address of its own.
 func from(ip string) *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext}}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext}}
 }
 
 func TestCounts(t *testing.T) {
@@ -399,7 +401,8 @@ func TestRate(t *testing.T) {
 		r, b = post(t, address, jsonType, x)
 	}
 	after, err := strconv.Atoi(r.Header.Get("Retry-After"))
-	if first.StatusCode != 200 || r.StatusCode != 429 || err != nil || after < 1 || after > 2 || !bytes.Contains(b, []byte("ask again after")) {
+	if first.StatusCode != 200 || r.StatusCode != 429 || err != nil || after < 1 || after > 2 || !bytes.Contains(b,
+		[]byte("ask again after")) {
 		t.Errorf("%s, then %s, Retry-After %d, %v: %s", first.Status, r.Status, after, err, b)
 	}
 	if q, err := from("127.0.0.2").Post(address+"/v1/predict", jsonType, bytes.NewReader(x)); err == nil {

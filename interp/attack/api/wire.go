@@ -5,10 +5,10 @@
 //	POST /v1/predict  images, answered with their labels, and with scores where the server gives them
 //	GET  /v1/queries  how many images have been answered: Queries
 //
-// Images are sent as application/json, {"shape": [2, 28, 28, 1], "pixels": [0, 0.5, …]}, of images, rows, columns and channels, in the order of
-// interp.Images; or as one picture, image/png or image/jpeg; or as several pictures in multipart/form-data. A picture has the size that
-// the model takes, and is refused otherwise: what is answered is about the very pixels that were sent. A JPEG is taken as it is stored, whatever its
-// orientation says. Errors are {"error": {"cause": …, "remedy": …}}.
+// Images are sent as application/json, {"shape": [2, 28, 28, 1], "pixels": [0, 0.5, …]}, of images, rows, columns and channels, in the
+// order of interp.Images; or as one picture, image/png or image/jpeg; or as several pictures in multipart/form-data. A picture has the
+// size that the model takes, and is refused otherwise: what is answered is about the very pixels that were sent. A JPEG is taken as it
+// is stored, whatever its orientation says. Errors are {"error": {"cause": …, "remedy": …}}.
 package api
 
 import (
@@ -249,7 +249,8 @@ func parsePicture(b []byte, d Description) (interp.Images, error) {
 		return interp.Images{}, fmt.Errorf("no PNG and no JPEG, or a damaged one: %w", err)
 	}
 	if size.Height != h || size.Width != w {
-		return interp.Images{}, fmt.Errorf("a %s of %d rows and %d columns, must have %d and %d: scale it", format, size.Height, size.Width, h, w)
+		return interp.Images{}, fmt.Errorf("a %s of %d rows and %d columns, must have %d and %d: scale it", format, size.Height,
+			size.Width, h, w)
 	}
 	m, _, err := image.Decode(bytes.NewReader(b))
 	if err != nil {
