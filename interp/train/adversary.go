@@ -14,10 +14,10 @@ import (
 )
 
 // Adversary moves images to raise their loss, inside the L∞ ball of a radius around them and inside [0, 1]. With one
-// step it is the fast recipe of Wong et al., arXiv:2001.03994, section 4: from a uniform random place in the ball, 1.25
-// radii along the sign of the gradient. The start matters: without it one step from the image itself trains networks
-// that two steps fool (their figure 2), and that recognise the true label in the step (Kurakin et al., arXiv:1611.01236,
-// section 4.3). Where batch norm is, the search sees the statistics of the batch, as the step after it does.
+// step it is the fast recipe of Wong et al., arXiv:2001.03994: from a uniform random place in the ball, 1.25 radii along
+// the sign of the gradient. The start matters: one step from the image itself trains networks that two steps fool, and
+// that recognise the true label in the step (Kurakin et al., arXiv:1611.01236, call it label leaking). Where batch norm
+// is, the search sees the statistics of the batch, as the step after it does.
 type Adversary struct {
 	Radius float64 // in units of pixels, which are from 0 to 1; 0: nothing moves
 	Moves  int     // 0: 1

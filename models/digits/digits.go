@@ -32,7 +32,7 @@ var forwards = map[string]layer.Forward{"plain": Strided, "robust": Strided, "po
 // as they are and on adversarial ones (L∞ radius .3); pooled is substitute A of Papernot et al.
 func Names() []string { return slices.Sorted(maps.Keys(forwards)) }
 
-// Strided is the network of the MNIST experiments of Wong et al., arXiv:2001.03994, section 5.1: convolutions of 4×4
+// Strided is the network of the MNIST experiments of Wong et al., arXiv:2001.03994: convolutions of 4×4
 // with stride 2, of 16 and of 32 channels, then 100 units and the logits. Layers conv1, conv2, dense, logits.
 func Strided(s *model.Scope, x *graph.Node) *graph.Node {
 	x = layer.At("conv1", layer.ReLU(layer.Conv(s.At("conv1"), x, 16, layer.Square(4, 2, 1))))

@@ -35,7 +35,7 @@ type Training struct {
 // radius is that of the attack that networks are measured under.
 const radius = .3
 
-// recipes are how the networks are trained. That of robust is Wong et al.'s, arXiv:2001.03994, table 4: a step of 1.25
+// recipes are how the networks are trained. That of robust is Wong et al.'s, arXiv:2001.03994: a step of 1.25
 // radii from a uniform start, Adam with a peak rate of .005, batches of 100; here the radius grows over the first two epochs.
 var recipes = map[string]train.Training{
 	"plain":  {Epochs: 5, Batch: 100, Rate: 3e-3, Decay: .01},
