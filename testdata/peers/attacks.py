@@ -56,7 +56,6 @@ class Tutorial(nn.Module):
         return dense(F.relu(dense(F.relu(dense(x, "fc1")), "fc2")), "fc3")
 
 
-model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided}[net](load_file(weights)).eval()
 class Strided(nn.Module):
     """models/digits, whose weights are [rows, columns, in, out], and whose images are flattened with the channels last."""
 
@@ -72,6 +71,7 @@ class Strided(nn.Module):
         return x @ w["logits/weights"] + w["logits/biases"]
 
 
+model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided}[net](load_file(weights)).eval()
 passes = 0
 forward = model.forward
 
@@ -101,10 +101,18 @@ def foolbox_(make, eps):
     return lambda: make(fb)(fm, x, y, epsilons=eps)[1]
 
 
+def nearest_(make, targeted=False):
+    import foolbox as fb
+    fm = fb.PyTorchModel(model, bounds=(0, 1))
+    goal = fb.criteria.TargetedMisclassification((y + 1) % 10) if targeted else y
+    return lambda: make(fb)(fm, x, goal, epsilons=None)[0]
+
+
 def art_(make):
+    import art.attacks.evasion as ev
     from art.estimators.classification import PyTorchClassifier
-    c = PyTorchClassifier(model, nn.CrossEntropyLoss(), size[2:] + size[:2], 10, clip_values=(0, 1))
-    return lambda: torch.from_numpy(make(c).generate(x.numpy(), y.numpy()))
+    c = PyTorchClassifier(model, nn.CrossEntropyLoss(), (size[2], *size[:2]), 10, clip_values=(0, 1))
+    return lambda: torch.from_numpy(make(ev, c).generate(x.numpy(), y.numpy()))
 
 
 def autoattack_(which, norm="Linf", eps=E):
@@ -129,6 +137,17 @@ attacks = {
     "AutoAttack APGD-CE L2": lambda: autoattack_(["apgd-ce"], "L2", .1),
     "AutoAttack APGD-CE L1": lambda: autoattack_(["apgd-ce"], "L1", 2.),
     "AutoAttack MNIST": lambda: autoattack_(["apgd-ce", "apgd-t", "fab-t", "square"], eps=.3),
+    "foolbox DeepFool L2": lambda: nearest_(lambda fb: fb.attacks.L2DeepFoolAttack()),
+    "foolbox DeepFool Linf": lambda: nearest_(lambda fb: fb.attacks.LinfDeepFoolAttack()),
+    "ART DeepFool L2": lambda: art_(lambda ev, c: ev.DeepFool(c, 50, .02, 10, 64, False)),
+    "torchattacks FAB L2": lambda: torchattacks_(lambda ta: ta.FAB(model, norm="L2", eps=.5, steps=20)),
+    "torchattacks FAB Linf": lambda: torchattacks_(lambda ta: ta.FAB(model, norm="Linf", eps=E, steps=20)),
+    "torchattacks FAB L1": lambda: torchattacks_(lambda ta: ta.FAB(model, norm="L1", eps=12, steps=20)),
+    "torchattacks C&W 100": lambda: torchattacks_(lambda ta: ta.CW(model, c=1, steps=100, lr=.01)),
+    "foolbox C&W 100": lambda: nearest_(lambda fb: fb.attacks.L2CarliniWagnerAttack(1, 100, .01, initial_const=1)),
+    "foolbox C&W 5x100": lambda: nearest_(lambda fb: fb.attacks.L2CarliniWagnerAttack(5, 100, .01, initial_const=.01)),
+    "foolbox C&W 5x100 to": lambda: nearest_(lambda fb: fb.attacks.L2CarliniWagnerAttack(5, 100, .01, initial_const=.01), True),
+    "ART C&W 5x100": lambda: art_(lambda ev, c: ev.CarliniL2Method(c, 0, False, .01, 5, 100, .01, batch_size=64, verbose=False)),
     "AutoAttack 1": lambda: autoattack_(["apgd-ce", "apgd-t", "fab-t", "square"], eps=1 / 255),
 }
 for name in names:

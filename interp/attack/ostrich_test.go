@@ -1,0 +1,59 @@
+package attack_test
+
+import (
+	"math"
+	"testing"
+
+	"lucigo/interp/attack"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/interptest/shared"
+	"lucigo/models/dataset"
+	"lucigo/models/googlenet"
+	"lucigo/models/imagenet"
+)
+
+// TestOracleOstrich: GoogLeNet takes each of ten photographs for an ostrich, as Szegedy et al. show in figure 5 for another
+// network, at a mean distortion √(Σr²/n) that is far below what is seen.
+func TestOracleOstrich(t *testing.T) {
+	interptest.Unchecked()
+	weights := shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")
+	e, err := engine.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind() == engine.Go || testing.Short() {
+		t.Skip("skipped: takes minutes; run without -short, on XLA")
+	}
+	m, err := googlenet.Open(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: 256, Class: imagenet.ClassOf}
+	photographs, err := in.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := dataset.Read(ctx, photographs, 20, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Class = nil // what the network says of them
+	ostrich, err := m.Class("ostrich")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := attack.Judge{Ball: attack.Anywhere(attack.Norm2), Goal: attack.To(ostrich)}
+	r := try(t, j, m, attack.LBFGS{Searches: 2, Steps: 15, Weight: .5}, x)
+	honest(t, "ostrich", m, j.Ball, r)
+	root := math.Sqrt(float64(x.Size()))
+	for _, v := range r.Verdicts {
+		t.Logf("%-22s p %.2f → %s p %.2f, mean distortion %.4f, largest %.3f, %d gradients",
+			m.ClassName(v.Before.Class), v.Before.Prob, m.ClassName(v.After.Class), v.After.Prob, v.L2/root, v.Linf, v.Backward)
+	}
+	mean := r.Mean(func(v attack.Verdict) float64 { return v.L2 }) / root
+	t.Logf("%d of %d are ostriches, at a mean distortion of %.4f", int(math.Round(r.Fooled()*float64(x.N))), x.N, mean)
+	if r.Fooled() != 1 || !(mean <= .01) {
+		t.Errorf("%.2f are ostriches, at %.4f", r.Fooled(), mean)
+	}
+}
