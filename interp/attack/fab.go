@@ -149,57 +149,56 @@ func (a FAB) step(norm Norm, from, x []float64, p plane) {
 // the largest share first, until [0, 1] stops it.
 func onto(norm Norm, x, normal []float64, gap float64) []float64 {
 	d := make([]float64, len(x))
-	type number struct {
-		i                       int
-		share, speed, room, end float64
-	}
-	var moving []number
-	need, gain := math.Abs(gap), 0.0 // gain is what all together gain in a unit of time
-	for i, w := range normal {
-		n := number{i: i, share: math.Abs(w), speed: 1, room: 1 - x[i]}
-		if w*gap > 0 {
-			n.room = x[i]
+	room := func(i int) float64 { // how far [0, 1] lets number i go towards the plane
+		if normal[i]*gap > 0 {
+			return x[i]
 		}
-		if n.share == 0 || n.room <= 0 || need == 0 {
-			continue
-		}
-		if norm == Norm2 {
-			n.speed = n.share
-		}
-		n.end = n.room / n.speed
-		gain += n.share * n.speed
-		moving = append(moving, n)
+		return 1 - x[i]
 	}
 	if norm == Norm1 {
-		slices.SortFunc(moving, func(a, b number) int { return cmp.Compare(b.share, a.share) })
-		for _, n := range moving {
-			by := min(n.room, need/n.share)
-			d[n.i] = -math.Copysign(by, normal[n.i]*gap)
-			if need -= by * n.share; by < n.room {
-				break
+		order := make([]int, len(x))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(math.Abs(normal[j]), math.Abs(normal[i])) })
+		need := math.Abs(gap)
+		for _, i := range order {
+			if share := math.Abs(normal[i]); share > 0 && need > 0 {
+				by := min(room(i), need/share)
+				d[i] = -math.Copysign(by, normal[i]*gap)
+				need -= by * share
 			}
 		}
 		return d
 	}
-	slices.SortFunc(moving, func(a, b number) int { return cmp.Compare(a.end, b.end) })
-	var time float64
-	stopped := len(moving) // all, unless the plane is reached before
-	for k, n := range moving {
-		if reach := (n.end - time) * gain; reach >= need {
-			time, stopped = time+need/gain, k
-			break
-		} else {
-			need -= reach
+	speed := func(i int) float64 {
+		if norm == Norm2 {
+			return math.Abs(normal[i])
 		}
-		time = n.end
-		gain -= n.share * n.speed
+		return 1
 	}
-	for k, n := range moving {
-		by := n.room
-		if k >= stopped {
-			by = min(time*n.speed, n.room)
+	var time float64 // when the plane is reached
+	for {
+		need, gain := math.Abs(gap), 0.0 // of those that stop before that, and of the others
+		for i, w := range normal {
+			if share := math.Abs(w); speed(i)*time > room(i) {
+				need -= share * room(i)
+			} else {
+				gain += share * speed(i)
+			}
 		}
-		d[n.i] = -math.Copysign(by, normal[n.i]*gap)
+		next := need / gain
+		if !(next > time) { // as many stop as before
+			break
+		}
+		if time = next; math.IsInf(time, 1) { // all stop, and the plane is farther
+			break
+		}
+	}
+	for i, w := range normal {
+		if w != 0 {
+			d[i] = -math.Copysign(min(time*speed(i), max(room(i), 0)), w*gap)
+		}
 	}
 	return d
 }
