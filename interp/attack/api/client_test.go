@@ -159,7 +159,14 @@ func TestBadServers(t *testing.T) {
 			t.Parallel()
 			s := &stub{Description: three, predict: c.predict}
 			s.Scores = c.scores
-			client, err := Dial(ctx, run(t, s), Terms{Timeout: 200 * time.Millisecond, Patience: 800 * time.Millisecond})
+			terms := Terms{Timeout: time.Minute, Patience: 2 * time.Minute}
+			switch c.name {
+			case "never answers", "drips":
+				terms.Timeout = 200 * time.Millisecond
+			case "for an hour", "for ever":
+				terms.Patience = 800 * time.Millisecond
+			}
+			client, err := Dial(ctx, run(t, s), terms)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +187,7 @@ func TestBadServers(t *testing.T) {
 			if n := s.tries.Load(); n > c.most {
 				t.Errorf("%d tries, want at most %d", n, c.most)
 			}
-			if d := time.Since(began); d > 5*time.Second {
+			if d := time.Since(began); d > time.Minute {
 				t.Errorf("it took %v", d)
 			}
 		})
