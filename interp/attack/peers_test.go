@@ -166,6 +166,15 @@ func TestPeersAutoAttack(t *testing.T) {
 	})
 }
 
+// TestPeersSquare: the same for the square attack, of 100 queries.
+func TestPeersSquare(t *testing.T) {
+	square := attack.Square{Queries: 100}
+	compare(t, []comparison{
+		{square, attack.Linf(8. / 255), []string{"torchattacks Square-100", "ART Square-100"}, false},
+		{square, attack.L2(1), []string{"torchattacks Square-100 L2"}, false},
+	})
+}
+
 // TestPeersEnsemble: the ensemble leaves no more than AutoAttack, on a network without defence and on one that was trained
 // adversarially.
 func TestPeersEnsemble(t *testing.T) {

@@ -159,14 +159,20 @@ func (v canvas) bumps(b Ball, s random.Stream, step int, to, from window) {
 	if b.norm == Norm2 {
 		power = 2
 	}
-	d, rest := make([]float64, len(v.y)), math.Pow(b.radius, power)
+	weight := func(v float64) float64 {
+		if power == 2 {
+			return v * v
+		}
+		return math.Abs(v)
+	}
+	d, rest := make([]float64, len(v.y)), weight(b.radius)
 	for i := range d {
 		d[i] = v.y[i] - v.x[i]
-		rest -= math.Pow(math.Abs(d[i]), power)
+		rest -= weight(d[i])
 	}
 	weigh := func(win window, c int) (sum float64) {
 		for _, i := range v.at(win, c) {
-			sum += math.Pow(math.Abs(d[i]), power)
+			sum += weight(d[i])
 		}
 		return sum
 	}

@@ -55,6 +55,15 @@ type Line struct {
 	Right []Share
 }
 
+// Values returns the shares and their intervals, as a figure draws them.
+func (l Line) Values() (share, low, high []float64) {
+	for _, s := range l.Right {
+		a, b := s.Interval()
+		share, low, high = append(share, s.Value()), append(low, a), append(high, b)
+	}
+	return share, low, high
+}
+
 // examination is a card that is being filled in.
 type examination struct {
 	Card

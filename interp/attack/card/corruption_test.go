@@ -122,4 +122,8 @@ func TestInterval(t *testing.T) {
 			t.Errorf("%v: from %.4f to %.4f, not %.4f to %.4f", c.s, low, high, c.low, c.high)
 		}
 	}
+	share, low, high := card.Line{Right: []card.Share{{81, 263}, {10, 10}}}.Values()
+	if math.Abs(share[0]-81./263) > 1e-12 || math.Abs(low[0]-.2553) > 1e-4 || math.Abs(high[0]-.3662) > 1e-4 || share[1] != 1 || high[1] != 1 {
+		t.Errorf("a line has %g, from %g to %g", share, low, high)
+	}
 }
