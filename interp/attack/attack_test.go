@@ -41,6 +41,7 @@ var attacks = []struct {
 	{attack: attack.Square{Queries: 12}, title: "square(queries=12, share=0.8)", norms: dense},
 	{attack: attack.HopSkipJump{Queries: 150, First: 10}, title: "HopSkipJump(queries=150, first=10)", norms: dense[:2], unbounded: true},
 	{attack: attack.Boundary{Queries: 80}, title: "boundary(queries=80, sphere=0.01, source=0.01)", norms: dense[1:2], unbounded: true},
+	{attack: attack.MIFGSM{Steps: 4, Full: true}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1, full)"},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.CarliniWagner{Searches: 2, Steps: 12, Weight: 1}, title: "C&W(searches=2, steps=12, rate=0.01, weight=1, confidence=0)",
 		unbounded: true},
@@ -280,6 +281,27 @@ func TestLinear(t *testing.T) {
 		if fell == 0 || fell == x.N {
 			t.Errorf("%s: %d of %d fall: the test compares nothing", b, fell, x.N)
 		}
+	}
+}
+
+// TestFull: every step is made at every image, and the images are farther inside the other class.
+func TestFull(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 12, 5)
+	j := attack.Judge{Ball: attack.L2(2)}
+	short, full := try(t, j, m, attack.PGD{Steps: 9}, x), try(t, j, m, attack.PGD{Steps: 9, Full: true}, x)
+	honest(t, "full", m, j.Ball, full)
+	deeper := 0
+	for i, v := range full.Verdicts {
+		if v.Forward != 10 || v.Backward != 9 {
+			t.Errorf("image %d: %d passes forward, %d backward", i, v.Forward, v.Backward)
+		}
+		if v.Fooled && v.After.Prob > short.Verdicts[i].After.Prob {
+			deeper++
+		}
+	}
+	if short.Left() != 0 || full.Left() != 0 || deeper < 11 {
+		t.Errorf("%g and %g left, %d of 12 deeper", short.Left(), full.Left(), deeper)
 	}
 }
 

@@ -16,11 +16,15 @@ type PGD struct {
 	Steps int     // 0 is 40
 	Rate  float64 // length of a step as a share of the radius, in L0 of the range of pixels; 0 is 2.5/Steps
 	Loss  Loss
+
+	// Full is whether all steps are made at images that fall before the last: the result is farther inside the other class,
+	// and fools more of other networks.
+	Full bool
 }
 
 func (a PGD) ascent() ascent {
 	steps := cmp.Or(a.Steps, 40)
-	return ascent{steps: steps, rate: cmp.Or(a.Rate, 2.5/float64(steps)), loss: a.Loss, random: true}
+	return ascent{steps: steps, rate: cmp.Or(a.Rate, 2.5/float64(steps)), loss: a.Loss, full: a.Full, random: true}
 }
 
 // String returns the attack's name with its parameters.
@@ -36,11 +40,12 @@ type BIM struct {
 	Steps int     // 0 is 10
 	Rate  float64 // as in PGD; 0 is 1/Steps
 	Loss  Loss
+	Full  bool // as in PGD
 }
 
 func (a BIM) ascent() ascent {
 	steps := cmp.Or(a.Steps, 10)
-	return ascent{steps: steps, rate: cmp.Or(a.Rate, 1/float64(steps)), loss: a.Loss}
+	return ascent{steps: steps, rate: cmp.Or(a.Rate, 1/float64(steps)), loss: a.Loss, full: a.Full}
 }
 
 // String returns the attack's name with its parameters.
@@ -56,10 +61,11 @@ type MIFGSM struct {
 	Rate  float64 // as in PGD; 0 is 1/Steps
 	Decay float64 // what is left of the old sum; 0 is 1
 	Loss  Loss
+	Full  bool // as in PGD
 }
 
 func (a MIFGSM) ascent() ascent {
-	s := BIM{a.Steps, a.Rate, a.Loss}.ascent()
+	s := BIM{a.Steps, a.Rate, a.Loss, a.Full}.ascent()
 	s.momentum = cmp.Or(a.Decay, 1)
 	return s
 }
@@ -76,6 +82,7 @@ type ascent struct {
 	rate     float64
 	loss     Loss
 	momentum float64
+	full     bool
 	random   bool
 }
 
@@ -83,6 +90,9 @@ func (a ascent) String() string {
 	s := fmt.Sprintf("steps=%d, rate=%.4g, %s", a.steps, a.rate, a.loss)
 	if a.momentum != 0 {
 		s += fmt.Sprintf(", decay=%g", a.momentum)
+	}
+	if a.full {
+		s += ", full"
 	}
 	return s
 }
@@ -119,7 +129,7 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 		if err != nil {
 			return err
 		}
-		if step > 0 || a.random {
+		if !a.full && (step > 0 || a.random) {
 			left, err := t.Settle(ctx, p, r.Logits)
 			if err != nil {
 				return err
