@@ -175,7 +175,8 @@ func TestTransferBadInput(t *testing.T) {
 
 // With a target, another class is no success; an image that one of the networks gets wrong does not count.
 func TestPassed(t *testing.T) {
-	verdicts := []Verdict{{Class: 0, Target: 1}, {Class: 0, Target: 1}, {Class: 0, Target: 1}, {Class: 2, Target: 1, Wrong: true}, {Class: 0, Target: -1}}
+	one := Verdict{Class: 0, Target: 1}
+	verdicts := []Verdict{one, one, one, {Class: 2, Target: 1, Wrong: true}, {Class: 0, Target: -1}}
 	got := passed(verdicts, []int{0, 0, 2, 2, 0}, []int{1, 2, 1, 1, 2}, []int{0, 1, 1, 1, 0})
 	if want := (Passed{Images: 3, Fooled: 2. / 3, Noise: 1. / 3}); got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -230,7 +230,7 @@ func (m Matrix) Figure() (Figure, error) {
 	for i, row := range m.Shares {
 		fits := len(row) == len(m.Columns) && (m.Controls == nil || len(m.Controls) == len(m.Shares) && len(m.Controls[i]) == len(row))
 		if !fits {
-			return Figure{}, errors.New("show: Matrix.Shares and Controls have rows of other lengths than Columns, must have a number for each column")
+			return Figure{}, errors.New("show: Matrix.Shares and Controls have rows of other lengths than Columns, must have a number for each")
 		}
 		var cells []Cell
 		for j, v := range row {

@@ -118,7 +118,8 @@ func TestCurvesErrors(t *testing.T) {
 func matrix() Matrix {
 	return Matrix{
 		Title: "a", Corner: nasty, Rows: []string{"standard", nasty}, Columns: []string{"standard", "robust", "conv"},
-		Shares: [][]float64{{1, .25, 0}, {math.NaN(), .5, .75}}, Controls: [][]float64{{0, .5, 1}, {0, 0, .1}}, What: "share fooled", Control: "noise",
+		Shares: [][]float64{{1, .25, 0}, {math.NaN(), .5, .75}}, Controls: [][]float64{{0, .5, 1}, {0, 0, .1}},
+		What: "share fooled", Control: "noise",
 	}
 }
 
@@ -155,7 +156,8 @@ func TestMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := read(t, page)
-	if len(got.pictures) != 5+1 || !strings.Contains(got.text, "share fooled; the strip at the right: noise") || strings.Contains(page, "<script") {
+	said := strings.Contains(got.text, "share fooled; the strip at the right: noise")
+	if len(got.pictures) != 5+1 || !said || strings.Contains(page, "<script") {
 		t.Errorf("%d pictures in %s", len(got.pictures), got.text)
 	}
 	m.Controls = nil

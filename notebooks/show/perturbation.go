@@ -28,7 +28,7 @@ type Perturbation struct {
 func (p Perturbation) Show() error { return show(p.Figure()) }
 
 // Figure returns the figure: three columns for each image of a row. The legend says what the greys mean, and under each
-// difference is its length in four norms, and the root of its mean square, which the paper calls distortion.
+// difference is its length in four norms, and the root of its mean square (RMS), which the paper calls distortion.
 func (p Perturbation) Figure() (Figure, error) {
 	r, times := p.Result, cmp.Or(p.Times, 10)
 	n := len(r.Verdicts)
@@ -94,7 +94,7 @@ func (p Perturbation) difference(i int, times float64) Cell {
 			clipped++
 		}
 	}
-	caption := fmt.Sprintf("L∞\u00a0%s/255, L2\u00a0%s\nL1\u00a0%s, L0\u00a0%d\u00a0of\u00a0%d\nroot mean square\u00a0%s",
+	caption := fmt.Sprintf("L∞\u00a0%s/255, L2\u00a0%s\nL1\u00a0%s, L0\u00a0%d\u00a0of\u00a0%d\nRMS\u00a0%s",
 		number.Text(255*v.Linf, 3), number.Text(v.L2, 3), number.Text(v.L1, 3), int(v.L0), x.H*x.W, number.Text(math.Sqrt(square), 2))
 	if clipped > 0 {
 		caption += fmt.Sprintf("\n%s\u00a0%% of it is clipped", number.Text(100*float64(clipped)/float64(len(d)), 2))

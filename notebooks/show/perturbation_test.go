@@ -100,7 +100,8 @@ func TestPerturbation(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := read(t, page)
-			if len(got.pictures) != 3*4+1+1 || !strings.Contains(got.text, `<script>alert("1")</script>`) || !strings.Contains(got.pictures[2].alt, "FGSM(<i>)") {
+			escaped := strings.Contains(got.text, `<script>alert("1")</script>`) && strings.Contains(got.pictures[2].alt, "FGSM(<i>)")
+			if len(got.pictures) != 3*4+1+1 || !escaped {
 				t.Errorf("%d pictures, alt %q", len(got.pictures), got.pictures[2].alt)
 			}
 			if c == 3 && times == 0 {
@@ -122,7 +123,7 @@ func TestPerturbationNorms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("L∞ 3/255, L2 0.0204\nL1 0.0353, L0 1 of 30\nroot mean square %.2g", math.Sqrt(3./90)*3/255)
+	want := fmt.Sprintf("L∞ 3/255, L2 0.0204\nL1 0.0353, L0 1 of 30\nRMS %.2g", math.Sqrt(3./90)*3/255)
 	if got := strings.ReplaceAll(f.Cells[0][1].Caption, "\u00a0", " "); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -138,7 +139,9 @@ func TestPerturbationNorms(t *testing.T) {
 }
 
 func TestPerturbationAcross(t *testing.T) {
-	for _, c := range []struct{ n, across, rows, columns int }{{1, 0, 1, 3}, {3, 0, 3, 3}, {4, 0, 2, 6}, {5, 0, 3, 6}, {5, 3, 2, 9}, {2, 9, 1, 6}} {
+	for _, c := range []struct{ n, across, rows, columns int }{
+		{1, 0, 1, 3}, {3, 0, 3, 3}, {4, 0, 2, 6}, {5, 0, 3, 6}, {5, 3, 2, 9}, {2, 9, 1, 6},
+	} {
 		f, err := Perturbation{Result: attacked(c.n, 3, .01, slices.Repeat(verdicts()[:1], c.n)...), Across: c.across}.Figure()
 		if err != nil || len(f.Cells) != c.rows || len(f.Cells[0]) != c.columns || len(f.Columns) != c.columns || f.Legends[0].Span != c.columns {
 			t.Errorf("%+v: %d rows of %d, %v", c, len(f.Cells), len(f.Columns), err)
