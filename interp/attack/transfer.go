@@ -31,7 +31,8 @@ const scrambling = 1 << 63
 
 // Transfer attacks each of the networks from with images of known classes, and shows what comes of it to each of the networks
 // to. Attacked images count whether or not they fool the network that they were made with. An attack that stops at the first
-// success, as PGD does unless it is Full, ends just over the border of one network and need not be over that of another. With an error, the rows that are done are returned.
+// success, as PGD does unless it is Full, ends just over the border of one network and need not be over that of another. With
+// an error, the rows that are done are returned.
 func (j Judge) Transfer(ctx context.Context, a Attack, from, to []*interp.Model, x interp.Images) (Transfer, error) {
 	r := Transfer{Ball: j.Ball}
 	switch {
