@@ -16,7 +16,7 @@ import (
 // and the change stays if it raises the score: the margin or, with a target, the logarithm of the target's probability.
 //
 // In L∞ a square moves to the ball's surface, up or down in each channel. In L2 and L1 a bump fills it, for which another
-// square gives up its share of the radius. Squares shrink as in section 3.2, whose schedule is for 10,000 queries and is
+// square gives up its share of the radius, to each channel that of all of them, as in AutoAttack. Squares shrink as in section 3.2, whose schedule is for 10,000 queries and is
 // stretched to Queries; AutoAttack leaves it unstretched. Here the squares reach the last row and column too.
 type Square struct {
 	Queries int     // at most, for each image; 0 is 5000
@@ -194,22 +194,26 @@ func (v canvas) bumps(b Ball, s random.Stream, step int, to, from window) {
 			}
 		}
 	} else {
-		shape := bump(to.h, draw() < 0)
+		shape, before := bump(to.h, draw() < 0), slices.Clone(d)
+		var share float64 // of all channels in both windows
+		for _, win := range []window{to, from} {
+			for c := range v.c {
+				share += weigh(win, c)
+				for _, i := range v.at(win, c) {
+					d[i] = 0
+				}
+			}
+		}
 		for c := range v.c {
-			sign, own := draw(), weigh(to, c)
-			share, length := own+max(rest, 0)/float64(v.c), max(math.Pow(own, 1/power), 1e-12)
-			before := slices.Clone(d)
+			var own float64
 			for _, i := range v.at(to, c) {
-				d[i] = 0
+				own += weight(before[i])
 			}
-			share += weigh(from, c)
-			for _, i := range v.at(from, c) {
-				d[i] = 0
-			}
+			sign, length := draw(), max(math.Pow(own, 1/power), 1e-12)
 			for n, i := range v.at(to, c) {
 				d[i] = sign*shape[n] + before[i]/length
 			}
-			scale := math.Pow(share/max(weigh(to, c), 1e-300), 1/power)
+			scale := math.Pow((share+max(rest, 0)/float64(v.c))/max(weigh(to, c), 1e-300), 1/power)
 			for _, i := range v.at(to, c) {
 				d[i] *= scale
 			}
