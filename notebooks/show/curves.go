@@ -44,7 +44,7 @@ func (c Curves) Show() error { return show(c.Figure()) }
 // Figure returns the curves as a figure of one picture. Numbers that are shares have an axis from 0 to 1.
 func (c Curves) Figure() (Figure, error) {
 	if err := c.check(); err != nil {
-		return Figure{}, fmt.Errorf("show: Curves: %w", err)
+		return Figure{}, err
 	}
 	size := cmp.Or(c.Size, 600)
 	return Figure{Title: c.Title, Size: size, Cells: [][]Cell{{{Picture: c.draw(size * dense), Note: c.words()}}}}, nil
@@ -54,28 +54,28 @@ func (c Curves) check() error {
 	const most = 20
 	switch {
 	case len(c.Lines) == 0 || len(c.Lines) > most:
-		return fmt.Errorf("Lines has %d curves, must have 1 to %d", len(c.Lines), most)
+		return fmt.Errorf("show: Curves: Lines has %d curves, must have 1 to %d", len(c.Lines), most)
 	case c.Size != 0 && (c.Size < 200 || c.Size > 2000):
-		return fmt.Errorf("Size is %d, must be 0 or from 200 to 2000", c.Size)
+		return fmt.Errorf("show: Curves: Size is %d, must be 0 or from 200 to 2000", c.Size)
 	}
 	for _, l := range c.Lines {
 		switch {
 		case len(l.X) == 0 || len(l.Y) != len(l.X):
-			return fmt.Errorf("%q has %d X and %d Y, must have as many, and at least one", l.Name, len(l.X), len(l.Y))
+			return fmt.Errorf("show: Curves: %q has %d X and %d Y, must have as many, and at least one", l.Name, len(l.X), len(l.Y))
 		case len(l.Low) != len(l.High) || l.Low != nil && len(l.Low) != len(l.X):
-			return fmt.Errorf("%q has %d Low and %d High, must have one for each of %d points, or none",
+			return fmt.Errorf("show: Curves: %q has %d Low and %d High, must have one for each of %d points, or none",
 				l.Name, len(l.Low), len(l.High), len(l.X))
 		case slices.ContainsFunc(slices.Concat(l.X, l.Y, l.Low, l.High), interp.NotFinite):
-			return fmt.Errorf("%q has a number that is not finite", l.Name)
+			return fmt.Errorf("show: Curves: %q has a number that is not finite", l.Name)
 		}
 		for i := range l.X[1:] {
 			if l.X[i+1] <= l.X[i] {
-				return fmt.Errorf("%q has X %g after %g, must go from left to right", l.Name, l.X[i+1], l.X[i])
+				return fmt.Errorf("show: Curves: %q has X %g after %g, must go from left to right", l.Name, l.X[i+1], l.X[i])
 			}
 		}
 		for i := range l.Low {
 			if l.Low[i] > l.Y[i] || l.High[i] < l.Y[i] {
-				return fmt.Errorf("%q is %g at %g, which is not between Low %g and High %g", l.Name, l.Y[i], l.X[i], l.Low[i], l.High[i])
+				return fmt.Errorf("show: Curves: %q is %g at %g, which is not between Low %g and High %g", l.Name, l.Y[i], l.X[i], l.Low[i], l.High[i])
 			}
 		}
 	}
