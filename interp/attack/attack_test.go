@@ -42,6 +42,7 @@ var attacks = []struct {
 	{attack: attack.HopSkipJump{Queries: 150, First: 10}, title: "HopSkipJump(queries=150, first=10)", norms: dense[:2], unbounded: true},
 	{attack: attack.Boundary{Queries: 80}, title: "boundary(queries=80, sphere=0.01, source=0.01)", norms: dense[1:2], unbounded: true},
 	{attack: attack.MIFGSM{Steps: 4, Full: true}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1, full)"},
+	{attack: attack.SmoothStep{Copies: 3}, title: "smooth step(copies=3, noise=1 radii)", norms: []attack.Norm{attack.NormInf}},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.CarliniWagner{Searches: 2, Steps: 12, Weight: 1}, title: "C&W(searches=2, steps=12, rate=0.01, weight=1, confidence=0)",
 		unbounded: true},
@@ -177,7 +178,7 @@ func TestCut(t *testing.T) {
 				continue
 			}
 			m := interptest.Branchy().Float64()
-			x := interptest.Images(m, 5, 3).Keyed()
+			x := interptest.Images(m, 4, 3).Keyed()
 			j := attack.Judge{Ball: b, Seed: 4, Restarts: 2}
 			whole := try(t, j, m, c.attack, x)
 			cut := try(t, j, m.Budget(2*128*8*int64(x.Size())), c.attack, x)
@@ -280,6 +281,22 @@ func TestLinear(t *testing.T) {
 		}
 		if fell == 0 || fell == x.N {
 			t.Errorf("%s: %d of %d fall: the test compares nothing", b, fell, x.N)
+		}
+	}
+}
+
+// TestSmoothStep: where a network is linear, the mean of the gradients is the gradient, and the step is FGSM's; where it is
+// not, noise of no size changes nothing, and of the radius's size something.
+func TestSmoothStep(t *testing.T) {
+	j := attack.Judge{Ball: attack.Linf(.3)}
+	for _, m := range []*interp.Model{interptest.Linear(), interptest.Smooth()} {
+		x := interptest.Images(m, 6, 4)
+		fgsm := try(t, j, m, attack.FGSM{}, x).Images.Pix
+		if got := try(t, j, m, attack.SmoothStep{Noise: 1e-12}, x).Images.Pix; interptest.Distance(got, fgsm) > 1e-9 {
+			t.Errorf("%s: without noise it is not FGSM", m)
+		}
+		if got := try(t, j, m, attack.SmoothStep{}, x).Images.Pix; slices.Equal(got, fgsm) != (m.Name() == "linear") {
+			t.Errorf("%s: with noise the images are FGSM's: %v", m, slices.Equal(got, fgsm))
 		}
 	}
 }
@@ -393,6 +410,8 @@ func TestBadInput(t *testing.T) {
 			[]string{"From has images of 3×3×3", "12×12×3"}},
 		{"a step around", attack.Judge{Ball: attack.L2(1)}, attack.Boundary{Sphere: 1}, x, []string{"Sphere is 1"}},
 		{"the boundary attack in L∞", attack.Judge{Ball: b}, attack.Boundary{}, x, []string{"no L∞ ball", "HopSkipJump"}},
+		{"copies below 0", attack.Judge{Ball: b}, attack.SmoothStep{Copies: -1}, x, []string{"Copies is -1"}},
+		{"noise below 0", attack.Judge{Ball: b}, attack.SmoothStep{Noise: -1}, x, []string{"Noise is -1"}},
 		{"tries below 0", attack.Judge{Ball: b}, attack.Noise{Tries: -1}, x, []string{"Tries is -1"}},
 	} {
 		_, err := c.j.Try(ctx, m, c.a, c.x)
