@@ -460,14 +460,23 @@ func TestShutdown(t *testing.T) {
 	half, rest := io.Pipe()
 	status := make(chan string, 1)
 	go func() {
-		r, err := http.Post(address+"/v1/predict", jsonType, half)
+		r, err := http.NewRequest(http.MethodPost, address+"/v1/predict", half)
 		if err != nil {
 			status <- err.Error()
 			return
 		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		r.Body.Close()
-		status <- r.Status
+		r.Header.Set("Content-Type", jsonType)
+		r.Header.Set("Expect", "100-continue") // the body is sent when the server asks for it: then the request is under way
+		web := &http.Transport{ExpectContinueTimeout: time.Minute}
+		defer web.CloseIdleConnections()
+		answer, err := web.RoundTrip(r)
+		if err != nil {
+			status <- err.Error()
+			return
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		status <- answer.Status
 	}()
 	if _, err := rest.Write(body[:len(body)/2]); err != nil {
 		t.Fatal(err)
