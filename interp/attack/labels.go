@@ -92,8 +92,14 @@ func (t *Task) Meets(ctx context.Context, p Points) ([]bool, error) {
 	}
 	met := make([]bool, x.N)
 	for k, s := range says {
-		met[k] = t.meets(p.Rows[k], s.Class)
+		met[k] = s.lead > 0
 		t.row(p.Rows[k]).forward++
 	}
 	return met, nil
+}
+
+// meets reports whether image i may be answered with the class top.
+func (t *Task) meets(i, top int) bool {
+	target := t.Target(i)
+	return top == target || target < 0 && top != t.Images.Class[i]
 }

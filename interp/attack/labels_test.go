@@ -3,7 +3,6 @@ package attack_test
 import (
 	"context"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -60,8 +59,8 @@ func TestLabels(t *testing.T) {
 			if v.Fooled != w.Fooled || v.Wrong != w.Wrong || v.After.Class != w.After.Class || v.Forward != w.Forward || v.After.Prob == v.After.Prob {
 				t.Errorf("%s: image %d: %+v, and with scores %+v", a, i, v, w)
 			}
-			if v.Fooled && !slices.Equal(got.Images.Of(i), want.Images.Of(i)) {
-				t.Errorf("%s: image %d differs from that with scores", a, i)
+			if d := math.Abs(v.L2 - w.L2); v.Fooled && d > .02*w.L2 { // with scores, what rounding may change is refused
+				t.Errorf("%s: image %d is %g away, and with scores %g", a, i, v.L2, w.L2)
 			}
 			spent += v.Forward
 		}

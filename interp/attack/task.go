@@ -230,8 +230,13 @@ func (s query) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	return []*graph.Node{logits, score, graph.Gradient(graph.ReduceAllSum(score), a[0])[0]}
 }
 
+// rounding is how far, as a part of the distance of the largest logit from the smallest, float32 may move a logit when a
+// batch is cut in another way.
+const rounding = 1e-5
+
 // Lead returns by how much logits of image i meet the goal: the largest other logit less the true class's, or the target's
-// less the largest other. The goal is met where it is positive.
+// less the largest other, and less what rounding may change. The goal is met where it is positive: then the network gives the
+// same answer in any batch.
 func (t *Task) Lead(i int, logits []float64) float64 {
 	own, sign := t.Images.Class[i], -1.0
 	if target := t.Target(i); target >= 0 {
@@ -243,7 +248,7 @@ func (t *Task) Lead(i int, logits []float64) float64 {
 			other = max(other, v)
 		}
 	}
-	return sign * (logits[own] - other)
+	return sign*(logits[own]-other) - rounding*(slices.Max(logits)-slices.Min(logits))
 }
 
 // Offer brings points before the judge: each is clipped into the ball and into [0, 1], and the network is asked, which costs a
@@ -269,7 +274,7 @@ func (t *Task) Offer(ctx context.Context, p Points) (met []bool, err error) {
 	}
 	for k, i := range p.Rows {
 		f, pix, say := t.row(i), clipped.Of(k), says[k]
-		distance, ok := t.Ball.norm.Distance(t.Images.Of(i), pix, x.C), t.meets(i, say.Class)
+		distance, ok := t.Ball.norm.Distance(t.Images.Of(i), pix, x.C), say.lead > 0
 		f.forward++
 		met = append(met, ok)
 		if better := ok && (!f.met || distance < f.distance) || !ok && !f.met && say.lead > f.lead; better {
@@ -303,12 +308,6 @@ func (t *Task) says(ctx context.Context, rows []int, x interp.Images) (all []sai
 		all = append(all, s)
 	}
 	return all, nil
-}
-
-// meets reports whether image i may be answered with the class top.
-func (t *Task) meets(i, top int) bool {
-	target := t.Target(i)
-	return top == target || target < 0 && top != t.Images.Class[i]
 }
 
 // Settle offers the points whose logits meet the goal, and returns where the others are; those too that the judge refuses.
