@@ -34,6 +34,7 @@ var objectives = []interp.Objective{
 	objective.Neuron("mixed", 2, 3, 4),
 	objective.LogitOf(1),
 	objective.LogProbOf(2),
+	objective.LeadOf(1),
 	objective.Energy("conv1"),
 	objective.Direction("mixed", []float64{1, -1, 0, 0, 2, 0, .5}),
 	objective.Direction("head", []float64{1, 2, .5, 1, 3}),
@@ -140,11 +141,14 @@ func TestObjectivesAreAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^func ([A-Z]\w*)\(.*\) interp\.Objective \{`).FindAllSubmatch(source, -1)
+	found := regexp.MustCompile(`(?m)^func ([A-Z]\w*)\(.*\) interp\.Objective \{(?:.*\}$|(?:\n\t.*)*)`).FindAllSubmatch(source, -1)
 	if len(found) < 7 {
 		t.Fatalf("%d functions", len(found))
 	}
 	for _, f := range found {
+		if bytes.Contains(f[0], []byte("ImageClass")) {
+			continue // a rendering begins with no image that has a class
+		}
 		if !bytes.Contains(table, fmt.Appendf(nil, "\tobjective.%s(", f[1])) {
 			t.Errorf("objective.%s is not in the table", f[1])
 		}
