@@ -6,7 +6,7 @@ IMAGES holds N float32 images, [N, H, W, C], and then N labels, float32 too. For
 library returns to FOLDER/NAME.f32, and prints a line of JSON: name, seconds, passes forward. What is left is judged by who asked.
 A library that is not installed is said on standard error, and its names are left out.
 """
-import importlib, json, sys, time
+import json, sys, time
 
 import numpy as np
 import torch
@@ -135,7 +135,7 @@ attacks = {
     "foolbox C&W-100": lambda: foolbox_(lambda fb: fb.attacks.L2CarliniWagnerAttack(binary_search_steps=1, steps=100, abort_early=False), None),
     "torchattacks Square-100": lambda: torchattacks_(lambda ta: ta.Square(model, eps=E, n_queries=100)),
     "torchattacks Square-100 L2": lambda: torchattacks_(lambda ta: ta.Square(model, "L2", eps=1, n_queries=100)),
-    "ART Square-100": lambda: art_(lambda c: importlib.import_module("art.attacks.evasion").SquareAttack(
+    "ART Square-100": lambda: art_(lambda ev, c: ev.SquareAttack(
         c, eps=E, max_iter=100, p_init=.8, batch_size=200, verbose=False)),
     "AutoAttack APGD-CE 1": lambda: autoattack_(["apgd-ce"], eps=1 / 255),
     "AutoAttack APGD-T 1": lambda: autoattack_(["apgd-t"], eps=1 / 255),
