@@ -11,7 +11,7 @@ import (
 	"lucigo/models/safetensors"
 )
 
-// The weights of the four nets, as the command in train writes them: half precision, batch norm folded into them, with a record of
+// The weights of the nets, as the command in train writes them: half precision, batch norm folded into them, with a record of
 // how each net was trained and of what it gets right.
 //
 //go:embed weights/*.safetensors weights/*.json
@@ -22,6 +22,11 @@ var (
 	robust   = sync.OnceValues(func() (*interp.Model, error) { return load("robust", MiniInception(ConvReLU, 16)) })
 	allConv  = sync.OnceValues(func() (*interp.Model, error) { return load("allconv", AllConvolutional(ConvReLU, 16)) })
 	dense    = sync.OnceValues(func() (*interp.Model, error) { return load("dense", FullyConnected(Hidden, 16)) })
+
+	standard2 = sync.OnceValues(func() (*interp.Model, error) { return load("standard2", MiniInception(ConvReLU, 16)) })
+	allConv2  = sync.OnceValues(func() (*interp.Model, error) { return load("allconv2", AllConvolutional(ConvReLU, 16)) })
+	coarse    = sync.OnceValues(func() (*interp.Model, error) { return load("coarse", Coarse(ConvReLU, 16)) })
+	coarse2   = sync.OnceValues(func() (*interp.Model, error) { return load("coarse2", Coarse(ConvReLU, 16)) })
 )
 
 // Standard returns [MiniInception] trained on the default task's images, 64×64×3, 16 classes. What it and the other nets get right is
@@ -38,6 +43,22 @@ func AllConv() (*interp.Model, error) { return allConv() }
 // Dense returns [FullyConnected] with [Hidden] units trained on the default task. It gets far less right than the others; it is here
 // for its first layer, whose weights can be looked at as images.
 func Dense() (*interp.Model, error) { return dense() }
+
+// Halves returns nets of three kinds, [MiniInception], [AllConvolutional] and [Coarse], each trained twice: second[i] is of the
+// same kind as first[i], with other first weights, and has seen no scene that a net of first has seen. They are for the
+// question whether what fools one net fools another. [Standard] and [AllConv] are the first two of first.
+func Halves() (first, second []*interp.Model, err error) {
+	for _, kind := range [][2]func() (*interp.Model, error){{standard, standard2}, {allConv, allConv2}, {coarse, coarse2}} {
+		for i, half := range []*[]*interp.Model{&first, &second} {
+			m, err := kind[i]()
+			if err != nil {
+				return nil, nil, err
+			}
+			*half = append(*half, m)
+		}
+	}
+	return first, second, nil
+}
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
 	file := "weights/" + name + ".safetensors"

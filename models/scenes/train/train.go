@@ -45,7 +45,7 @@ var (
 	robust   = train.Training{Steps: 1600, Rate: 3e-3, Rise: .1, Decay: .02, Adversary: train.Adversary{Radius: 4. / 255}, Grow: .3}
 	allConv  = train.Training{Steps: 1450, Rate: 4e-3, Decay: .02}
 	dense    = train.Training{Steps: 2500, Rate: 1e-3, Decay: .5}
-	coarse   = train.Training{Steps: 2500, Rate: 4e-3, Decay: .02}
+	coarse   = train.Training{Steps: 1200, Rate: 4e-3, Decay: .02}
 )
 
 var recipes = map[string]recipe{
