@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,7 +83,7 @@ func (b batcher) work(ctx context.Context) {
 				more = false
 			}
 		}
-		if !b.answer(ctx, jobs) { // by fault of one of them, perhaps
+		if !b.answer(ctx, slices.Clone(jobs)) { // by fault of one of them, perhaps
 			for _, j := range jobs {
 				b.answer(ctx, []job{j})
 			}
@@ -92,16 +93,14 @@ func (b batcher) work(ctx context.Context) {
 
 // answer answers all jobs, or one or none where the model fails.
 func (b batcher) answer(ctx context.Context, jobs []job) bool {
+	jobs = slices.DeleteFunc(jobs, func(j job) bool { return j.ctx.Err() != nil }) // nobody waits any more
+	if len(jobs) == 0 {
+		return true
+	}
 	var x interp.Images
 	for _, j := range jobs {
-		if j.ctx.Err() == nil { // somebody still waits
-			n := x.N
-			x.H, x.W, x.C = j.x.H, j.x.W, j.x.C
-			x.N, x.Pix = n+j.x.N, append(x.Pix, j.x.Pix...)
-		}
-	}
-	if x.N == 0 {
-		return true
+		x.H, x.W, x.C = j.x.H, j.x.W, j.x.C
+		x.N, x.Pix = x.N+j.x.N, append(x.Pix, j.x.Pix...)
 	}
 	ctx, cancel := context.WithTimeout(ctx, computing)
 	defer cancel()
@@ -112,7 +111,7 @@ func (b batcher) answer(ctx context.Context, jobs []job) bool {
 	at := 0
 	for _, j := range jobs {
 		r := answered{err: err}
-		if err == nil && at+j.x.N <= x.N {
+		if err == nil {
 			r.Answers = a.slice(at, at+j.x.N)
 		}
 		at += j.x.N

@@ -450,6 +450,30 @@ func TestLawBatches(t *testing.T) {
 	all.Wait()
 }
 
+// Of requests that go to the model together, one that nobody waits for any more takes no answer from the others.
+func TestBatchWithoutTheGone(t *testing.T) {
+	m := interptest.Branchy()
+	b := batcher{model: m}
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	var jobs []job
+	for k, c := range []context.Context{gone, ctx, ctx, gone, ctx} {
+		jobs = append(jobs, job{c, interptest.Images(m, k+1, uint64(k)), make(chan answered, 1)})
+	}
+	if !b.answer(ctx, slices.Clone(jobs)) {
+		t.Fatal("the model failed")
+	}
+	for k, j := range jobs {
+		if j.ctx == gone {
+			continue
+		}
+		a := <-j.answer
+		if want := truth(t, m, j.x).Labels; a.err != nil || !slices.Equal(a.Labels, want) {
+			t.Errorf("request %d: %v, want %v, %v", k, a.Labels, want, a.err)
+		}
+	}
+}
+
 // A server that is stopped answers what it has, and nothing of it is left.
 func TestShutdown(t *testing.T) {
 	quiet(t)
