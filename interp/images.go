@@ -63,6 +63,22 @@ func (x Images) Slice(i, j int) Images {
 	return x
 }
 
+// Pick returns a copy of the given images of x, in that order, with their classes and keys.
+func (x Images) Pick(images ...int) Images {
+	y := x
+	y.N, y.Pix, y.Class, y.Key = len(images), make([]float64, 0, len(images)*x.Size()), nil, nil
+	for _, i := range images {
+		y.Pix = append(y.Pix, x.Of(i)...)
+		if x.Class != nil {
+			y.Class = append(y.Class, x.Class[i])
+		}
+		if x.Key != nil {
+			y.Key = append(y.Key, x.Key[i])
+		}
+	}
+	return y
+}
+
 // Asked returns the same images, asked about the given classes: one for all, or one each.
 func (x Images) Asked(class ...int) Images {
 	x.Class = class

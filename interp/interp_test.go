@@ -638,3 +638,28 @@ func TestImageRoundTrip(t *testing.T) {
 		t.Error("an image and back is another image")
 	}
 }
+
+// TestPick: image k of what is picked is the one that was named, with its class and key, and a copy.
+func TestPick(t *testing.T) {
+	x := interptest.ImagesOf(4, 2, 3, 2, 1).Asked(7, 5, 3, 1).Keyed()
+	for _, images := range [][]int{{2, 0, 2}, {3}, {}} {
+		y := x.Pick(images...)
+		if y.N != len(images) || len(y.Pix) != y.N*x.Size() || len(y.Class) != y.N || len(y.Key) != y.N {
+			t.Fatalf("%v: %d images, %d numbers, %d classes, %d keys", images, y.N, len(y.Pix), len(y.Class), len(y.Key))
+		}
+		for k, i := range images {
+			if !slices.Equal(y.Of(k), x.Of(i)) || y.Class[k] != x.Class[i] || y.Key[k] != x.Key[i] {
+				t.Errorf("%v: image %d is not image %d", images, k, i)
+			}
+			before := x.Of(i)[0]
+			if y.Of(k)[0]++; x.Of(i)[0] != before {
+				t.Errorf("%v: image %d shares its pixels", images, k)
+			}
+			y.Of(k)[0] = before
+		}
+	}
+	x.Class, x.Key = nil, nil
+	if y := x.Pick(1); y.Class != nil || y.Key != nil {
+		t.Errorf("%v, %v", y.Class, y.Key)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"lucigo/interp"
-	"lucigo/interp/objective"
 )
 
 // APGD is the Auto-PGD of Croce and Hein, arXiv:2003.01690, section 3: projected gradient ascent with momentum, whose step
@@ -70,7 +69,7 @@ func (a APGD) Find(ctx context.Context, t *Task) error {
 		if loss == DLR && logits.Shape[0] < 4 {
 			loss = Margin
 		}
-		o, err := t.head(loss, target)
+		o, err := t.toward(loss, target)
 		if err != nil {
 			return err
 		}
@@ -79,18 +78,6 @@ func (a APGD) Find(ctx context.Context, t *Task) error {
 		}
 	}
 	return nil
-}
-
-// head returns the objective that climbs to a class of its own for each image.
-func (t *Task) head(l Loss, target []int) (interp.Objective, error) {
-	to := map[Loss]func(class ...int) interp.Objective{CrossEntropy: objective.LogProbOf, Margin: objective.LeadOf, DLR: objective.DLRTo}[l]
-	if to == nil {
-		return interp.Objective{}, fmt.Errorf("attack: %s: %s is not a loss, must be CrossEntropy, Margin or DLR", t.attack, l)
-	}
-	if len(target) == 1 { // an objective of one class is for all points, however many an image has
-		return to(target[0]), nil
-	}
-	return to(target...), nil
 }
 
 // standing returns the images for which nothing was accepted yet.
@@ -221,7 +208,7 @@ func (c *climber) sparser(x []float64, b Ball) bool {
 	return sparser
 }
 
-// move makes a step from y along the slope, of which momentum keeps a quarter of the step before.
+// move makes a step from y along the slope; a quarter of the step before is kept as momentum.
 func (c *climber) move(x, y, slope []float64, b Ball, channels int) {
 	from := slices.Clone(y)
 	if b.norm == Norm1 {

@@ -344,6 +344,39 @@ func TestSmoothStep(t *testing.T) {
 	}
 }
 
+// drawer is an attack that notes the random numbers it gets.
+type drawer struct{ drew *[]uint64 }
+
+func (drawer) String() string { return "drawer" }
+
+func (d drawer) Find(_ context.Context, t *attack.Task) error {
+	for i := range t.Images.N {
+		for step := range 2 {
+			*d.drew = append(*d.drew, t.Random(i, step).Bits(0))
+		}
+	}
+	return nil
+}
+
+// TestRandom: the random numbers differ from image to image, step to step, restart to restart and seed to seed, and are the
+// same when all is done again.
+func TestRandom(t *testing.T) {
+	m := interptest.Linear()
+	x := interptest.Images(m, 3, 1)
+	draw := func(seed uint64) (drew []uint64) {
+		try(t, attack.Judge{Ball: attack.Linf(.1), Seed: seed, Restarts: 2}, m, drawer{&drew}, x)
+		return drew
+	}
+	one, two := draw(1), draw(2)
+	all := slices.Sorted(slices.Values(slices.Concat(one, two)))
+	if len(all) != 2*3*2*2 || len(slices.Compact(all)) != 2*3*2*2 {
+		t.Errorf("of %d random numbers some are equal: %v, %v", len(all), one, two)
+	}
+	if !slices.Equal(draw(1), one) {
+		t.Error("drawn again, they differ")
+	}
+}
+
 // TestFull: every step is made at every image, and the images are farther inside the other class.
 func TestFull(t *testing.T) {
 	m := interptest.Smooth()

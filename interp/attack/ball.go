@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -74,7 +75,7 @@ type Ball struct {
 	radius float64
 }
 
-// Linf returns the ball of images of which no number differs by more than radius: Linf(8./255).
+// Linf returns the ball of images whose numbers differ by at most radius each: Linf(8./255).
 func Linf(radius float64) Ball { return Ball{NormInf, radius} }
 
 // L2 returns the ball of images whose Euclidean distance is at most radius.
@@ -83,8 +84,11 @@ func L2(radius float64) Ball { return Ball{Norm2, radius} }
 // L1 returns the ball of images whose differences add up to at most radius.
 func L1(radius float64) Ball { return Ball{Norm1, radius} }
 
-// L0 returns the ball of images of which at most so many pixels differ.
+// L0 returns the ball of images that differ in at most so many pixels.
 func L0(pixels int) Ball { return Ball{Norm0, float64(pixels)} }
+
+// Ball returns the ball of the norm with the given radius, which in L0 is a number of pixels.
+func (n Norm) Ball(radius float64) Ball { return Ball{n, radius} }
 
 // Anywhere returns the ball without a bound: an attack looks for the nearest image in that norm.
 func Anywhere(n Norm) Ball { return Ball{n, math.Inf(1)} }
@@ -123,7 +127,7 @@ func (b Ball) check() error {
 
 // Project moves y to the image of the ball around x that is nearest to it in Euclidean distance. In L∞ it clips. In L2 the
 // result is x + s·(y−x), clipped to [0, 1], with the largest s for which it is in the ball; in L1 the differences shrink by
-// one amount, as in Duchi et al. (ICML 2008), within [0, 1]; in L0 the pixels of which most is lost by going back to x stay
+// one amount, as in Duchi et al. (ICML 2008), within [0, 1]; in L0 those pixels stay that would lose most by going back to x
 // (Croce and Hein, arXiv:1909.05040, section 3).
 func (b Ball) Project(x, y []float64, channels int) {
 	if !b.Bounded() {
@@ -235,15 +239,7 @@ func (b Ball) sparsest(x, y []float64, channels int) {
 	for p := range order {
 		order[p] = p
 	}
-	slices.SortStableFunc(order, func(p, q int) int {
-		switch {
-		case gain[p] > gain[q]:
-			return -1
-		case gain[p] < gain[q]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(p, q int) int { return cmp.Compare(gain[q], gain[p]) })
 	for _, p := range order[min(int(b.radius), pixels):] {
 		copy(y[p*channels:(p+1)*channels], x[p*channels:])
 	}

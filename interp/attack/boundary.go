@@ -75,10 +75,6 @@ func (a Boundary) Find(ctx context.Context, t *Task) error {
 	case t.Ball.norm != Norm2:
 		return fmt.Errorf("attack: %s has no %s ball: take L2, or HopSkipJump", t.attack, t.Ball.norm)
 	}
-	before := make([]int, t.Images.N)
-	for i := range before {
-		before[i] = t.spent(i)
-	}
 	p, err := t.begin(ctx, a.From, a.Queries-search)
 	if err != nil {
 		return err
@@ -100,7 +96,7 @@ func (a Boundary) Find(ctx context.Context, t *Task) error {
 		}
 		var left, done []int
 		for k, i := range p.Rows {
-			if a.Queries-(t.spent(i)-before[i]) > 3 && walk[i].source > 1e-7 {
+			if a.Queries-t.spent(i) > 3 && walk[i].source > 1e-7 {
 				left = append(left, k)
 			} else {
 				done = append(done, k)
@@ -115,7 +111,7 @@ func (a Boundary) Find(ctx context.Context, t *Task) error {
 		if err := t.stroll(ctx, p, walk, step); err != nil {
 			return err
 		}
-		t.Step(t.spent(p.Rows[0])-before[p.Rows[0]], a.Queries)
+		t.Step(t.spent(p.Rows[0]), a.Queries)
 	}
 }
 

@@ -113,8 +113,8 @@ func (t *Task) shrink(x, y []float64, share float64) {
 	}
 }
 
-// spent is how many passes forward image i has cost.
-func (t *Task) spent(i int) int { return t.row(i).forward }
+// spent is how many passes forward image i has cost since the attack began.
+func (t *Task) spent(i int) int { return t.row(i).forward - t.began[i] }
 
 // offered offers points and returns those that an attack goes on with: all of them where it looks for the nearest image.
 func (t *Task) offered(ctx context.Context, p Points) (rows []int, err error) {

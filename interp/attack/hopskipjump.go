@@ -51,10 +51,6 @@ func (a HopSkipJump) Find(ctx context.Context, t *Task) error {
 	case t.Ball.norm != Norm2 && t.Ball.norm != NormInf:
 		return fmt.Errorf("attack: %s has no %s ball: take L2 or L∞", t.attack, t.Ball.norm)
 	}
-	before := make([]int, t.Images.N)
-	for i := range before {
-		before[i] = t.spent(i)
-	}
 	p, err := t.begin(ctx, a.From, a.Queries-search)
 	if err != nil {
 		return err
@@ -76,7 +72,7 @@ func (a HopSkipJump) Find(ctx context.Context, t *Task) error {
 		left = nil
 		neighbours := make([]int, 0, len(p.Rows))
 		for k, i := range p.Rows {
-			if room := a.Queries - (t.spent(i) - before[i]) - search; room >= min(a.First, 10) {
+			if room := a.Queries - t.spent(i) - search; room >= min(a.First, 10) {
 				left = append(left, k)
 				neighbours = append(neighbours, min(int(float64(a.First)*math.Sqrt(float64(iteration))), 10_000, room))
 			}
@@ -91,7 +87,7 @@ func (a HopSkipJump) Find(ctx context.Context, t *Task) error {
 		if err := t.jump(ctx, p, normal, iteration); err != nil {
 			return err
 		}
-		t.Step(t.spent(p.Rows[0])-before[p.Rows[0]], a.Queries)
+		t.Step(t.spent(p.Rows[0]), a.Queries)
 	}
 }
 

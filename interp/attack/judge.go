@@ -214,18 +214,8 @@ func (j Judge) begin(x interp.Images, target []int, before []Answer) (*Task, Res
 			t.found = append(t.found, found{target: v.Target, distance: math.Inf(1), lead: math.Inf(-1)})
 		}
 	}
-	t.Images = pick(x, t.at)
+	t.Images = x.Pick(t.at...)
 	return t, r
-}
-
-// pick returns the given images of x.
-func pick(x interp.Images, images []int) interp.Images {
-	y := interp.Images{N: len(images), H: x.H, W: x.W, C: x.C}
-	for _, i := range images {
-		y.Pix = append(y.Pix, x.Of(i)...)
-		y.Class, y.Key = append(y.Class, x.Class[i]), append(y.Key, x.Key[i])
-	}
-	return y
 }
 
 // probabilities reports whether all rows are probabilities.

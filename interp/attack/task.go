@@ -26,6 +26,7 @@ type Task struct {
 	at            []int   // where each image is in the judge's batch
 	found         []found // of each image; a part of a task shares it
 	rows          []int   // where each image is in found; nil is in order
+	began         []int   // passes forward that each image had cost when the attack began
 	probabilities bool
 	attack        string
 }
@@ -78,11 +79,6 @@ func (t *Task) Random(i, step int) random.Stream {
 	return random.New(t.judge.Seed, t.Images.Key[i], random.Hash(uint64(t.Restart), uint64(step)))
 }
 
-// Project moves the points to the nearest images of the ball.
-func (t *Task) Project(p Points) {
-	each(p, func(k int, y []float64) { t.Ball.Project(t.Original(p, k), y, t.Images.C) })
-}
-
 // Target returns the class that image i is to be taken for; −1 where any but the true one will do.
 func (t *Task) Target(i int) int { return t.row(i).target }
 
@@ -116,29 +112,34 @@ func (l Loss) String() string {
 
 // Objective returns the objective whose climb leads to the goal.
 func (t *Task) Objective(l Loss) (interp.Objective, error) {
-	switch l {
-	case CrossEntropy:
-		return t.toward(objective.Loss, objective.LogProbOf), nil
-	case Margin:
-		return t.toward(objective.Margin, objective.LeadOf), nil
-	case DLR:
-		return t.toward(objective.DLR, objective.DLRTo), nil
-	}
-	return interp.Objective{}, fmt.Errorf("attack: %s: %s is not a loss, must be CrossEntropy, Margin or DLR", t.attack, l)
-}
-
-func (t *Task) toward(away interp.Objective, to func(class ...int) interp.Objective) interp.Objective {
 	if !t.Targeted() {
-		return away
+		return t.toward(l, nil)
 	}
 	target := make([]int, t.Images.N)
 	for i := range target {
 		target[i] = t.Target(i)
 	}
-	if len(target) == 1 { // an objective of one class is for all images, however often they occur
-		return to(target[0])
+	return t.toward(l, target)
+}
+
+// toward returns the objective that climbs towards a class of its own for each image, or away from the true one.
+func (t *Task) toward(l Loss, target []int) (interp.Objective, error) {
+	var away interp.Objective
+	var to func(class ...int) interp.Objective
+	switch l {
+	case CrossEntropy:
+		away, to = objective.Loss, objective.LogProbOf
+	case Margin:
+		away, to = objective.Margin, objective.LeadOf
+	case DLR:
+		away, to = objective.DLR, objective.DLRTo
+	default:
+		return away, fmt.Errorf("attack: %s: %s is not a loss, must be CrossEntropy, Margin or DLR", t.attack, l)
 	}
-	return to(target...)
+	if target == nil {
+		return away, nil
+	}
+	return to(target...), nil
 }
 
 // Reply is what the network says of points, in the order of their rows.
@@ -252,22 +253,26 @@ func (t *Task) Lead(i int, logits []float64) float64 {
 }
 
 // Offer brings points before the judge: each is clipped into the ball and into [0, 1], and the network is asked, which costs a
-// pass forward. It returns which meet the goal. Of each image the nearest of those is kept, or else the one that comes closest to the goal.
+// pass forward. It returns which meet the goal. Of each image the nearest of those is kept, or else the one that comes closest
+// to the goal.
 func (t *Task) Offer(ctx context.Context, p Points) (met []bool, err error) {
 	if len(p.Rows) == 0 {
 		return nil, ctx.Err()
 	}
+	if k := slices.IndexFunc(p.Pix, interp.NotFinite); k >= 0 {
+		return nil, fmt.Errorf("attack: %s offers an image that has the value %g", t.attack, p.Pix[k])
+	}
 	x := interp.Images{N: len(p.Rows), H: t.Images.H, W: t.Images.W, C: t.Images.C, Pix: slices.Clone(p.Pix)}
 	clipped := Points{p.Rows, x.Pix}
-	for k, v := range p.Pix {
-		if interp.NotFinite(v) {
-			return nil, fmt.Errorf("attack: %s offers an image that has the value %g", t.attack, v)
+	each(clipped, func(k int, y []float64) {
+		original := t.Original(clipped, k)
+		for i, v := range original {
+			if float64(float32(v)) == y[i] {
+				y[i] = v // float32 on the device rounded it, and no attack moved it
+			}
 		}
-		if original := t.Original(p, k/x.Size())[k%x.Size()]; float64(float32(original)) == v {
-			x.Pix[k] = original // float32 on the device rounded it, and no attack moved it
-		}
-	}
-	t.Project(clipped)
+		t.Ball.Project(original, y, t.Images.C)
+	})
 	says, err := t.says(ctx, p.Rows, x)
 	if err != nil {
 		return nil, err
@@ -365,7 +370,7 @@ func (t *Task) Step(done, of int) {
 // Run runs an attack on the images for which nothing was accepted yet.
 func (t *Task) Run(ctx context.Context, a Attack) error {
 	rest := *t
-	rest.rows, rest.at, rest.attack = nil, nil, a.String()
+	rest.rows, rest.at, rest.began, rest.attack = nil, nil, nil, a.String()
 	var images []int
 	for i := range t.Images.N {
 		if f := t.row(i); !f.met || !t.Ball.Bounded() {
@@ -374,12 +379,12 @@ func (t *Task) Run(ctx context.Context, a Attack) error {
 			if t.rows != nil {
 				row = t.rows[i]
 			}
-			rest.rows, rest.at = append(rest.rows, row), append(rest.at, t.at[i])
+			rest.rows, rest.at, rest.began = append(rest.rows, row), append(rest.at, t.at[i]), append(rest.began, f.forward)
 		}
 	}
 	if len(images) == 0 {
 		return ctx.Err()
 	}
-	rest.Images = pick(t.Images, images)
+	rest.Images = t.Images.Pick(images...)
 	return a.Find(ctx, &rest)
 }

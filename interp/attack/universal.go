@@ -49,7 +49,7 @@ func (u Universal) Fit(ctx context.Context, m *interp.Model, b Ball, x interp.Im
 	v := make([]float64, x.Size())
 	for round := range rounds {
 		for i := range t.Images.N {
-			one := added(t, []int{i}, v)
+			one := added(Points{[]int{i}, slices.Clone(t.Images.Of(i))}, v)
 			logits, err := t.Logits(ctx, one)
 			if err != nil {
 				return nil, err
@@ -72,18 +72,14 @@ func (u Universal) Fit(ctx context.Context, m *interp.Model, b Ball, x interp.Im
 			}
 			b.within(v)
 		}
-		all := make([]int, t.Images.N)
-		for i := range all {
-			all[i] = i
-		}
-		logits, err := t.Logits(ctx, added(t, all, v))
+		logits, err := t.Logits(ctx, added(t.Points(), v))
 		if err != nil {
 			return nil, err
 		}
 		fooled := 0.0
-		for i := range all {
+		for i := range t.Images.N {
 			if t.Lead(i, logits.Of(i)) > 0 {
-				fooled += 1 / float64(len(all))
+				fooled += 1 / float64(t.Images.N)
 			}
 		}
 		if progress != nil {
@@ -107,9 +103,8 @@ func (b Ball) within(v []float64) {
 	}
 }
 
-// added returns images of the task with v added, within [0, 1].
-func added(t *Task, rows []int, v []float64) Points {
-	p := t.Points().Pick(rows)
+// added returns points with v added to them, within [0, 1].
+func added(p Points, v []float64) Points {
 	each(p, func(_ int, x []float64) {
 		add(x, v, 1)
 		box(x)
@@ -132,10 +127,6 @@ func (a Added) Find(ctx context.Context, t *Task) error {
 	if len(a.Perturbation) != t.Images.Size() {
 		return fmt.Errorf("attack: Added: Perturbation has %d numbers, must have %d as the images have", len(a.Perturbation), t.Images.Size())
 	}
-	rows := make([]int, t.Images.N)
-	for i := range rows {
-		rows[i] = i
-	}
-	_, err := t.Offer(ctx, added(t, rows, a.Perturbation))
+	_, err := t.Offer(ctx, added(t.Points(), a.Perturbation))
 	return err
 }

@@ -76,17 +76,13 @@ func (e Examples) shuffled(batch int, seed uint64) Feed {
 	x, classes := e.Images.Keyed(), len(e.Targets)/e.Images.N
 	order := Order{N: x.N, Seed: seed}
 	return func(step int) (Examples, error) {
-		out := Examples{Images: interp.Images{N: batch, H: x.H, W: x.W, C: x.C}}
-		for k := range batch {
-			i := order.At(step*batch + k)
-			out.Images.Pix = append(out.Images.Pix, x.Of(i)...)
-			out.Images.Key = append(out.Images.Key, x.Key[i])
-			if x.Class != nil {
-				out.Images.Class = append(out.Images.Class, x.Class[i])
-			}
-			out.Targets = append(out.Targets, e.Targets[i*classes:(i+1)*classes]...)
+		images := make([]int, batch)
+		var targets []float64
+		for k := range images {
+			images[k] = order.At(step*batch + k)
+			targets = append(targets, e.Targets[images[k]*classes:(images[k]+1)*classes]...)
 		}
-		return out, nil
+		return Examples{Images: x.Pick(images...), Targets: targets}, nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"image"
 	"image/color"
 	"math"
@@ -108,22 +109,14 @@ func fits(s string, most float64) string {
 	return string(letters) + "…"
 }
 
-// apart moves places, of which each has a rank by where it wants to be, so that neighbours are at least gap apart and all are
+// apart moves places, but keeps their order, so that neighbours are at least gap apart and all are
 // between low and high if there is room.
 func apart(at []float64, gap, low, high float64) []float64 {
 	order := make([]int, len(at))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case at[i] < at[j]:
-			return -1
-		case at[i] > at[j]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(at[i], at[j]) })
 	out := slices.Clone(at)
 	next := low
 	for _, i := range order {

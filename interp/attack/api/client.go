@@ -201,10 +201,10 @@ func (c *Client) some(ctx context.Context, x interp.Images, ids []digest, listed
 		}
 		listed = listed[:min(left, len(listed))]
 	}
-	part := interp.Images{N: len(listed), H: x.H, W: x.W, C: x.C}
+	part := x.Pick(listed...)
 	of = nil
 	for _, i := range listed {
-		part.Pix, of = append(part.Pix, x.Of(i)...), append(of, ids[i])
+		of = append(of, ids[i])
 	}
 	charge := func() error {
 		if c.terms.Budget > 0 && c.log.spent+len(of) > c.terms.Budget {

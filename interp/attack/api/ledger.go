@@ -49,7 +49,7 @@ type entry struct {
 	known   bool
 }
 
-// booked is a record of the ledger's file, of which the first has the model and the others an answered request each.
+// booked is a record of the ledger's file: the first has the model, and each of the others an answered request.
 type booked struct {
 	Model   string  `json:"model,omitempty"`
 	Client  string  `json:"client,omitempty"`

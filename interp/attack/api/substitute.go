@@ -19,7 +19,7 @@ import (
 	"lucigo/interp/train"
 )
 
-// Substitute is the attack of Papernot et al., arXiv:1602.02697, on a network of which only the answers are known: it teaches a
+// Substitute is the attack of Papernot et al., arXiv:1602.02697, on a network that only answers: it teaches a
 // network of its own to answer alike, on images that it makes itself, so that attacks on that one, which need gradients, work on
 // the other. Each round asks about the new images, trains on all that were ever asked, and moves images by a step along the sign of
 // the derivative of the substitute's output for the answered class (section 4). As in the paper's later versions (ACM Asia CCS
@@ -152,10 +152,7 @@ func (s Substitute) move(ctx context.Context, c *Copy, round int) (interp.Images
 		n = min(n, s.Sample)
 	}
 	n = min(n, s.Queries-c.Images.N)
-	x := interp.Images{H: c.Images.H, W: c.Images.W, C: c.Images.C, N: n}
-	for _, i := range reservoir(random.New(s.Seed, drawing, uint64(round)), c.Images.N, n) {
-		x.Pix, x.Class = append(x.Pix, c.Images.Of(i)...), append(x.Class, c.Images.Class[i])
-	}
+	x := c.Images.Pick(reservoir(random.New(s.Seed, drawing, uint64(round)), c.Images.N, n)...)
 	for k := range x.N {
 		copy(x.Of(k), s.Vary.image(x, k, random.New(s.Seed, varying, uint64(c.Images.N+k))))
 	}
@@ -200,14 +197,14 @@ func reservoir(s random.Stream, count, n int) []int {
 
 // unasked returns the images of x that were not asked about, and are to be now.
 func unasked(asked map[digest]bool, x interp.Images) interp.Images {
-	y := interp.Images{H: x.H, W: x.W, C: x.C}
+	var fresh []int
 	for i := range x.N {
 		if id := contents(x.Of(i)); !asked[id] {
 			asked[id] = true
-			y.N, y.Pix = y.N+1, append(y.Pix, x.Of(i)...)
+			fresh = append(fresh, i)
 		}
 	}
-	return y
+	return x.Pick(fresh...)
 }
 
 // add adds the images that were answered.
@@ -262,11 +259,11 @@ type Transfer struct {
 	Right     int     // images that the oracle gets right as they are
 	Fooled    int     // of those, how many it gets wrong when they are attacked
 	Wrong     float64 // share of all attacked images that it gets wrong: what Papernot et al. count
-	OnCopy    float64 // share of the attacked images of which the copy itself changes its answer
+	OnCopy    float64 // share of the attacked images at which the copy itself changes its answer
 	Queries   int     // images that it took to find this out
 }
 
-// Rate is the share of the images that the oracle gets right of which it is fooled; 0 where it gets none right.
+// Rate is the share of the images that the oracle gets right as they are, and wrong attacked; 0 where it gets none right.
 func (t Transfer) Rate() float64 { return float64(t.Fooled) / float64(max(1, t.Right)) }
 
 // String says it in a line.

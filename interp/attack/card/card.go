@@ -114,7 +114,7 @@ func (c Card) filled() (Card, error) {
 		c.Attacks = []attack.Attack{attack.Noise{Tries: 10}, attack.FGSM{}, attack.PGD{}, attack.APGD{Loss: attack.Margin}, attack.Square{Queries: 500}}
 	}
 	switch {
-	case ball(c.Norm, 0).Norm() == 0:
+	case !slices.Contains([]attack.Norm{attack.NormInf, attack.Norm2, attack.Norm1}, c.Norm):
 		return c, fmt.Errorf("card: Norm is %s, must be L∞, L2 or L1", c.Norm)
 	case len(c.Radii) == 0 || !slices.IsSorted(c.Radii) || !(c.Radii[0] > 0):
 		return c, fmt.Errorf("card: Radii is %g, must be above 0 and ascend", c.Radii)
@@ -122,18 +122,6 @@ func (c Card) filled() (Card, error) {
 		return c, errors.New("card: Attacks has none, or nil among them")
 	}
 	return c, nil
-}
-
-func ball(n attack.Norm, radius float64) attack.Ball {
-	switch n {
-	case attack.NormInf:
-		return attack.Linf(radius)
-	case attack.Norm2:
-		return attack.L2(radius)
-	case attack.Norm1:
-		return attack.L1(radius)
-	}
-	return attack.Ball{}
 }
 
 // step begins a part.
@@ -150,14 +138,13 @@ func (e *examination) run() error {
 	if err != nil {
 		return err
 	}
+	var right []int
 	for i, top := range p.Top1() {
 		if top == e.images.Class[i] {
-			one := e.images.Slice(i, i+1)
-			e.right.Pix, e.right.Class, e.right.Key = append(e.right.Pix, one.Pix...), append(e.right.Class, top), append(e.right.Key, one.Key...)
-			e.right.N++
+			right = append(right, i)
 		}
 	}
-	e.right.H, e.right.W, e.right.C = e.images.H, e.images.W, e.images.C
+	e.right = e.images.Pick(right...)
 	e.report.Clean = Share{e.right.N, e.images.N}
 	if err := e.look(p); err != nil {
 		return err
@@ -213,7 +200,7 @@ func (e *examination) attacks() error {
 	for _, radius := range e.Radii {
 		for k, a := range e.Attacks {
 			e.step(a.String())
-			result, err := attack.Judge{Ball: ball(e.Norm, radius), Seed: e.Seed}.Try(e.ctx, e.model, a, e.right)
+			result, err := attack.Judge{Ball: e.Norm.Ball(radius), Seed: e.Seed}.Try(e.ctx, e.model, a, e.right)
 			if e.blind && err != nil && e.ctx.Err() == nil {
 				continue
 			}

@@ -67,11 +67,11 @@ func (e *examination) look(p interp.Prediction) error {
 // second almost as the first, and a thousandth of the way to the third.
 func (e *examination) randomised(p interp.Prediction) error {
 	x := e.images
-	back := interp.Images{N: x.N, H: x.H, W: x.W, C: x.C}
-	for i := range x.N {
-		back.Pix = append(back.Pix, x.Of(x.N-1-i)...)
+	back := make([]int, x.N)
+	for i := range back {
+		back[i] = x.N - 1 - i
 	}
-	again, err := e.model.Predict(e.ctx, back)
+	again, err := e.model.Predict(e.ctx, x.Pick(back...))
 	if err != nil {
 		return err
 	}
