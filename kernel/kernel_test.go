@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -109,11 +110,49 @@ func TestProgress(t *testing.T) {
 
 // TestMain lets the test program be the command.
 func TestMain(m *testing.M) {
-	if os.Getenv("LUCIGO_TEST_COMMAND") != "" {
+	switch os.Getenv("LUCIGO_TEST_COMMAND") {
+	case "":
+	case "hangs":
+		ctx := untilAsked()
+		fmt.Println("ready")
+		<-ctx.Done()
+		fmt.Println(context.Cause(ctx))
+		time.Sleep(time.Minute)
+		return
+	default:
 		main()
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// TestASecondSignalKills: a program that does not stop when it is asked to is killed by asking again.
+func TestASecondSignalKills(t *testing.T) {
+	for _, second := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=hangs")
+		r, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said := bufio.NewScanner(r)
+		for _, want := range []string{"ready", "interrupted"} {
+			if !said.Scan() || said.Text() != want {
+				t.Fatalf("it says %q, want %q", said.Text(), want)
+			}
+			if want == "ready" {
+				cmd.Process.Signal(syscall.SIGINT)
+			}
+		}
+		cmd.Process.Signal(second)
+		cmd.Wait()
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != second {
+			t.Errorf("it ends by %v, want %v", cmd.ProcessState, second)
+		}
+	}
 }
 
 // testStops stops the command in mid-cell, in every way that a terminal does, and by force: it must be gone soon, with

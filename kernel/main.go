@@ -43,7 +43,8 @@ func (stopped) Is(target error) bool { return target == context.Canceled }
 // status is the exit status by the shells' convention.
 func (s stopped) status() int { return 128 + int(s.Signal) }
 
-func main() {
+// untilAsked is a context that the first signal to stop ends. Whatever the program does then, a second one kills it.
+func untilAsked() context.Context {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // It is under nohup.
 		signals = append(signals, syscall.SIGHUP) // The terminal was closed.
@@ -52,15 +53,21 @@ func main() {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, signals...)
 	go func() {
-		stop(stopped{(<-asked).(syscall.Signal)})
+		first := <-asked
+		signal.Stop(asked)
+		stop(stopped{first.(syscall.Signal)})
 	}()
+	return ctx
+}
+
+func main() {
+	ctx := untilAsked()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // Whoever reads our output may leave (| head): a write fails then, and that is all.
 	var c commands
 	k := kong.Parse(&c, kong.Name("go run ./kernel"), kong.ShortUsageOnError(),
 		kong.Description("Sets up, runs and examines the project's notebooks."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	err := k.Run()
-	signal.Stop(asked)
 	if err == nil {
 		return
 	}

@@ -91,10 +91,10 @@ func Clear(nb *notebook.Notebook) {
 // not hold stops nothing. The outcomes have one entry for each code cell. The error is for a kernel that does not
 // start and for ctx's end; what cells did is in their outcomes.
 func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, error) {
+	Clear(nb)
 	if l := nb.Language(); l != "" && l != "go" {
 		return Outcomes(nb), fmt.Errorf("the notebook's language is %s, must be go", l)
 	}
-	Clear(nb)
 	outcomes := Outcomes(nb)
 	runs := func(c Outcome) bool {
 		cell := nb.Cells[c.Cell.Index]

@@ -310,8 +310,12 @@ func TestDeadKernel(t *testing.T) {
 func TestOtherLanguage(t *testing.T) {
 	nb := codeCells("print(1)")
 	nb.Metadata["kernelspec"] = []byte(`{"name":"python3","language":"python"}`)
+	nb.Cells[0].Outputs = []*notebook.Output{{Type: notebook.Stream, Name: "stdout", Text: "1\n"}}
 	if _, err := Run(t.Context(), nb, Options{}); err == nil || !strings.Contains(err.Error(), "python") {
 		t.Errorf("%v", err)
+	}
+	if len(nb.Cells[0].Outputs) != 0 {
+		t.Error("it keeps what another run has put into it")
 	}
 }
 

@@ -37,8 +37,8 @@ func sweep(base string) {
 			continue
 		}
 		dir := filepath.Join(base, e.Name())
-		lock, err := os.Open(filepath.Join(dir, "lock"))
-		if err != nil { // It is another user's, or is just being made.
+		lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // Another user's may be a pipe.
+		if err != nil {                                                                         // It is another user's, or is just being made.
 			continue
 		}
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {

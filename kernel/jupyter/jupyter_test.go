@@ -331,3 +331,13 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d bytes, the end %q", len(s), s[len(s)-10:])
 	}
 }
+
+// TestSweepLooksAtPipes: opening a named pipe that another user has put where a lock would be must not wait.
+func TestSweepLooksAtPipes(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, dirPrefix+"1")
+	if err := errors.Join(os.Mkdir(dir, 0o777), syscall.Mkfifo(filepath.Join(dir, "lock"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	sweep(base)
+}

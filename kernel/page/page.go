@@ -54,6 +54,11 @@ type output struct {
 // foldAbove is the number of lines above which a cell's code is folded.
 const foldAbove = 30
 
+// Is says whether what a file begins with is a page that Render made.
+func Is(head []byte) bool {
+	return bytes.Contains(head, []byte(`<meta name="generator" content="LuciGo">`))
+}
+
 // Render makes the page.
 func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
 	title := cmp.Or(nb.Title(), strings.TrimSuffix(filepath.Base(info.File), ".ipynb"))

@@ -19,48 +19,53 @@ type Job struct {
 	File     string             // as the user would write it
 	Name     string             // of its results below the directory of results, without .ipynb
 	Notebook *notebook.Notebook // nil where it cannot be read
-	Problem  error              // why it cannot
+	Problem  error              // why it does not run: it cannot be read, or its results cannot be written
 }
 
 // Find finds the notebooks that the paths name, those of a directory in the order of their names, and reads them. One
-// that cannot be read is a job with a problem.
+// that cannot be read is a job with a problem. In a directory it passes by the results of earlier runs, and what is
+// hidden: a name that begins with a dot.
 func Find(paths ...string) ([]Job, error) {
 	var jobs []Job
 	for _, path := range paths {
 		path = filepath.Clean(path)
 		found := len(jobs)
-		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+		root, err := filepath.EvalSymlinks(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no notebook or directory %s", path)
+		} else if err != nil {
+			return nil, err
+		}
+		err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				return fmt.Errorf("there is no notebook or directory %s", file)
 			case err != nil:
 				return err
-			case d.IsDir() && file != path && strings.HasPrefix(d.Name(), "."): // Such as .ipynb_checkpoints.
+			case file == root && d.IsDir():
+				return nil
+			case file == root:
+				jobs = append(jobs, Job{File: path, Name: strings.TrimSuffix(filepath.Base(path), ".ipynb")})
+				return nil
+			case d.IsDir() && hidden(d):
 				return filepath.SkipDir
-			case d.IsDir() || file != path && filepath.Ext(file) != ".ipynb":
+			case d.IsDir() || hidden(d) || filepath.Ext(file) != ".ipynb" || isResult(file):
 				return nil
 			}
-			name := filepath.Base(file)
-			if file != path {
-				if name, err = filepath.Rel(path, file); err != nil {
-					return err
-				}
-			}
-			jobs = append(jobs, Job{File: file, Name: strings.TrimSuffix(name, ".ipynb")})
-			return nil
+			name, err := filepath.Rel(root, file)
+			jobs = append(jobs, Job{File: filepath.Join(path, name), Name: strings.TrimSuffix(name, ".ipynb")})
+			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 		if len(jobs) == found {
-			return nil, fmt.Errorf("no notebook (*.ipynb) in %s", path)
+			return nil, fmt.Errorf("no notebook (*.ipynb) in %s that is neither hidden nor the result of a run", path)
 		}
 	}
 	byName := map[string]string{}
 	var once []Job
 	for _, j := range jobs {
 		if other, ok := byName[j.Name]; ok {
-			if real(other) == real(j.File) { // It was named twice.
+			if placeOf(other) == placeOf(j.File) { // It was named twice.
 				continue
 			}
 			return nil, fmt.Errorf("%s and %s would both be written to %s: run them one by one, "+
@@ -74,6 +79,8 @@ func Find(paths ...string) ([]Job, error) {
 	}
 	return once, nil
 }
+
+func hidden(d fs.DirEntry) bool { return strings.HasPrefix(d.Name(), ".") }
 
 // SetParameters gives the notebooks values of their parameters: to each those that it has, if there are several. A
 // name that no notebook has is an error, as is a value that is not of the parameter's type.

@@ -93,8 +93,9 @@ func (r Result) Tally() string {
 }
 
 // Run runs the notebooks in their order and returns the results of those that have ended, or were stopped. What
-// notebooks did is in their results; the error is for what Check finds, for ctx's end, and for a file that cannot be
-// written. The outputs of a notebook that has ended are in its files, and no longer in memory.
+// notebooks did is in their results, as is that their files cannot be written; the error is for what Check finds, for
+// ctx's end, and for a report that in the end is not written. The outputs of a notebook that has ended are in its files,
+// and no longer in memory.
 func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err error) {
 	if err := r.Check(jobs); err != nil {
 		return nil, err
@@ -110,15 +111,14 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 	if err := w.report(); err != nil { // It takes the place of an earlier run's.
 		return nil, err
 	}
+	var unwritten error // why the report is not
 	for i, j := range jobs {
 		if ctx.Err() != nil {
 			return results, context.Cause(ctx)
 		}
 		r.Watch.Begin(j)
 		result := r.run(ctx, j, func(so Result, at headless.Cell, publishes bool) { w.soFar(i, so, at, publishes) })
-		if err := w.end(i, &result); err != nil {
-			return append(results, result), err
-		}
+		unwritten = w.end(i, &result)
 		r.Watch.End(result)
 		if j.Notebook != nil {
 			for _, c := range j.Notebook.Cells {
@@ -130,7 +130,7 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 	if ctx.Err() != nil {
 		return results, context.Cause(ctx)
 	}
-	return results, nil
+	return results, unwritten
 }
 
 // run runs a notebook. While it runs, soFar gets what is known, the cell that runs, or that ended last, and whether it
@@ -178,8 +178,14 @@ func (r Runner) run(ctx context.Context, j Job, soFar func(so Result, at headles
 	return result
 }
 
-// file is where a result of the job is written.
-func (r Runner) file(j Job, ext string) string { return filepath.Join(r.Out, j.Name) + ext }
+// files are the results of a job, in the order in which they are written: its page, by which an executed notebook is
+// known, and the executed notebook.
+func (r Runner) files(j Job) []string {
+	if r.Out == "" {
+		return nil
+	}
+	return []string{filepath.Join(r.Out, j.Name+".html"), filepath.Join(r.Out, j.Name+".ipynb")}
+}
 
 // suite reports a notebook: a case for itself where it could not run, and one for each cell and claim.
 func suite(r Result) report.Suite {

@@ -80,7 +80,7 @@ func TestFind(t *testing.T) {
 	if err := os.Mkdir("empty", 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if got := names("empty"); got != "no notebook (*.ipynb) in empty" {
+	if got := names("empty"); got != "no notebook (*.ipynb) in empty that is neither hidden nor the result of a run" {
 		t.Errorf("an empty directory gives %s", got)
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"lucigo/internal/atomicfile"
@@ -15,61 +17,105 @@ import (
 	"lucigo/kernel/report"
 )
 
-// Check returns an error if a result of the jobs could not be written, or would take another's place. It makes the
-// directories, and removes what runs that were killed while they wrote have left.
+// Check returns an error if a result of the jobs would take the place of a notebook, of another result, or of anything
+// that no run has written. A job whose results cannot be written gets a problem. Check makes the directories, and
+// removes what runs that were killed while they wrote have left.
 func (r Runner) Check(jobs []Job) error {
-	taken := map[string]string{} // what each file is already
+	taken := map[place]string{} // what each file is already
 	for _, j := range jobs {
-		taken[real(j.File)] = "the notebook " + j.File
+		taken[placeOf(j.File)] = "the notebook " + j.File
 	}
-	take := func(path, as string) error {
-		if other, ok := taken[real(path)]; ok {
-			return fmt.Errorf("%s would be overwritten by %s: choose another place with --out or --junit", other, as)
+	if r.Out != "" {
+		if err := os.MkdirAll(r.Out, 0o777); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", r.Out, err)
 		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", as, err)
-		}
-		switch info, err := os.Stat(path); {
-		case err == nil && info.IsDir():
-			return fmt.Errorf("%s cannot be written: there is a directory", as)
-		case err == nil && !info.Mode().IsRegular():
-			return fmt.Errorf("%s cannot be written: there is a special file", as)
-		}
-		atomicfile.Sweep(path, time.Hour)
-		if err := atomicfile.Possible(path); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", as, err)
-		}
-		taken[real(path)] = as
-		return nil
 	}
-	for _, j := range jobs {
-		for _, ext := range []string{".ipynb", ".html"} {
-			if r.Out == "" {
-				continue
+	for i := range jobs {
+		for _, file := range r.files(jobs[i]) {
+			problem := writable(file)
+			if other, ok := taken[placeOf(file)]; ok {
+				return fmt.Errorf("%s would be overwritten by %s: choose another place with --out", other, file)
 			}
-			if err := take(r.file(j, ext), r.file(j, ext)); err != nil {
-				return err
+			taken[placeOf(file)] = file
+			if len(head(file)) > 0 && !isResult(file) {
+				return fmt.Errorf("%s is there, and is not the result of an earlier run: "+
+					"remove it, or choose another place with --out", file)
+			}
+			if jobs[i].Problem == nil {
+				jobs[i].Problem = problem
 			}
 		}
 	}
 	if r.JUnit == "" {
 		return nil
 	}
-	return take(r.JUnit, "the report "+r.JUnit)
+	if err := writable(r.JUnit); err != nil {
+		return fmt.Errorf("the report %w", err)
+	}
+	if other, ok := taken[placeOf(r.JUnit)]; ok {
+		return fmt.Errorf("%s would be overwritten by the report %s: choose another place with --junit", other, r.JUnit)
+	}
+	if head := head(r.JUnit); len(head) > 0 && !bytes.HasPrefix(head, []byte("<?xml")) {
+		return fmt.Errorf("%s is there, and is no report (XML): choose another place with --junit", r.JUnit)
+	}
+	return nil
 }
 
-// real is a path by which a file is known, whatever links lead to it.
-func real(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
+// writable returns an error if a result cannot be written.
+func writable(file string) error {
+	err := os.MkdirAll(filepath.Dir(file), 0o777)
+	if err == nil {
+		atomicfile.Sweep(file, time.Hour)
+		err = atomicfile.Possible(file)
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
+	switch info, statErr := os.Stat(file); {
+	case statErr == nil && info.IsDir():
+		err = errors.New("there is a directory")
+	case statErr == nil && !info.Mode().IsRegular():
+		err = errors.New("there is a special file")
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil { // The file does not exist yet.
-		return filepath.Join(dir, filepath.Base(path))
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", file, err)
 	}
-	return path
+	return nil
+}
+
+// isResult says whether a file is what a run has written, a page or an executed notebook: the page tells it.
+func isResult(file string) bool {
+	return page.Is(head(strings.TrimSuffix(file, filepath.Ext(file)) + ".html"))
+}
+
+// head is the beginning of a file; nil where it cannot be read.
+func head(file string) []byte {
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { // Opening a pipe would wait.
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b := make([]byte, 1024)
+	n, _ := io.ReadFull(f, b)
+	return b[:n]
+}
+
+// place tells files apart, whatever links and mounts lead to them: it is the file's number, or where there is no file
+// yet, that of its directory together with its name.
+type place struct {
+	device, number uint64
+	name           string
+}
+
+func placeOf(path string) place {
+	var s syscall.Stat_t
+	if syscall.Stat(path, &s) == nil {
+		return place{uint64(s.Dev), s.Ino, ""}
+	}
+	if syscall.Stat(filepath.Dir(path), &s) == nil {
+		return place{uint64(s.Dev), s.Ino, filepath.Base(path)}
+	}
+	return place{name: filepath.Clean(path)}
 }
 
 // writer writes the results of a run.
@@ -103,9 +149,9 @@ func (w *writer) soFar(i int, result Result, at headless.Cell, publishes bool) {
 	w.took = w.last.Sub(begin)
 }
 
-// end writes the result of a notebook.
+// end writes the result of a notebook. Where its own files cannot be written, it has failed, and the report says so; the
+// error is the report's.
 func (w *writer) end(i int, result *Result) error {
-	w.suites[i] = suite(*result)
 	w.last, w.took = time.Time{}, 0 // The next is written as it begins: an earlier run's page must not be taken for its.
 	var at headless.Cell
 	halt, reached := "", true
@@ -119,12 +165,20 @@ func (w *writer) end(i int, result *Result) error {
 	if !reached && at.Number > 0 {
 		halt = "The run stopped here. The cells below were not run."
 	}
-	return errors.Join(w.pages(result, "Executed", at, halt), w.report())
+	if err := w.pages(result, "Executed", at, halt); err != nil {
+		err = fmt.Errorf("its results cannot be written: %w", err)
+		if result.Err != nil {
+			err = fmt.Errorf("%w; %w", result.Err, err)
+		}
+		result.Err = err
+	}
+	w.suites[i] = suite(*result)
+	return w.report()
 }
 
 // pages writes the notebook and its page, which says halt, if there is something to say, after a cell.
 func (w *writer) pages(result *Result, verb string, at headless.Cell, halt string) error {
-	if w.Out == "" || result.Notebook == nil {
+	if w.Out == "" || result.Problem != nil {
 		return nil
 	}
 	info := page.Info{File: result.File, Broken: strings.Join(result.Failures(), "\n"),
@@ -137,12 +191,11 @@ func (w *writer) pages(result *Result, verb string, at headless.Cell, halt strin
 	if err != nil {
 		return err
 	}
-	to := w.file(result.Job, ".html")
-	executed := w.file(result.Job, ".ipynb")
-	if err := errors.Join(result.Notebook.Write(executed), atomicfile.WriteFile(to, html, 0o644)); err != nil {
+	files := w.files(result.Job)
+	if err := errors.Join(atomicfile.WriteFile(files[0], html, 0o644), result.Notebook.Write(files[1])); err != nil {
 		return err
 	}
-	result.Page = to
+	result.Page = files[0]
 	return nil
 }
 

@@ -25,28 +25,31 @@ func TestCheck(t *testing.T) {
 	t.Chdir(dir)
 	writeNotebook(t, "nb/a.ipynb", notebook.NewCode("print x"))
 	writeNotebook(t, "nb/b ü.ipynb", notebook.NewCode("print x"))
-	for _, d := range []string{"dir", "taken/a.ipynb", "taken2/a.html"} {
+	writeNotebook(t, "other/a.ipynb", notebook.NewCode("the work of a month"))
+	for _, d := range []string{"dir", "site"} {
 		if err := os.MkdirAll(d, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.WriteFile("file", nil, 0o666), os.Symlink("nb", "link"), syscall.Mkfifo("pipe", 0o666)); err != nil {
+	if err := errors.Join(os.WriteFile("file", nil, 0o666), os.WriteFile("site/a.html", []byte("<!DOCTYPE html>my page"), 0o666),
+		os.WriteFile("file.go", []byte("package x"), 0o666), os.Symlink("nb", "link"), syscall.Mkfifo("pipe", 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	started := false
 	for _, c := range []struct{ out, junit, want string }{
 		{"nb", "", "the notebook nb/a.ipynb would be overwritten by nb/a.ipynb"},
 		{"link", "", "the notebook nb/a.ipynb would be overwritten by link/a.ipynb"},
-		{"file", "", "file/a.ipynb cannot be written: mkdir file: not a directory"},
-		{"file/x", "", "file/x/a.ipynb cannot be written: mkdir file: not a directory"},
-		{"taken", "", "taken/a.ipynb cannot be written: there is a directory"},
-		{"taken2", "", "taken2/a.html cannot be written: there is a directory"},
+		{"file", "", "file cannot be written: mkdir file: not a directory"},
+		{"file/x", "", "file/x cannot be written: mkdir file: not a directory"},
 		{"", "dir", "the report dir cannot be written: there is a directory"},
 		{"", "pipe", "the report pipe cannot be written: there is a special file"},
 		{"", "file/r.xml", "the report file/r.xml cannot be written: mkdir file: not a directory"},
 		{"", "nb/a.ipynb", "the notebook nb/a.ipynb would be overwritten by the report nb/a.ipynb"},
 		{"out", "out/a.html", "out/a.html would be overwritten by the report out/a.html"},
-		{"/proc/none", "", "/proc/none/a.ipynb cannot be written"},
+		{"/proc/none", "", "/proc/none cannot be written"},
+		{"other", "", "other/a.ipynb is there, and is not the result of an earlier run"},
+		{"site", "", "site/a.html is there, and is not the result of an earlier run"},
+		{"out", "file.go", "file.go is there, and is no report"},
 	} {
 		jobs, err := Find("nb")
 		if err != nil {
@@ -288,7 +291,7 @@ func TestPace(t *testing.T) {
 	} {
 		w := writer{Runner: Runner{Out: t.TempDir()}, suites: make([]report.Suite, 1), last: time.Now().Add(-c.last), took: c.took}
 		w.soFar(0, Result{Job: Job{Name: "a", Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}}, headless.Cell{}, c.publishes)
-		if _, err := os.Stat(w.file(Job{Name: "a"}, ".html")); (err == nil) != c.want {
+		if _, err := os.Stat(w.files(Job{Name: "a"})[0]); (err == nil) != c.want {
 			t.Errorf("%+v: it is written is %v", c, err == nil)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"lucigo/kernel/source"
 )
@@ -92,7 +93,7 @@ func (r *run) writeFile(c *source.Cell) error {
 	if len(c.File) == 2 {
 		flags = os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	}
-	f, err := os.OpenFile(home(name), flags, 0o666)
+	f, err := openFile(name, flags)
 	if err == nil {
 		_, err = f.WriteString(strings.TrimSuffix(c.Body(), "\n") + "\n")
 		if err2 := f.Close(); err == nil {
@@ -104,6 +105,11 @@ func (r *run) writeFile(c *source.Cell) error {
 	}
 	r.print("stdout", fmt.Appendf(nil, "written: %s\n", name))
 	return nil
+}
+
+// openFile opens a file to write it. A named pipe that nobody reads is an error: waiting for a reader heeds no interrupt.
+func openFile(name string, flags int) (*os.File, error) {
+	return os.OpenFile(home(name), flags|syscall.O_NONBLOCK, 0o666)
 }
 
 func (r *run) setenv(args []string, say func(string, ...any)) error {
@@ -155,7 +161,7 @@ func (r *run) captureTo(args []string) (err error) {
 	if err := r.close(); err != nil {
 		return err
 	}
-	r.capture, err = os.OpenFile(home(args[0]), flags, 0o666)
+	r.capture, err = openFile(args[0], flags)
 	return err
 }
 

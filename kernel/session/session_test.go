@@ -173,6 +173,10 @@ func TestCommands(t *testing.T) {
 	n.fails("%env A", "CommandError", "line 1: %env A: it takes a name and a value")
 	n.fails("%cd /no/such", "CommandError", "line 1: %cd /no/such: chdir /no/such: no such file or directory")
 	n.fails("%capture /dev/full\n!echo lost", "CommandError", "%capture: write /dev/full: no space left on device")
+	n.fails("!mkfifo $GONB_TMP_DIR/pipe\n%capture "+n.Dir()+"/pipe", "CommandError",
+		"line 2: %capture "+n.Dir()+"/pipe: open "+n.Dir()+"/pipe: no such device or address")
+	n.fails("%%writefile "+n.Dir()+"/pipe\nx", "CommandError",
+		"%%writefile: open "+n.Dir()+"/pipe: no such device or address")
 	n.fails("%rm nothing", "CommandError", "line 1: %rm nothing: nothing named nothing is remembered")
 	n.prints("%env LUCIGO_TEST=\"a b\"\n!echo $LUCIGO_TEST\nfmt.Println(os.Getenv(\"LUCIGO_TEST\"))",
 		"LUCIGO_TEST=\"a b\"\na b\na b\n")
