@@ -20,6 +20,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/internal/hostile"
 	"lucigo/interp"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
@@ -956,28 +957,30 @@ func FuzzDecode(f *testing.F) {
 		f.Add(b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ix, err := decode(b)
-		if err != nil {
-			return
-		}
-		ix.prune()
-		var again bytes.Buffer
-		if err := ix.encode(&again); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(again.Bytes(), b) {
-			t.Error("read and written, it is another")
-		}
-		for _, l := range ix.Layers() {
-			for _, ask := range []func(string, int) ([]Example, error){ix.Top, ix.Lowest, ix.Random} {
-				if _, err := ask(l.Name, 0); err != nil {
-					t.Error(err)
+		hostile.Bounded(t, func() {
+			ix, err := decode(b)
+			if err != nil {
+				return
+			}
+			ix.prune()
+			var again bytes.Buffer
+			if err := ix.encode(&again); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(again.Bytes(), b) {
+				t.Error("read and written, it is another")
+			}
+			for _, l := range ix.Layers() {
+				for _, ask := range []func(string, int) ([]Example, error){ix.Top, ix.Lowest, ix.Random} {
+					if _, err := ask(l.Name, 0); err != nil {
+						t.Error(err)
+					}
 				}
 			}
-		}
-		if _, err := Merge(ix); err != nil {
-			t.Error(err)
-		}
+			if _, err := Merge(ix); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"lucigo/internal/hostile"
 )
 
 // message is a message being written.
@@ -221,23 +223,25 @@ func FuzzParse(f *testing.F) {
 	net.bytes(2, l)
 	f.Add([]byte(net))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		w, err := Parse(b)
-		if err != nil {
-			return
-		}
-		total := 0
-		for name, blob := range w {
-			size := 1
-			for _, d := range blob.Dims {
-				size *= d
+		hostile.Bounded(t, func() {
+			w, err := Parse(b)
+			if err != nil {
+				return
 			}
-			if size != len(blob.Data) {
-				t.Errorf("%q is shaped %v and has %d numbers", name, blob.Dims, len(blob.Data))
+			total := 0
+			for name, blob := range w {
+				size := 1
+				for _, d := range blob.Dims {
+					size *= d
+				}
+				if size != len(blob.Data) {
+					t.Errorf("%q is shaped %v and has %d numbers", name, blob.Dims, len(blob.Data))
+				}
+				total += size
 			}
-			total += size
-		}
-		if 4*total > len(b) {
-			t.Errorf("%d numbers from %d bytes", total, len(b))
-		}
+			if 4*total > len(b) {
+				t.Errorf("%d numbers from %d bytes", total, len(b))
+			}
+		})
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"lucigo/internal/hostile"
 	"lucigo/interp"
 	"lucigo/interp/interptest/shared"
 )
@@ -218,18 +219,20 @@ func FuzzIDX(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		dims, data, err := readIDX(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			return
-		}
-		size := 1
-		for _, d := range dims {
-			size *= d
-		}
-		all, err := io.ReadAll(io.NewSectionReader(data, 0, 1<<40))
-		if err != nil || len(all) != size {
-			t.Errorf("shaped %v, it has %d bytes, %v", dims, len(all), err)
-		}
+		hostile.Bounded(t, func() {
+			dims, data, err := readIDX(bytes.NewReader(b), int64(len(b)))
+			if err != nil {
+				return
+			}
+			size := 1
+			for _, d := range dims {
+				size *= d
+			}
+			all, err := io.ReadAll(io.NewSectionReader(data, 0, 1<<40))
+			if err != nil || len(all) != size {
+				t.Errorf("shaped %v, it has %d bytes, %v", dims, len(all), err)
+			}
+		})
 	})
 }
 

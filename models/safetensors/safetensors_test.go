@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lucigo/internal/hostile"
 )
 
 // file is a safetensors file with this header and these bytes after it.
@@ -234,25 +236,27 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(file(`{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F64","shape":[],"data_offsets":[4,12]}}`, make([]byte, 12)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := parse(b)
-		if err != nil {
-			return
-		}
-		total := int64(0)
-		for _, name := range s.Names() {
-			info, _ := s.Info(name)
-			n := 1
-			for _, d := range info.Shape {
-				n *= d
+		hostile.Bounded(t, func() {
+			s, err := parse(b)
+			if err != nil {
+				return
 			}
-			total += int64(n) * int64(widths[info.Type])
-			if x, err := s.Float32(name); err == nil && len(x) != n {
-				t.Errorf("%q: %d numbers for %v", name, len(x), info.Shape)
+			total := int64(0)
+			for _, name := range s.Names() {
+				info, _ := s.Info(name)
+				n := 1
+				for _, d := range info.Shape {
+					n *= d
+				}
+				total += int64(n) * int64(widths[info.Type])
+				if x, err := s.Float32(name); err == nil && len(x) != n {
+					t.Errorf("%q: %d numbers for %v", name, len(x), info.Shape)
+				}
 			}
-		}
-		if total > int64(len(b)) {
-			t.Errorf("tensors of %d bytes in a file of %d", total, len(b))
-		}
+			if total > int64(len(b)) {
+				t.Errorf("tensors of %d bytes in a file of %d", total, len(b))
+			}
+		})
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"lucigo/internal/hostile"
 	"lucigo/models/internal/plan"
 )
 
@@ -350,21 +351,23 @@ func FuzzParse(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Parse("x.pb", b, Options{})
-		if err != nil {
-			return
-		}
-		numbers := 0
-		for _, w := range m.Weights() {
-			size := 1
-			for _, d := range w.Dims() {
-				size *= d
+		hostile.Bounded(t, func() {
+			m, err := Parse("x.pb", b, Options{})
+			if err != nil {
+				return
 			}
-			numbers += size
-		}
-		if most := len(b) + int(maxFill); numbers > most {
-			t.Errorf("%d numbers from %d bytes", numbers, len(b))
-		}
+			numbers := 0
+			for _, w := range m.Weights() {
+				size := 1
+				for _, d := range w.Dims() {
+					size *= d
+				}
+				numbers += size
+			}
+			if most := len(b) + int(maxFill); numbers > most {
+				t.Errorf("%d numbers from %d bytes", numbers, len(b))
+			}
+		})
 	})
 }
 
@@ -374,17 +377,19 @@ func FuzzForward(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Parse("x.pb", b, Options{Size: [3]int{4, 4, 3}})
-		if err != nil {
-			return
-		}
-		layers, err := onGo(t, m).Layers()
-		if err == nil && len(layers) == 0 {
-			t.Error("a network without layers")
-		}
-		if err != nil && strings.Contains(err.Error(), "runtime error") {
-			t.Error(err)
-		}
+		hostile.Bounded(t, func() {
+			m, err := Parse("x.pb", b, Options{Size: [3]int{4, 4, 3}})
+			if err != nil {
+				return
+			}
+			layers, err := onGo(t, m).Layers()
+			if err == nil && len(layers) == 0 {
+				t.Error("a network without layers")
+			}
+			if err != nil && strings.Contains(err.Error(), "runtime error") {
+				t.Error(err)
+			}
+		})
 	})
 }
 
