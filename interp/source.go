@@ -14,8 +14,17 @@ type Source interface {
 	// Name names image i for people, as by its file.
 	Name(i int) string
 
-	// Image returns image i alone, of the size that the model takes. An image whose error is not ctx's is
-	// unreadable: a scan counts it and goes on. A call may still be running when its caller has returned
-	// because ctx ended.
+	// Image returns image i alone, of the size that the model takes. An error that is an Undecodable is of the
+	// image: a scan counts it and goes on. After any other, as of a disk or a network, it stops, so that it can be
+	// taken up again. A call may still be running when its caller has returned because ctx ended.
 	Image(ctx context.Context, i int) (Images, error)
 }
+
+// Undecodable is the error of an image that was read and is none, however often it is read again.
+type Undecodable struct{ Err error }
+
+// Error returns what Err says.
+func (u Undecodable) Error() string { return u.Err.Error() }
+
+// Unwrap returns Err.
+func (u Undecodable) Unwrap() error { return u.Err }

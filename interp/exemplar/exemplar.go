@@ -38,7 +38,7 @@ func (l Layer) String() string {
 	return fmt.Sprintf("%s (%d×%d×%d)", l.Name, l.Rows, l.Columns, l.Units)
 }
 
-// Skipped is an image that could not be read.
+// Skipped is an image that could not be decoded.
 type Skipped struct {
 	Image       int
 	Name, Cause string
@@ -73,8 +73,9 @@ func before(ranking int, a, b entry) bool {
 	return (a.Value > b.Value) == (ranking == top)
 }
 
-// insert puts e in its place among a unit's entries of a ranking, if it has one; the last gives way.
-func insert(ranking int, entries []entry, e entry) bool {
+// insert puts e in its place among a unit's entries of a ranking, if it has one; the last gives way, or that of an equal
+// image. Of equal images only that which comes first has a place, in whatever order they are put.
+func insert(ranking int, entries []entry, e entry, equal func(a, b int64) bool) bool {
 	i := len(entries)
 	for i > 0 && before(ranking, e, entries[i-1]) {
 		i--
@@ -82,7 +83,14 @@ func insert(ranking int, entries []entry, e entry) bool {
 	if i == len(entries) {
 		return false
 	}
-	copy(entries[i+1:], entries[i:])
+	twin := slices.IndexFunc(entries, func(old entry) bool { return old != none && equal(old.Image, e.Image) })
+	switch {
+	case twin < 0:
+		twin = len(entries) - 1
+	case twin < i:
+		return false
+	}
+	copy(entries[i+1:twin+1], entries[i:twin])
 	entries[i] = e
 	return true
 }

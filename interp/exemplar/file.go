@@ -37,12 +37,12 @@ import (
 //
 // The sample is in the order of random.Hash(Seed, image), the named images in that of their numbers. There
 // is one file for one content: whatever is read and written again is the same to the byte.
-const magic = "lucigo exemplars, version 1\n"
+const magic = "lucigo exemplars, version 2\n"
 
 const (
 	maxHead  = 64 << 20 // bytes: as many as the names and causes of maxSkipped images may take as JSON, and more
 	maxImage = 1 << 48  // the number of an image
-	maxName  = 1 << 12  // bytes of an image's name, or of why it could not be read
+	maxName  = 1 << 12  // bytes of an image's name, or of why it could not be decoded
 )
 
 var (

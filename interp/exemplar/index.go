@@ -13,7 +13,7 @@ import (
 	"lucigo/interp/near"
 )
 
-// maxSkipped is how many unreadable images an index names; it counts them all.
+// maxSkipped is how many images that could not be decoded an index names; it counts them all.
 const maxSkipped = 1000
 
 // head says what an index is of. It is the JSON part of the file.
@@ -68,7 +68,7 @@ func (ix *Index) Data() string { return ix.head.Data }
 // Layers returns the layers, in the order in which they were asked for.
 func (ix *Index) Layers() []Layer { return slices.Clone(ix.head.Layers) }
 
-// Scanned says how many images have been looked at, unreadable ones too, and how many there are.
+// Scanned says how many images have been looked at, those that could not be decoded too, and how many there are.
 func (ix *Index) Scanned() (done, total int) {
 	for _, r := range ix.head.Scanned {
 		done += r.End - r.First
@@ -76,7 +76,7 @@ func (ix *Index) Scanned() (done, total int) {
 	return done, ix.head.Images
 }
 
-// Unreadable says how many images could not be read, and which they are: the first thousand by number.
+// Unreadable says how many images could not be decoded, and which they are: the first thousand by number.
 func (ix *Index) Unreadable() (int, []Skipped) {
 	return ix.head.Unreadable, slices.Clone(ix.head.Skipped)
 }
@@ -92,13 +92,13 @@ func (ix *Index) String() string {
 }
 
 // Top returns the images to which a unit responds most, the largest response first, of equal ones the image
-// of the smallest number.
+// of the smallest number. Of images of one Key only the first is there.
 func (ix *Index) Top(layer string, unit int) ([]Example, error) {
 	return ix.ranking(top, layer, unit)
 }
 
 // Lowest returns the images to which a unit responds least, the smallest response first, of equal ones the
-// image of the smallest number. (After a ReLU many images may have response 0.)
+// image of the smallest number. Of images of one Key only the first is there. (After a ReLU many images may have response 0.)
 func (ix *Index) Lowest(layer string, unit int) ([]Example, error) {
 	return ix.ranking(low, layer, unit)
 }
@@ -219,18 +219,22 @@ func find(all []Layer, name string, unit int) (Layer, int, error) {
 // put adds the responses of all units to an image.
 func (ix *Index) put(image int64, id ident, hash uint64, values []float64, at []int32) {
 	held := false
+	ix.images[image] = id
 	for u, v := range values {
 		for ranking := range ix.best {
-			held = insert(ranking, ix.of(ranking, u), entry{v, image, at[u]}) || held
+			held = insert(ranking, ix.of(ranking, u), entry{v, image, at[u]}, ix.equal) || held
 		}
 	}
-	if ix.putRow(row{hash, image, values, at}) || held {
-		ix.images[image] = id
+	if !ix.putRow(row{hash, image, values, at}) && !held {
+		delete(ix.images, image)
 	}
 	if len(ix.images) > ix.largest {
 		ix.prune()
 	}
 }
+
+// equal reports whether two images that the index holds have one key.
+func (ix *Index) equal(a, b int64) bool { return ix.images[a].key == ix.images[b].key }
 
 // putRow adds r to the sample if it is among those of the least hashes. It keeps a copy.
 func (ix *Index) putRow(r row) bool {
@@ -257,7 +261,7 @@ func (ix *Index) prune() {
 	ix.images = held
 }
 
-// skip notes an unreadable image.
+// skip notes an image that could not be decoded.
 func (ix *Index) skip(s Skipped) {
 	ix.head.Unreadable++
 	i, _ := slices.BinarySearchFunc(ix.head.Skipped, s, func(a, b Skipped) int { return a.Image - b.Image })
@@ -311,7 +315,7 @@ func Merge(parts ...*Index) (*Index, error) {
 		maps.Copy(all.images, p.images)
 		for ranking, entries := range p.best {
 			for i, e := range entries {
-				insert(ranking, all.of(ranking, i/h.K), e)
+				insert(ranking, all.of(ranking, i/h.K), e, all.equal)
 			}
 		}
 		for _, r := range p.sample {

@@ -49,7 +49,7 @@ type Scan struct {
 // Progress is how far a scan has come.
 type Progress struct {
 	Done, Total int           // images of this scan's part that have been looked at, and all of them
-	Unreadable  int           // images that could not be read
+	Unreadable  int           // images that could not be decoded
 	Rate        float64       // images a second, since Run was called
 	Left        time.Duration // at that rate
 }
@@ -57,8 +57,9 @@ type Progress struct {
 // Run looks at the images of src, or, where an index is in s.Path, at those that it lacks. An index of
 // another model, data set or scan there is an error, and is left.
 //
-// When ctx ends, and after any other error that comes up on the way, Run writes what it has to s.Path, and
-// returns it with the error. The same scan, run again, goes on from there.
+// Images that cannot be decoded are counted and passed over. When ctx ends, when an image cannot be read, and after any
+// other error that comes up on the way, Run writes what it has to s.Path, and returns it with the error. The same scan,
+// run again, goes on from there.
 func (s Scan) Run(ctx context.Context, m *interp.Model, src interp.Source) (*Index, error) {
 	h, err := s.head(m, src)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s Scan) Run(ctx context.Context, m *interp.Model, src interp.Source) (*Ind
 		err = errors.Join(err, s.save(ix))
 	}
 	if err == nil && done == total && ix.head.Unreadable == total {
-		err = fmt.Errorf("exemplar: none of %d images of %s can be read: the first, %s", done, src, ix.head.Skipped[0].Cause)
+		err = fmt.Errorf("exemplar: none of %d images of %s can be decoded: the first, %s", done, src, ix.head.Skipped[0].Cause)
 		if s.Path != "" {
 			err = fmt.Errorf("%w; remove %s before they are scanned again", err, s.Path)
 		}
@@ -271,8 +272,9 @@ type pictures struct {
 	fatal  error
 }
 
-// load reads a batch on all cores. Images that cannot be read, and those after the last, are black: what is
-// computed of a batch depends on nothing but the batch.
+// load reads a batch on all cores. Images that cannot be decoded, and those after the last, are black: what is
+// computed of a batch depends on nothing but the batch. An image that cannot be read is an error of the batch: it may be
+// read another time.
 func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batch int) pictures {
 	n := r.End - r.First
 	h, w, c := m.Input()
@@ -283,11 +285,16 @@ func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batc
 		p.idents[i].name = name
 		one, err := src.Image(ctx, r.First+i)
 		if err == nil {
-			err = one.Check()
+			if wrong := one.Check(); wrong != nil {
+				err = interp.Undecodable{Err: wrong}
+			}
 		}
-		if err != nil {
+		if _, ok := errors.AsType[interp.Undecodable](err); ok {
 			p.errs[i] = err
 			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("image %d cannot be read: %w; when it can, the same scan goes on from here", r.First+i, err)
 		}
 		if one.N != 1 || one.H != h || one.W != w || one.C != c {
 			return fmt.Errorf("image %d of %s, %s, is %d of %d×%d×%d, and %s takes %d×%d×%d: fit the images to it, as dataset.Fitted does",
@@ -297,7 +304,7 @@ func load(ctx context.Context, m *interp.Model, src interp.Source, r Range, batc
 		copy(p.images.Of(i), one.Pix)
 		return nil
 	})
-	p.fatal = cmp.Or(err, ctx.Err()) // an image that ctx cut off is not unreadable
+	p.fatal = cmp.Or(ctx.Err(), err)
 	return p
 }
 
