@@ -105,6 +105,6 @@ func ExampleInput_Open() {
 	x, err := digits.Image(context.Background(), 1)
 	fmt.Printf("%d×%d×%d, class %d, %v\n", x.H, x.W, x.C, x.Class, err)
 	// Output:
-	// t10k-images-idx3-ubyte: 2 images of 28×28×1, 64×64 from the middle
+	// t10k-images-idx3-ubyte (69c8f67b4c9a1d2b): 2 images of 28×28×1, 64×64 from the middle
 	// 64×64×3, class [3], <nil>
 }

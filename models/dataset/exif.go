@@ -5,31 +5,35 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
+	"regexp"
 )
 
-// orientation returns the EXIF orientation of a JPEG file, 1 to 8 (Exif 2.3, section 4.6.4, tag 274):
-// 1, upright, where it has none.
-func orientation(b []byte) int {
-	if !bytes.HasPrefix(b, []byte{0xff, 0xd8}) {
+// exifHead is what may stand before EXIF's TIFF structure, even twice.
+const exifHead = "Exif\x00\x00"
+
+// orientation returns the orientation of a photograph, 1 to 8 (Exif 2.3, section 4.6.4, tag 274): that of EXIF or, where
+// that has none, of XMP; 1, upright, where there is none or another.
+func (c container) orientation() int {
+	tiff := c.exif
+	for range 2 {
+		tiff = bytes.TrimPrefix(tiff, []byte(exifHead))
+	}
+	o, found := tiffOrientation(tiff)
+	if m := xmpOrientation.FindSubmatch(c.xmp); !found && m != nil {
+		o = int(m[1][0] - '0')
+	}
+	if o < 1 || o > 8 {
 		return 1
 	}
-	for b = b[2:]; len(b) >= 4 && b[0] == 0xff && b[1] != 0xda; { // until the scan begins
-		n := 2 + int(binary.BigEndian.Uint16(b[2:]))
-		if n < 4 || n > len(b) {
-			return 1
-		}
-		if tiff, ok := bytes.CutPrefix(b[4:n], []byte("Exif\x00\x00")); ok && b[1] == 0xe1 {
-			return tiffOrientation(tiff)
-		}
-		b = b[n:]
-	}
-	return 1
+	return o
 }
 
-// tiffOrientation reads the tag from the first directory of a TIFF structure.
-func tiffOrientation(b []byte) int {
+var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
+
+// tiffOrientation reads the tag from the first directory of a TIFF structure. It is one number, of two bytes or of four.
+func tiffOrientation(b []byte) (o int, found bool) {
 	if len(b) < 8 {
-		return 1
+		return 0, false
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if b[0] == 'M' {
@@ -37,23 +41,26 @@ func tiffOrientation(b []byte) int {
 	}
 	at := order.Uint32(b[4:])
 	if uint64(at)+2 > uint64(len(b)) {
-		return 1
+		return 0, false
 	}
 	b = b[at:]
 	for n, b := order.Uint16(b), b[2:]; n > 0 && len(b) >= 12; n, b = n-1, b[12:] {
-		if tag, kind := order.Uint16(b), order.Uint16(b[2:]); tag == 274 && kind == 3 {
-			if o := int(order.Uint16(b[8:])); 1 <= o && o <= 8 {
-				return o
-			}
-			return 1
+		if tag, count := order.Uint16(b), order.Uint32(b[4:]); tag != 274 || count != 1 {
+			continue
+		}
+		switch kind := order.Uint16(b[2:]); kind {
+		case 3, 8:
+			return int(order.Uint16(b[8:])), true
+		case 4, 9:
+			return int(min(order.Uint32(b[8:]), 9)), true
 		}
 	}
-	return 1
+	return 0, false
 }
 
 // upright turns m, whose rows and columns lie as an EXIF orientation says.
 func upright(m image.Image, orientation int) image.Image {
-	stored, ok := m.(image.RGBA64Image) // as everything that image/jpeg returns is
+	stored, ok := m.(image.RGBA64Image) // as everything that the decoders return is
 	if orientation == 1 || !ok {
 		return m
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"io"
@@ -189,7 +190,7 @@ func TestIDXRefuses(t *testing.T) {
 		"images are [n":        {idx([]int{4}, counting(4)), nil},
 		"1 or 3]":              {idx([]int{1, 2, 2, 2}, counting(8)), nil},
 		"would have 34":        {good[:33], nil},
-		"than the 18 bytes":    {zipped(t, good[:30]), nil},
+		"14 bytes of the 18":   {zipped(t, good[:30]), nil},
 		"than the 18":          {zipped(t, append(good, 0)), nil},
 		"unexpected EOF":       {zipped(t, good)[:20], nil},
 		"begins with 00000d03": {wrong, nil},
@@ -197,7 +198,7 @@ func TestIDXRefuses(t *testing.T) {
 		"axis of length 0":     {idx([]int{2, 0, 3}, nil), nil},
 		"axis of length 2147":  {idx([]int{1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, nil), nil},
 		"more than 67108864":   {idx([]int{1, 1 << 14, 1 << 14}, nil), nil},
-		"most that is decomp":  {zipped(t, idx([]int{1 << 20, 1 << 8, 1 << 8}, nil)), nil},
+		"decompressed of so s": {zipped(t, idx([]int{1 << 20, 1 << 8, 1 << 8}, nil)), nil},
 		"need labels shaped [": {good, idx([]int{3}, counting(3))},
 	} {
 		labels := ""
@@ -283,7 +284,7 @@ func TestCIFAR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(all.Class, []int{3, 9, 0}) || x.String() != "CIFAR-10 data_batch_1.bin, data_batch_2.bin: 3 images of 32×32×3" {
+	if !slices.Equal(all.Class, []int{3, 9, 0}) || x.String() != fmt.Sprintf("CIFAR-10 data_batch_1.bin, data_batch_2.bin (%s): 3 images of 32×32×3", x.print) {
 		t.Errorf("%s, %v", x, all.Class)
 	}
 	for i, label := range []int{3, 9, 0} {
@@ -315,7 +316,7 @@ func TestCIFAR(t *testing.T) {
 // What needs no scaling is cut out as it is, and as scaling by one would.
 func TestFitWithoutScaling(t *testing.T) {
 	whole := gradient(40, 30)
-	decoded, err := decode("jpeg", encode(t, "jpg", whole))
+	decoded, err := decode(encode(t, "jpg", whole))
 	if err != nil {
 		t.Fatal(err)
 	}

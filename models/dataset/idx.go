@@ -10,8 +10,12 @@ import (
 	"math"
 )
 
-// maxIDX is the most that is decompressed of an IDX file, in bytes.
-const maxIDX = 1 << 31
+// The most that is decompressed of an IDX file, in bytes: maxSmall, and maxRatio times its length. MNIST's images have five
+// times their length.
+const (
+	maxSmall = 32 << 20
+	maxRatio = 30
+)
 
 // openIDX opens files of MNIST and its descendants (format: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of
 // handwritten digits"): images of bytes, [n, height, width] or [n, height, width, channels], and, if labels is not "",
@@ -27,8 +31,10 @@ func openIDX(images, labels string) (*table, error) {
 	if len(dims) != 4 || dims[3] != 1 && dims[3] != 3 {
 		return nil, fmt.Errorf("dataset: %s: it is shaped %v, and images are [n, height, width] or [n, height, width, 1 or 3]", images, dims)
 	}
+	files := []string{images}
 	var classes []byte
 	if labels != "" {
+		files = append(files, labels)
 		of, data, err := readIDXFile(labels)
 		if err == nil && (len(of) != 1 || of[0] != dims[0]) {
 			err = fmt.Errorf("dataset: %s: it is shaped %v, and %d images need labels shaped [%[3]d]", labels, of, dims[0])
@@ -41,7 +47,11 @@ func openIDX(images, labels string) (*table, error) {
 			return nil, err
 		}
 	}
-	return &table{file: images, n: dims[0], shape: [3]int(dims[1:]), record: func(i int) ([]byte, int, error) {
+	print, err := fingerprint(tableBlocks, files...)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	return &table{file: images, print: print, n: dims[0], shape: [3]int(dims[1:]), record: func(i int) ([]byte, int, error) {
 		pix, class := make([]byte, dims[1]*dims[2]*dims[3]), -1
 		if classes != nil {
 			class = int(classes[i])
@@ -74,7 +84,7 @@ func readIDX(f io.ReaderAt, bytes int64) (dims []int, data io.ReaderAt, err erro
 		if err != nil {
 			return nil, nil, err
 		}
-		return inflateIDX(z)
+		return inflateIDX(z, maxSmall+maxRatio*bytes)
 	}
 	dims, head, size, err := headIDX(whole)
 	if err == nil && bytes != head+size {
@@ -83,21 +93,29 @@ func readIDX(f io.ReaderAt, bytes int64) (dims []int, data io.ReaderAt, err erro
 	return dims, io.NewSectionReader(f, head, size), err
 }
 
-// inflateIDX reads a compressed file whole.
-func inflateIDX(r io.Reader) (dims []int, data io.ReaderAt, err error) {
-	dims, head, size, err := headIDX(r)
-	if err == nil && size > maxIDX-head {
-		err = fmt.Errorf("shaped %v, it has more than %d bytes, the most that is decompressed: decompress it to a file", dims, maxIDX)
+// inflateIDX reads a compressed file whole, if that is no more than most.
+func inflateIDX(r io.Reader, most int64) (dims []int, data io.ReaderAt, err error) {
+	dims, _, size, err := headIDX(r)
+	if err == nil && size > most {
+		err = fmt.Errorf("shaped %v, it has %d bytes, and at most %d are decompressed of so short a file: decompress it to a file", dims, size, most)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	var b bytes.Buffer // grows with what is there, whatever the head says
-	n, err := io.Copy(&b, io.LimitReader(r, size+1))
-	if err == nil && n != size {
-		err = fmt.Errorf("it has another length than the %d bytes that its shape, %v, says: it is damaged", size, dims)
+	b := make([]byte, size)
+	n, err := io.ReadFull(r, b)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = fmt.Errorf("it ends after %d bytes of the %d that its shape, %v, says: it is damaged", n, size, dims)
 	}
-	return dims, bytes.NewReader(b.Bytes()), err
+	if err == nil { // to the end, so that its checksum is looked at
+		switch _, err = io.ReadFull(r, make([]byte, 1)); err {
+		case nil:
+			err = fmt.Errorf("it has more than the %d bytes that its shape, %v, says: it is damaged", size, dims)
+		case io.EOF:
+			err = nil
+		}
+	}
+	return dims, bytes.NewReader(b), err
 }
 
 // headIDX reads the head of an IDX file of bytes: the dimensions, and the bytes before and after.

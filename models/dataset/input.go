@@ -47,7 +47,7 @@ func (in Input) Open(path string) (interp.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset: there are no pictures: %w", err)
 	}
-	bin, err := fs.Glob(os.DirFS(path), "*.bin")
+	bin, err := fs.Glob(os.DirFS(path), "[^.]*.bin")
 	if err != nil {
 		return nil, err
 	}

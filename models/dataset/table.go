@@ -2,12 +2,14 @@ package dataset
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sort"
 	"strings"
 
+	"lucigo/internal/digest"
 	"lucigo/interp"
 	"lucigo/models/internal/regular"
 )
@@ -16,15 +18,16 @@ import (
 // are asked for. Its methods are safe for concurrent use.
 type table struct {
 	file   string
+	print  string // of the files
 	n      int
 	shape  [3]int                                         // height, width, channels
 	planes bool                                           // channel by channel, not pixel by pixel
 	record func(i int) (pix []byte, class int, err error) // of image i; class is −1 where it has none
 }
 
-// String describes the images by the name of their file and their number and size.
+// String describes the images by the name of their file, a hash of its content, and their number and size.
 func (t *table) String() string {
-	return fmt.Sprintf("%s: %d images of %d×%d×%d", filepath.Base(t.file), t.n, t.shape[0], t.shape[1], t.shape[2])
+	return fmt.Sprintf("%s (%s): %d images of %d×%d×%d", filepath.Base(t.file), t.print, t.n, t.shape[0], t.shape[1], t.shape[2])
 }
 
 // Len returns how many images there are.
@@ -81,6 +84,28 @@ func (path onDisk) size() (int64, error) {
 	return size, f.Close()
 }
 
+// tableBlocks are the blocks of 4 KiB by which a file of images is told from another of its length: 64 MiB, which is all of
+// MNIST's and CIFAR's files.
+const tableBlocks = 1 << 14
+
+// fingerprint returns a hash of files, each of whose content so many blocks count.
+func fingerprint(blocks int, paths ...string) (string, error) {
+	h := sha256.New()
+	for _, path := range paths {
+		f, size, err := regular.Open(path)
+		if err != nil {
+			return "", err
+		}
+		if err := errors.Join(digest.Sample(h, f, size, blocks), f.Close()); err != nil {
+			return "", err
+		}
+	}
+	return short([sha256.Size]byte(h.Sum(nil))), nil
+}
+
+// short is as much of a hash as a description holds.
+func short(sum [sha256.Size]byte) string { return fmt.Sprintf("%x", sum[:8]) }
+
 // openCIFAR opens files of CIFAR-10, such as data_batch_1.bin, or CIFAR-100, such as train.bin, in their binary version
 // (A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009), in the order given: images of 32×32 in
 // red, green and blue. Classes are 0 to 9, or the fine labels, 0 to 99.
@@ -110,6 +135,10 @@ func openCIFAR(classes int, paths ...string) (*table, error) {
 		names = append(names, filepath.Base(path))
 	}
 	x.file = fmt.Sprintf("CIFAR-%d %s", classes, strings.Join(names, ", "))
+	var err error
+	if x.print, err = fingerprint(tableBlocks, paths...); err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
 	x.record = func(i int) ([]byte, int, error) {
 		k, first := sort.SearchInts(ends, i+1), 0
 		if k > 0 {
@@ -121,7 +150,8 @@ func openCIFAR(classes int, paths ...string) (*table, error) {
 		}
 		class := int(b[labels-1])
 		if class >= classes {
-			return nil, 0, fmt.Errorf("class %d, of 0 to %d: %s is damaged, or no file of this data set", class, classes-1, names[k])
+			err := fmt.Errorf("class %d, of 0 to %d: %s is damaged, or no file of this data set", class, classes-1, names[k])
+			return nil, 0, interp.Undecodable{Err: err}
 		}
 		return b[labels:], class, nil
 	}

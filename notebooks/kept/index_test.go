@@ -1,6 +1,7 @@
 package kept_test
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"os"
@@ -11,6 +12,42 @@ import (
 	"lucigo/notebooks/kept"
 	"lucigo/notebooks/subject"
 )
+
+// Two data sets in files of one name and one shape, as MNIST and Fashion-MNIST are, have an index each.
+func TestDataSetsOfOneName(t *testing.T) {
+	net, err := subject.Open(t.Context(), "scenes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.Subject(t.Context(), "", 1); err != nil { // the backend, from where it is
+		t.Fatal(err)
+	}
+	t.Setenv("LUCIGO_CACHE", t.TempDir())
+	var best []float64
+	for shade := range 2 {
+		path := filepath.Join(t.TempDir(), "t10k-images-idx3-ubyte")
+		head := []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 8}
+		if err := os.WriteFile(path, append(head, bytes.Repeat([]byte{byte(200 * shade)}, 128)...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		src, err := net.Data(path, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ix, err := kept.Index(t.Context(), net.Model, src, "logits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := ix.Top("logits", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best = append(best, all[0].Value)
+	}
+	if best[0] == best[1] {
+		t.Errorf("black images and grey ones excite the unit alike: %g", best)
+	}
+}
 
 // What was scanned once is read again; another data set has an index of its own.
 func TestIndexIsKept(t *testing.T) {
