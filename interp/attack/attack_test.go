@@ -16,6 +16,7 @@ import (
 	"lucigo/interp/attack"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
+	"lucigo/interp/objective"
 )
 
 var ctx = context.Background()
@@ -42,7 +43,8 @@ var attacks = []struct {
 	{attack: attack.HopSkipJump{Queries: 150, First: 10}, title: "HopSkipJump(queries=150, first=10)", norms: dense[:2], unbounded: true},
 	{attack: attack.Boundary{Queries: 80}, title: "boundary(queries=80, sphere=0.01, source=0.01)", norms: dense[1:2], unbounded: true},
 	{attack: attack.MIFGSM{Steps: 4, Full: true}, title: "MI-FGSM(steps=4, rate=0.25, cross-entropy, decay=1, full)"},
-	{attack: attack.SmoothStep{Copies: 3}, title: "smooth step(copies=3, noise=1 radii)", norms: []attack.Norm{attack.NormInf}},
+	{attack: attack.MIFGSM{Steps: 2, Smooth: attack.Smooth{Copies: 2, Noise: .1, Shift: 1}},
+		title: "MI-FGSM(steps=2, rate=0.5, cross-entropy, decay=1, smooth(copies=2, noise=0.1, shift=1))"},
 	{attack: attack.Noise{Tries: 3}, title: "noise(tries=3)"},
 	{attack: attack.CarliniWagner{Searches: 2, Steps: 12, Weight: 1}, title: "C&W(searches=2, steps=12, rate=0.01, weight=1, confidence=0)",
 		unbounded: true},
@@ -328,18 +330,136 @@ func TestLinear(t *testing.T) {
 	}
 }
 
-// TestSmoothStep: where a network is linear, the mean of the gradients is the gradient, and the step is FGSM's; where it is
-// not, noise of no size changes nothing, and of the radius's size something.
-func TestSmoothStep(t *testing.T) {
+// Where a network is linear, its gradient is the same at noisy copies, and the attack is MI-FGSM; where it is not, it is another.
+func TestSmoothNoise(t *testing.T) {
 	j := attack.Judge{Ball: attack.Linf(.3)}
 	for _, m := range []*interp.Model{interptest.Linear(), interptest.Smooth()} {
 		x := interptest.Images(m, 6, 4)
-		fgsm := try(t, j, m, attack.FGSM{}, x).Images.Pix
-		if got := try(t, j, m, attack.SmoothStep{Noise: 1e-12}, x).Images.Pix; interptest.Distance(got, fgsm) > 1e-9 {
-			t.Errorf("%s: without noise it is not FGSM", m)
+		plain := try(t, j, m, attack.MIFGSM{Steps: 1}, x).Images.Pix
+		for _, noise := range []float64{0, .3} {
+			got := try(t, j, m, attack.MIFGSM{Steps: 1, Smooth: attack.Smooth{Copies: 20, Noise: noise}}, x).Images.Pix
+			if slices.Equal(got, plain) != (m.Name() == "linear" || noise == 0) {
+				t.Errorf("%s, noise %g: the images are MI-FGSM's: %v", m, noise, slices.Equal(got, plain))
+			}
 		}
-		if got := try(t, j, m, attack.SmoothStep{}, x).Images.Pix; slices.Equal(got, fgsm) != (m.Name() == "linear") {
-			t.Errorf("%s: with noise the images are FGSM's: %v", m, slices.Equal(got, fgsm))
+	}
+}
+
+// units are the gradients of the loss at L1 length 1.
+func units(t *testing.T, m *interp.Model, x interp.Images) interp.Images {
+	t.Helper()
+	g, err := m.Gradient(ctx, objective.Loss, nil, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range x.N {
+		length := 0.
+		for _, v := range g.Of(i) {
+			length += math.Abs(v)
+		}
+		for k := range g.Of(i) {
+			g.Of(i)[k] /= length
+		}
+	}
+	x.Pix = g.Pix
+	return x
+}
+
+// slowly is the slow definition of MI-FGSM in L∞ with shifted copies: each copy of each step is moved by one of the nine shifts by a pixel
+// at most, the same for all images.
+func slowly(t *testing.T, m *interp.Model, x interp.Images, radius float64, steps [][]int) interp.Images {
+	t.Helper()
+	y, sum := x, make([]float64, len(x.Pix))
+	for _, shifts := range steps {
+		mean := units(t, m, y)
+		for _, shift := range shifts {
+			from := func(k int) int {
+				row, column := k/(x.W*x.C)+shift/3-1, k/x.C%x.W+shift%3-1
+				return (min(max(row, 0), x.H-1)*x.W+min(max(column, 0), x.W-1))*x.C + k%x.C
+			}
+			moved := y
+			moved.Pix = nil
+			for i := range x.N {
+				for k := range x.Size() {
+					moved.Pix = append(moved.Pix, y.Of(i)[from(k)])
+				}
+			}
+			g := units(t, m, moved)
+			for i := range x.N {
+				for k, v := range g.Of(i) {
+					mean.Of(i)[from(k)] += v
+				}
+			}
+		}
+		y.Pix = slices.Clone(y.Pix)
+		for i := range x.N {
+			length := 0.
+			for _, v := range mean.Of(i) {
+				length += math.Abs(v)
+			}
+			for k, v := range mean.Of(i) {
+				at := i*x.Size() + k
+				sum[at] += v / length
+				y.Pix[at] += math.Copysign(radius, sum[at])
+				y.Pix[at] = min(max(y.Pix[at], x.Pix[at]-radius, 0), x.Pix[at]+radius, 1)
+			}
+		}
+	}
+	return y
+}
+
+// Every image is moved as the slow definition moves it with some shifts; all shifts come up, and each copy of each step has its own.
+func TestSmoothShift(t *testing.T) {
+	j := attack.Judge{Ball: attack.Linf(.1)}
+	m := interptest.Smooth()
+	x := interptest.Images(m, 40, 4)
+	p, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Class = p.Top1()
+	for _, c := range []struct {
+		steps, copies int
+		shifts        func(a, b int) [][]int
+	}{
+		{1, 1, func(a, b int) [][]int { return [][]int{{a}} }},
+		{1, 2, func(a, b int) [][]int { return [][]int{{a, b}} }},
+		{2, 1, func(a, b int) [][]int { return [][]int{{a}, {b}} }},
+	} {
+		if c.steps*c.copies > 1 {
+			x = x.Slice(0, 12)
+		}
+		got := try(t, j, m, attack.MIFGSM{Steps: c.steps, Rate: 1, Full: true, Smooth: attack.Smooth{Copies: c.copies, Shift: 1}}, x).Images
+		var found, two int
+		var first [9]int
+		known := make([]bool, x.N)
+		for a := range 9 {
+			for b := range 9 {
+				if c.steps*c.copies == 1 && b > 0 || c.copies == 2 && b < a {
+					continue
+				}
+				want := slowly(t, m, x, .1, c.shifts(a, b))
+				for i := range x.N {
+					other := 0 // float32 moves a sum that is nearly 0 to the other side
+					for k, v := range want.Of(i) {
+						if math.Abs(got.Of(i)[k]-v) > 1e-6 {
+							other++
+						}
+					}
+					if other <= 1 && !known[i] {
+						known[i] = true
+						found++
+						first[a]++
+						if a != b {
+							two++
+						}
+					}
+				}
+			}
+		}
+		if found != x.N || c.steps*c.copies == 1 && slices.Min(first[:]) == 0 || two < x.N/2 {
+			t.Errorf("%d steps, %d copies: %d of %d images are moved as by some shifts, %d by two; these come up: %v",
+				c.steps, c.copies, found, x.N, two, first)
 		}
 	}
 }
@@ -486,8 +606,13 @@ func TestBadInput(t *testing.T) {
 			[]string{"From has images of 3×3×3", "12×12×3"}},
 		{"a step around", attack.Judge{Ball: attack.L2(1)}, attack.Boundary{Sphere: 1}, x, []string{"Sphere is 1"}},
 		{"the boundary attack in L∞", attack.Judge{Ball: b}, attack.Boundary{}, x, []string{"no L∞ ball", "HopSkipJump"}},
-		{"copies below 0", attack.Judge{Ball: b}, attack.SmoothStep{Copies: -1}, x, []string{"Copies is -1"}},
-		{"noise below 0", attack.Judge{Ball: b}, attack.SmoothStep{Noise: -1}, x, []string{"Noise is -1"}},
+		{"copies below 0", attack.Judge{Ball: b}, attack.MIFGSM{Smooth: attack.Smooth{Copies: -1}}, x, []string{"Smooth.Copies is -1"}},
+		{"noise below 0", attack.Judge{Ball: b}, attack.MIFGSM{Smooth: attack.Smooth{Copies: 1, Noise: -1}}, x, []string{"Smooth.Noise is -1"}},
+		{"noise that is not finite", attack.Judge{Ball: b}, attack.MIFGSM{Smooth: attack.Smooth{Copies: 1, Noise: math.Inf(1)}}, x,
+			[]string{"Smooth.Noise is +Inf"}},
+		{"a shift out of the image", attack.Judge{Ball: b}, attack.MIFGSM{Smooth: attack.Smooth{Copies: 1, Shift: 13}}, x,
+			[]string{"Smooth.Shift is 13, must be from 0 to 12"}},
+		{"noise of no copies", attack.Judge{Ball: b}, attack.MIFGSM{Smooth: attack.Smooth{Noise: .1}}, x, []string{"Smooth.Copies is 0"}},
 		{"tries below 0", attack.Judge{Ball: b}, attack.Noise{Tries: -1}, x, []string{"Tries is -1"}},
 	} {
 		_, err := c.j.Try(ctx, m, c.a, c.x)

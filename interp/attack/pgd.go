@@ -57,16 +57,17 @@ func (a BIM) Find(ctx context.Context, t *Task) error { return a.ascent().find(c
 // MIFGSM is the momentum iterative method of Dong et al., arXiv:1710.06081, section 3.1: BIM along a sum of all gradients so
 // far, each divided by its L1 norm, of which the old ones fade by a factor a step.
 type MIFGSM struct {
-	Steps int     // 0 is 10
-	Rate  float64 // as in PGD; 0 is 1/Steps
-	Decay float64 // what is left of the old sum; 0 is 1
-	Loss  Loss
-	Full  bool // as in PGD
+	Steps  int     // 0 is 10
+	Rate   float64 // as in PGD; 0 is 1/Steps
+	Decay  float64 // what is left of the old sum; 0 is 1
+	Loss   Loss
+	Full   bool   // as in PGD
+	Smooth Smooth // the zero value, as published, does not smooth the gradient
 }
 
 func (a MIFGSM) ascent() ascent {
 	s := BIM{a.Steps, a.Rate, a.Loss, a.Full}.ascent()
-	s.momentum = cmp.Or(a.Decay, 1)
+	s.momentum, s.smooth = cmp.Or(a.Decay, 1), a.Smooth
 	return s
 }
 
@@ -84,6 +85,7 @@ type ascent struct {
 	momentum float64
 	full     bool
 	random   bool
+	smooth   Smooth
 }
 
 func (a ascent) String() string {
@@ -93,6 +95,9 @@ func (a ascent) String() string {
 	}
 	if a.full {
 		s += ", full"
+	}
+	if a.smooth != (Smooth{}) {
+		s += ", " + a.smooth.String()
 	}
 	return s
 }
@@ -106,7 +111,7 @@ func (a ascent) check(t *Task) error {
 	case !(a.momentum >= 0):
 		return fmt.Errorf("attack: %s: Decay is %g, must be at least 0", t.attack, a.momentum)
 	}
-	return t.bounded()
+	return cmp.Or(a.smooth.check(t), t.bounded())
 }
 
 func (a ascent) find(ctx context.Context, t *Task) error {
@@ -125,7 +130,7 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 		})
 	}
 	for step := range a.steps {
-		r, err := t.Gradient(ctx, p, o)
+		r, err := a.smooth.gradient(ctx, t, p, o, step)
 		if err != nil {
 			return err
 		}
@@ -158,15 +163,9 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 
 // gathered adds a gradient, divided by its L1 norm, to the sum of the old ones, and returns a copy of the sum.
 func gathered(sum, gradient []float64, decay float64) []float64 {
-	var length float64
-	for _, g := range gradient {
-		length += max(g, -g)
-	}
-	if length == 0 {
-		length = 1
-	}
+	unit1(gradient)
 	for i, g := range gradient {
-		sum[i] = decay*sum[i] + g/length
+		sum[i] = decay*sum[i] + g
 		gradient[i] = sum[i]
 	}
 	return gradient

@@ -1,70 +1,97 @@
 package attack
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
-	"slices"
+
+	"lucigo/interp"
 )
 
-// SmoothStep is FGSM with the gradient's mean over noisy copies of each image: Wu et al., arXiv:1802.09707, in
-// one step. The gradient of a network that has seen few images has noise of its own, and the mean is what it shares
-// with other networks.
-type SmoothStep struct {
-	Copies int     // 0: 20, their number
-	Noise  float64 // its standard deviation, in radii of the ball; 0: 1
+// Smooth takes a gradient's mean over an image and random copies of it, each with its gradient at L1 length 1: what the
+// mean has, other networks are likelier to share. The zero value has no copies.
+type Smooth struct {
+	Copies int     // beside the image itself, new ones in each step
+	Noise  float64 // the standard deviation of what is added to a copy, in [0, 1]: Wu et al., arXiv:1802.09707, section 4
+	Shift  int     // by how many pixels a copy is moved at most, in both directions: Dong et al., arXiv:1904.02884, section 3
 }
 
-// String returns the attack's name with its parameters.
-func (a SmoothStep) String() string {
-	a = a.defaults()
-	return fmt.Sprintf("smooth step(copies=%d, noise=%.3g radii)", a.Copies, a.Noise)
+// String names the parameters.
+func (s Smooth) String() string {
+	return fmt.Sprintf("smooth(copies=%d, noise=%g, shift=%d)", s.Copies, s.Noise, s.Shift)
 }
 
-func (a SmoothStep) defaults() SmoothStep {
-	return SmoothStep{cmp.Or(a.Copies, 20), cmp.Or(a.Noise, 1)}
-}
-
-// Find implements Attack.
-func (a SmoothStep) Find(ctx context.Context, t *Task) error {
-	a = a.defaults()
+func (s Smooth) check(t *Task) error {
+	side := max(t.Images.H, t.Images.W)
 	switch {
-	case t.Ball.norm != NormInf:
-		return fmt.Errorf("attack: %s: the ball is in %s, must be in L∞", t.attack, t.Ball.norm)
-	case a.Copies < 1:
-		return fmt.Errorf("attack: %s: Copies is %d, must be at least 1", t.attack, a.Copies)
-	case !(a.Noise >= 0) || math.IsInf(a.Noise, 1):
-		return fmt.Errorf("attack: %s: Noise is %g, must be a number of at least 0", t.attack, a.Noise)
+	case s.Copies < 0:
+		return fmt.Errorf("attack: %s: Smooth.Copies is %d, must be at least 0", t.attack, s.Copies)
+	case !(s.Noise >= 0) || math.IsInf(s.Noise, 1):
+		return fmt.Errorf("attack: %s: Smooth.Noise is %g, must be a number of at least 0", t.attack, s.Noise)
+	case s.Shift < 0 || s.Shift > side:
+		return fmt.Errorf("attack: %s: Smooth.Shift is %d, must be from 0 to %d, the images' longer side", t.attack, s.Shift, side)
+	case s.Copies == 0 && s != (Smooth{}):
+		return fmt.Errorf("attack: %s: Smooth.Copies is 0, must be at least 1 where there is Noise or Shift", t.attack)
 	}
-	if err := t.bounded(); err != nil {
-		return err
+	return nil
+}
+
+// gradient is Task.Gradient, with a sum over copies where there are some. A copy's pixels at one edge come in from there, and its
+// gradient goes back to where its pixels are from.
+func (s Smooth) gradient(ctx context.Context, t *Task, p Points, o interp.Objective, step int) (Reply, error) {
+	r, err := t.Gradient(ctx, p, o)
+	if err != nil || s.Copies == 0 {
+		return r, err
 	}
-	radius := t.Ball.radius
-	o, err := t.Objective(CrossEntropy)
-	if err != nil {
-		return err
-	}
-	p := t.Points()
-	sum := make([]float64, len(p.Pix))
-	for k := range a.Copies {
-		q := Points{Rows: p.Rows, Pix: slices.Clone(p.Pix)}
-		each(q, func(row int, y []float64) {
-			noise := make([]float64, len(y))
-			t.Random(q.Rows[row], k).Normals(noise)
-			add(y, noise, a.Noise*radius)
+	sum := r.Gradient
+	each(sum, func(_ int, g []float64) { unit1(g) })
+	size := len(p.Of(0))
+	from := make([]int, len(p.Pix)) // where in its point each number of a copy is from
+	for n := range s.Copies {
+		q := Points{p.Rows, make([]float64, len(p.Pix))}
+		each(q, func(k int, y []float64) {
+			random := t.Random(p.Rows[k], step*s.Copies+n)
+			random.Normals(y)
+			down := random.Intn(size+2, 2*s.Shift+1) - s.Shift
+			right := random.Intn(size+3, 2*s.Shift+1) - s.Shift
+			for i := range y {
+				at := t.beside(i, down, right)
+				from[k*size+i], y[i] = at, p.Of(k)[at]+s.Noise*y[i]
+			}
 			box(y)
 		})
-		r, err := t.Gradient(ctx, q, o)
+		c, err := t.Gradient(ctx, q, o)
 		if err != nil {
-			return err
+			return r, err
 		}
-		add(sum, r.Gradient.Pix, 1)
-		t.Step(k+1, a.Copies)
+		each(c.Gradient, func(k int, g []float64) {
+			unit1(g)
+			for i, v := range g {
+				sum.Of(k)[from[k*size+i]] += v
+			}
+		})
 	}
-	for i, g := range sum {
-		p.Pix[i] += radius * sign(g)
+	return r, nil
+}
+
+// beside returns the place of the number that is so many pixels beside number i of an image, or at the edge on the way there.
+func (t *Task) beside(i, down, right int) int {
+	h, w, c := t.Images.H, t.Images.W, t.Images.C
+	row := min(max(i/(w*c)+down, 0), h-1)
+	column := min(max(i/c%w+right, 0), w-1)
+	return (row*w+column)*c + i%c
+}
+
+// unit1 divides a gradient by its L1 norm, unless that is 0.
+func unit1(g []float64) {
+	var length float64
+	for _, v := range g {
+		length += math.Abs(v)
 	}
-	_, err = t.Offer(ctx, p)
-	return err
+	if length == 0 {
+		return
+	}
+	for i := range g {
+		g[i] /= length
+	}
 }

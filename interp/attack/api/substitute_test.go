@@ -436,8 +436,9 @@ func victim(dir string) (*interp.Model, error) {
 
 // The attack on MNIST: the victim is in another process, was trained on MNIST's training set, and answers labels only. The attacker
 // begins with 15 digits of each class of the test set, as Papernot et al. begin with 150 digits of it, and is measured on others of
-// the test set. Theirs fooled MetaMind's network by 84.24 % at 6,400 queries, with FGSM at .3; ours is at 82.6 % of 4,000 digits, and
-// by FGSM at 56 %.
+// the test set. Theirs fooled MetaMind's network by 84.24 % at 6,400 queries, with FGSM at .3. Here, on the odd digits, FGSM fools
+// 48 % of those that the victim gets right, MI-FGSM 70 %, and MI-FGSM with gradients smoothed by shifts and noise 96 %. Its settings
+// were chosen on the even digits.
 func TestOracleMNIST(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it trains for a minute or more")
@@ -451,7 +452,7 @@ func TestOracleMNIST(t *testing.T) {
 		t.Skipf("skipped: there is no MNIST: %v", err)
 	}
 	interptest.Unchecked()
-	x, err := dataset.Read(ctx, src, 0, 4000)
+	x, err := dataset.Read(ctx, src, 0, src.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -462,7 +463,11 @@ func TestOracleMNIST(t *testing.T) {
 			start.N, start.Pix = start.N+1, append(start.Pix, x.Of(i)...)
 		}
 	}
-	fresh := x.Slice(3000, 4000)
+	var odd []int
+	for i := 1001; i < x.N; i += 6 {
+		odd = append(odd, i)
+	}
+	fresh := x.Pick(odd...)
 	server := begin(t, "digits", dir)
 	var address string
 	for began := time.Now(); address == ""; time.Sleep(50 * time.Millisecond) {
@@ -498,7 +503,12 @@ func TestOracleMNIST(t *testing.T) {
 	for _, a := range []struct {
 		attack      attack.Attack
 		least, most float64
-	}{{attack.SmoothStep{Noise: 2, Copies: 40}, .8, 1}, {attack.SmoothStep{}, .7, 1}, {attack.FGSM{}, .4, 1}, {attack.Noise{}, 0, .2}} {
+	}{
+		{attack.MIFGSM{Steps: 4, Rate: .5, Full: true, Smooth: attack.Smooth{Copies: 9, Noise: .3, Shift: 2}}, .9, 1},
+		{attack.MIFGSM{Steps: 4, Rate: .5, Full: true}, 0, 1},
+		{attack.FGSM{}, .4, 1},
+		{attack.Noise{}, 0, .2},
+	} {
 		r, err := c.Transfer(ctx, examiner, judge, a.attack, fresh)
 		if err != nil {
 			t.Fatal(err)
