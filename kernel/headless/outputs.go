@@ -12,12 +12,12 @@ import (
 	"lucigo/kernel/notebook"
 )
 
-// What is kept of the outputs of one cell. Beyond maxText of printed text the rest is dropped with a notice, and the
-// cell goes on; a cell that puts out more than maxTotal is interrupted. What takes the place of an earlier output
-// counts instead of it: a display may be updated any number of times.
+// What is kept of outputs. Beyond maxText of the text that a cell prints the rest is dropped with a notice, and the cell
+// goes on; a cell with which the notebook's outputs become more than maxTotal is interrupted. What takes the place of an
+// earlier output counts instead of it: a display may be updated any number of times.
 const (
 	maxText  = 1 << 20
-	maxTotal = 256 << 20
+	maxTotal = 128 << 20
 	perPiece = 256 // what an output counts for besides its content
 )
 
@@ -34,6 +34,7 @@ type outputs struct {
 	text     int              // bytes of text kept
 	size     int              // of the message that is being added
 	total    int              // bytes received, less those of outputs that were replaced or cleared
+	before   int              // the same, of the cells before
 	cut      bool             // text has been dropped
 }
 
@@ -41,8 +42,8 @@ type outputs struct {
 func (o *outputs) add(typ string, content json.RawMessage) error {
 	o.size = len(content) + perPiece
 	o.total += o.size
-	if o.total > maxTotal {
-		return fmt.Errorf("it put out more than %d MiB", maxTotal>>20)
+	if o.before+o.total > maxTotal {
+		return fmt.Errorf("it put out more than %d MiB, with the cells before it", maxTotal>>20)
 	}
 	var m struct {
 		Name, Text string

@@ -92,7 +92,7 @@ func TestTotalIsBounded(t *testing.T) {
 	for ; err == nil && n < 10; n++ {
 		err = o.add("display_data", picture)
 	}
-	if err == nil || !strings.Contains(err.Error(), "more than 256 MiB") || n != 3 || len(c.Outputs) != 2 {
+	if err == nil || !strings.Contains(err.Error(), "more than 128 MiB") || n != 3 || len(c.Outputs) != 2 {
 		t.Errorf("after %d MiB of the last 3: %v, %d kept", n, err, len(c.Outputs))
 	}
 }

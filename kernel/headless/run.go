@@ -108,7 +108,7 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 		}
 		defer k.Stop()
 	}
-	shown := displays{}
+	shown, total := displays{}, 0
 	for i := range outcomes {
 		outcome := &outcomes[i]
 		c := nb.Cells[outcome.Cell.Index]
@@ -118,7 +118,7 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 			if o.Begin != nil {
 				o.Begin(outcome.Cell)
 			}
-			stop = o.run(ctx, k, c, outcome, shown)
+			stop = o.run(ctx, k, c, outcome, shown, &total)
 		case c.Tagged(skipTag):
 			outcome.Skipped = true
 		default:
@@ -137,10 +137,11 @@ func Run(ctx context.Context, nb *notebook.Notebook, o Options) ([]Outcome, erro
 	return outcomes, nil
 }
 
-// run runs a cell and says whether those after it must not run.
-func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, outcome *Outcome, shown displays) bool {
+// run runs a cell and says whether those after it must not run. It adds to what the notebook's cells have put out.
+func (o Options) run(ctx context.Context, k *jupyter.Kernel, c *notebook.Cell, outcome *Outcome, shown displays, total *int) bool {
 	mayRaise := c.Tagged(raiseTag)
-	out := &outputs{cell: c, displays: shown}
+	out := &outputs{cell: c, displays: shown, before: *total}
+	defer func() { *total += out.total }()
 	begin := time.Now()
 	reply, err := k.Execute(ctx, jupyter.Request{Code: c.Source, CellID: c.ID, MayErr: mayRaise, Limit: o.Limit,
 		OnMessage: out.add, Tick: o.Tick})

@@ -120,6 +120,19 @@ func TestNothingToRunStartsNoKernel(t *testing.T) {
 	}
 }
 
+// TestAllOutputsAreBounded: those of a notebook together, whichever cells put them out.
+func TestAllOutputsAreBounded(t *testing.T) {
+	half := notebook.NewCode(strings.Repeat(fmt.Sprintf("fill %d\n", 1<<20), maxTotal>>21+1))
+	rest := notebook.NewCode(half.Source)
+	got := script(t, Options{}, half, rest, notebook.NewCode("print x"))
+	if want := "ok | it put out more than 128 MiB, with the cells before it | not run"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := len(half.Outputs) + len(rest.Outputs); n < maxTotal>>20-2 || n > maxTotal>>20+2 {
+		t.Errorf("%d outputs of a MiB are kept", n)
+	}
+}
+
 func TestWatching(t *testing.T) {
 	var told []string
 	script(t, Options{Begin: func(c Cell) { told = append(told, fmt.Sprint("begin ", c.Number)) }, End: func(o Outcome) { told = append(told, fmt.Sprint("end ", o.Cell.Number)) }},

@@ -5,7 +5,6 @@
 package notebook
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -104,9 +103,6 @@ type Output struct {
 
 	unknown object
 }
-
-// lines is text as nbformat writes it: a list of lines with their line ends.
-func lines(s string) []string { return slices.AppendSeq([]string{}, strings.Lines(s)) }
 
 var validID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
@@ -231,82 +227,15 @@ func (c *Cell) Heading() string {
 	return ""
 }
 
-// Encode is the notebook as nbformat 4.5 JSON, laid out as Jupyter does: keys sorted, indented by one space, texts
-// as lists of lines.
-func (nb *Notebook) Encode() ([]byte, error) {
-	nb.identify()
-	cells := make([]any, len(nb.Cells))
-	for i, c := range nb.Cells {
-		o := map[string]any{"id": c.ID, "cell_type": c.Type, "metadata": c.Metadata.orEmpty(), "source": lines(c.Source)}
-		if c.Type == Code {
-			outputs := make([]any, len(c.Outputs))
-			for j, out := range c.Outputs {
-				outputs[j] = out.encode()
-			}
-			o["outputs"], o["execution_count"] = outputs, c.ExecutionCount
-		} else if c.Attachments != nil {
-			o["attachments"] = c.Attachments
-		}
-		cells[i] = c.unknown.joined(o)
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	err := enc.Encode(nb.unknown.joined(map[string]any{"nbformat": 4, "nbformat_minor": max(nb.minor, 5),
-		"metadata": nb.Metadata.orEmpty(), "cells": cells}))
-	return b.Bytes(), err
-}
-
-func (o *Output) encode() map[string]any {
-	m := map[string]any{"output_type": o.Type}
-	switch o.Type {
-	case Stream:
-		m["name"], m["text"] = o.Name, lines(o.Text)
-	case DisplayData, ExecuteResult:
-		data := map[string]any{}
-		for mime, raw := range o.Data {
-			data[mime] = unescaped(raw)
-			if s, err := text(raw); err == nil && !isJSON(mime) {
-				data[mime] = lines(s)
-			}
-		}
-		m["data"], m["metadata"] = data, o.Metadata.orEmpty()
-		if o.Type == ExecuteResult {
-			m["execution_count"] = o.ExecutionCount
-		}
-	case Error:
-		m["ename"], m["evalue"], m["traceback"] = o.EName, o.EValue, append([]string{}, o.Traceback...)
-	}
-	return o.unknown.joined(m)
-}
-
-// joined is fields together with those of o that are not among them.
-func (o object) joined(fields map[string]any) map[string]any {
-	for name, raw := range o {
-		if _, ok := fields[name]; !ok {
-			fields[name] = unescaped(raw)
-		}
-	}
-	return fields
-}
-
-// unescaped is raw decoded, so that it is encoded again without the escapes (\u003c) that HTML would need.
-func unescaped(raw json.RawMessage) any {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return raw
-	}
-	return v
-}
-
 // Write writes the notebook into file, all of it or nothing, and makes the file's directory.
 func (nb *Notebook) Write(file string) error {
-	b, err := nb.Encode()
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
 	}
-	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o777), atomicfile.WriteFile(file, b, 0o644))
+	return atomicfile.Write(file, 0o644, func(f *os.File) error {
+		if err := nb.encode(f); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		return nil
+	})
 }

@@ -368,6 +368,9 @@ func parseOutput(raw json.RawMessage, format int) (*Output, error) {
 			return nil, err
 		}
 	}
+	for _, elsewhere := range []string{"name", "text", "data", "metadata", "execution_count", "ename", "evalue", "traceback"} {
+		delete(f, elsewhere) // Other types of outputs have it.
+	}
 	o.unknown = f
 	return o, nil
 }

@@ -41,7 +41,13 @@ func highlight(cell string) template.HTML {
 	return template.HTML(b.String())
 }
 
+// maxHighlight is the size in bytes above which code has no colours: they take a second for each 50 KB of brackets.
+const maxHighlight = 64 << 10
+
 func highlightGo(source string) string {
+	if len(source) > maxHighlight {
+		return html.EscapeString(source)
+	}
 	tokens, err := chroma.Tokenise(lexers.Get("go"), &chroma.TokeniseOptions{State: "root", Nested: true}, source)
 	if err != nil { // Only a damaged lexer fails.
 		return html.EscapeString(source)

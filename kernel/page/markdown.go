@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"html"
 	"html/template"
@@ -27,14 +28,18 @@ import (
 
 // markdown renders the prose of one notebook.
 type markdown struct {
-	md          goldmark.Markdown
-	ids         parser.IDs // of headings, unique in the page
-	dir         string
+	ctx      context.Context // while the page is rendered
+	md       goldmark.Markdown
+	ids      headings
+	dir      string
+	pictures int // bytes of those that prose has named
+
 	attachments map[string]notebook.MIMEBundle // of the cell being rendered
+	out         *rendered                      // the same
 }
 
-func newMarkdown(file string) *markdown {
-	m := &markdown{dir: filepath.Dir(file), ids: parser.NewContext().IDs()}
+func newMarkdown(ctx context.Context, file string) *markdown {
+	m := &markdown{ctx: ctx, dir: filepath.Dir(file), ids: headings{}}
 	m.md = goldmark.New(
 		goldmark.WithParser(parser.NewParser( // CommonMark's, but HTML is text.
 			parser.WithBlockParsers(without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())...),
@@ -63,11 +68,30 @@ func (l links) Parse(parent ast.Node, block text.Reader, c parser.Context) ast.N
 	return n
 }
 
-func (m *markdown) render(source string, attachments map[string]notebook.MIMEBundle) (template.HTML, error) {
-	m.attachments = attachments
-	var b bytes.Buffer
-	err := m.md.Convert([]byte(source), &b, parser.WithContext(parser.NewContext(parser.WithIDs(m.ids))))
-	return template.HTML(b.String()), err
+// render renders a text. One that would cost far more than its length, in time or in the page, is shown as it is.
+func (m *markdown) render(source string, attachments map[string]notebook.MIMEBundle) (page template.HTML, err error) {
+	if m.ctx.Err() != nil {
+		return "", context.Cause(m.ctx)
+	}
+	asWritten := func(why string) template.HTML {
+		return template.HTML(`<p class="broken">This text is shown as it is written: ` + why + "</p>\n<pre>" +
+			html.EscapeString(source) + "</pre>\n")
+	}
+	if why := costly(source); why != "" {
+		return asWritten(why), nil
+	}
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case tooMuch{}:
+			page = asWritten("its references stand for too much.")
+		default:
+			panic(p)
+		}
+	}()
+	m.attachments, m.out = attachments, &rendered{left: maxExpanded*len(source) + 64<<10}
+	err = m.md.Convert([]byte(source), m.out, parser.WithContext(parser.NewContext(parser.WithIDs(m.ids))))
+	return template.HTML(m.out.String()), err
 }
 
 // RegisterFuncs sets what this page renders otherwise than CommonMark asks.
@@ -111,14 +135,19 @@ func plainText(n ast.Node, source []byte) string {
 	return b.String()
 }
 
-// maxPicture is the size in bytes above which a picture stays outside the page.
-const maxPicture = 16 << 20
+// The sizes in bytes above which a picture stays outside the page: its own, and that of all that prose names, however
+// often it names one.
+const (
+	maxPicture  = 16 << 20
+	maxPictures = 64 << 20
+)
 
 // image is a picture of the prose: an attachment of the cell, or a file beside the notebook. Others are not fetched.
 func (m *markdown) image(destination, alt string) template.HTML {
 	name, attached := strings.CutPrefix(destination, "attachment:")
-	for mime := range m.attachments[name] {
-		if data, ok := m.attachments[name].Text(mime); ok && attached && strings.HasPrefix(mime, "image/") {
+	for mime, raw := range m.attachments[name] {
+		if attached && strings.HasPrefix(mime, "image/") && m.fits(len(raw)) {
+			data, _ := m.attachments[name].Text(mime)
 			return picture(mime, data, alt)
 		}
 	}
@@ -129,6 +158,16 @@ func (m *markdown) image(destination, alt string) template.HTML {
 	return template.HTML(html.EscapeString(alt + " (" + destination + ")"))
 }
 
+// fits says whether the page has room for another picture of n bytes.
+func (m *markdown) fits(n int) bool {
+	if n > maxPictures-m.pictures {
+		return false
+	}
+	m.pictures += n
+	m.out.left += 2 * n // base64 takes less.
+	return true
+}
+
 // file reads a file in the notebook's directory or below it; nil is none.
 func (m *markdown) file(name string) []byte {
 	root, err := os.OpenRoot(m.dir)
@@ -137,7 +176,7 @@ func (m *markdown) file(name string) []byte {
 	}
 	defer root.Close()
 	info, err := root.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxPicture {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxPicture || !m.fits(int(info.Size())) {
 		return nil
 	}
 	b, _ := root.ReadFile(name)
@@ -231,7 +270,8 @@ func (mathBlock) Open(_ ast.Node, reader text.Reader, _ parser.Context) (ast.Nod
 
 func (mathBlock) Continue(node ast.Node, reader text.Reader, _ parser.Context) parser.State {
 	lines := node.Lines()
-	if sofar := bytes.TrimSpace(lines.Value(reader.Source())); len(sofar) >= 4 && bytes.HasSuffix(sofar, []byte("$$")) {
+	last := lines.At(lines.Len() - 1)
+	if text := bytes.TrimSpace(last.Value(reader.Source())); bytes.HasSuffix(text, []byte("$$")) && (lines.Len() > 1 || len(text) >= 4) {
 		return parser.Close
 	}
 	line, segment := reader.PeekLine()

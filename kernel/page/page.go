@@ -6,12 +6,15 @@
 package page
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,12 +62,12 @@ func Is(head []byte) bool {
 	return bytes.Contains(head, []byte(`<meta name="generator" content="LuciGo">`))
 }
 
-// Render makes the page.
-func Render(nb *notebook.Notebook, info Info) ([]byte, error) {
+// Render writes the page. Between cells it heeds ctx.
+func Render(ctx context.Context, w io.Writer, nb *notebook.Notebook, info Info) error {
 	title := cmp.Or(nb.Title(), strings.TrimSuffix(filepath.Base(info.File), ".ipynb"))
-	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, view{newMarkdown(info.File), info, title, template.CSS(pageCSS), nb.Cells})
-	return b.Bytes(), err
+	b := bufio.NewWriter(w)
+	err := pageTemplate.Execute(b, view{newMarkdown(ctx, info.File), info, title, template.CSS(pageCSS), nb.Cells})
+	return cmp.Or(err, b.Flush())
 }
 
 // Prose renders a Markdown cell.
@@ -73,7 +76,9 @@ func (m *markdown) Prose(c *notebook.Cell) (template.HTML, error) {
 }
 
 // Code renders the source of a code cell.
-func (m *markdown) Code(c *notebook.Cell) template.HTML { return highlight(c.Source) }
+func (m *markdown) Code(c *notebook.Cell) (template.HTML, error) {
+	return highlight(c.Source), context.Cause(m.ctx)
+}
 
 // Shown says whether a code cell has anything to show.
 func (m *markdown) Shown(c *notebook.Cell) bool {
@@ -97,6 +102,9 @@ func (m *markdown) Summary(c *notebook.Cell) string {
 
 // Output renders one output by its richest representation; one without any has no HTML.
 func (m *markdown) Output(o *notebook.Output) (output, error) {
+	if m.ctx.Err() != nil {
+		return output{}, context.Cause(m.ctx)
+	}
 	switch o.Type {
 	case notebook.Stream:
 		kind := "text"
@@ -130,9 +138,27 @@ func (m *markdown) Output(o *notebook.Output) (output, error) {
 		return output{"text", terminal(text)}, nil
 	}
 	if raw, ok := o.Data["application/json"]; ok {
-		var b bytes.Buffer
-		err := json.Indent(&b, raw, "", "  ")
-		return output{"text", terminal(b.String())}, err
+		return output{"text", terminal(indented(raw))}, nil
 	}
 	return output{}, nil
+}
+
+// indented is JSON laid out for people, or as it is where that would make much of little.
+func indented(raw json.RawMessage) string {
+	const long, deep = 64 << 10, 20
+	depth, most := 0, 0 // brackets within texts count too
+	for _, c := range raw {
+		switch c {
+		case '{', '[':
+			depth++
+			most = max(most, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	var b bytes.Buffer
+	if len(raw) > long || most > deep || json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
 }

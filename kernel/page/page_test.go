@@ -1,6 +1,8 @@
 package page
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -12,10 +14,16 @@ import (
 	"lucigo/kernel/notebook"
 )
 
+func render(nb *notebook.Notebook, info Info) ([]byte, error) {
+	var b bytes.Buffer
+	err := Render(context.Background(), &b, nb, info)
+	return b.Bytes(), err
+}
+
 // cells is what lies between <main> and </main> of the page of nb.
 func cells(t *testing.T, nb *notebook.Notebook, info Info) string {
 	t.Helper()
-	b, err := Render(nb, info)
+	b, err := render(nb, info)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +197,7 @@ func TestLawCodeIsUnchanged(t *testing.T) {
 
 func TestPageNeedsNothingElse(t *testing.T) {
 	nb := prose("# Title <x>\n\n![a](https://example.org/a.png) $x$")
-	b, err := Render(nb, Info{File: "x.ipynb", Note: "note <", Broken: "broken <"})
+	b, err := render(nb, Info{File: "x.ipynb", Note: "note <", Broken: "broken <"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +216,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	if got := cells(t, code("x"), Info{Cell: "another", Halt: "halt"}); strings.Contains(got, "halt") {
 		t.Errorf("another cell says so:\n%s", got)
 	}
-	b, err = Render(&notebook.Notebook{}, Info{File: "/a/name.ipynb"})
+	b, err = render(&notebook.Notebook{}, Info{File: "/a/name.ipynb"})
 	if err != nil || !strings.Contains(string(b), "<title>name</title>") {
 		t.Errorf("an empty notebook: %v", err)
 	}
@@ -221,7 +229,7 @@ func FuzzProse(f *testing.F) {
 	}
 	active := regexp.MustCompile(`(?i)<(script|img|iframe|svg|object|embed|link|style|form|meta)|<[^>]* on[a-z]+=|(href|src)="\s*(javascript|vbscript|data):`)
 	f.Fuzz(func(t *testing.T, source string) {
-		html, err := newMarkdown(filepath.Join(t.TempDir(), "x.ipynb")).render(source, nil)
+		html, err := newMarkdown(t.Context(), filepath.Join(t.TempDir(), "x.ipynb")).render(source, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

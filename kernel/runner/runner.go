@@ -100,7 +100,10 @@ func (r Runner) Run(ctx context.Context, jobs []Job) (results []Result, err erro
 	if err := r.Check(jobs); err != nil {
 		return nil, err
 	}
-	w := writer{Runner: r}
+	late, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTime, func() { stop(context.Cause(ctx)) }) })()
+	w := writer{Runner: r, ctx: late}
 	for _, j := range jobs {
 		result := Result{Job: j}
 		if j.Notebook != nil {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -121,10 +122,14 @@ func placeOf(path string) place {
 // writer writes the results of a run.
 type writer struct {
 	Runner
+	ctx    context.Context
 	suites []report.Suite // of each job: what is known of it
 	last   time.Time      // when something was written while a notebook ran
 	took   time.Duration  // how long that took
 }
+
+// stopTime is how long pages are still rendered after the run was stopped.
+const stopTime = 5 * time.Second
 
 // A notebook that runs is written about once a second, and less often where that would take more than a twentieth of
 // the time. One that takes long to write is written only between its cells: what a cell publishes must not wait.
@@ -187,12 +192,9 @@ func (w *writer) pages(result *Result, verb string, at headless.Cell, halt strin
 	if halt != "" {
 		info.Cell, info.Halt = result.Notebook.Cells[at.Index].ID, halt
 	}
-	html, err := page.Render(result.Notebook, info)
-	if err != nil {
-		return err
-	}
 	files := w.files(result.Job)
-	if err := errors.Join(atomicfile.WriteFile(files[0], html, 0o644), result.Notebook.Write(files[1])); err != nil {
+	render := func(f *os.File) error { return page.Render(w.ctx, f, result.Notebook, info) }
+	if err := errors.Join(atomicfile.Write(files[0], 0o644, render), result.Notebook.Write(files[1])); err != nil {
 		return err
 	}
 	result.Page = files[0]
