@@ -72,6 +72,15 @@ func checks(ctx context.Context, k build.Kernel) []check {
 		}
 		return file, nil
 	}
+	whole := func(program, found, missing string) (string, error) {
+		if _, err := exists(program, missing); err != nil {
+			return "", err
+		}
+		if !build.Whole(program) {
+			return "", errors.New(program + " is damaged: it is not what was built")
+		}
+		return found, nil
+	}
 	engine := sync.OnceValues(func() (build.Engine, error) { return engine(ctx, k) })
 	return []check{
 		{"Go", true, func() (string, error) { return output("go", "env", "GOVERSION") }, "install Go from go.dev/dl and put it on PATH"},
@@ -112,13 +121,10 @@ func checks(ctx context.Context, k build.Kernel) []check {
 			return fmt.Sprintf("%s, %d MB", e.Cache.Dir, (e.Cache.Bytes+999_999)/1_000_000), nil
 		}, "remove its directory, unset LUCIGO_COMPILE_CACHE, or point it at a directory of your own; where XLA refuses again, set it to off"},
 		{"kernel program", false, func() (string, error) {
-			if !k.Built() {
-				return "", errors.New("it is not built for this version of the project")
-			}
-			return k.Dir, nil
+			return whole(k.Command(), k.Dir, "it is not built for this version of the project")
 		}, installs + " (run does it too)"},
 		{"gopls (completion)", false, func() (string, error) {
-			return exists(k.Completion(), "not built; notebooks run without it")
+			return whole(k.Completion(), k.Completion(), "not built; notebooks run without it")
 		}, installs},
 		{"Jupyter kernel", false, func() (string, error) {
 			dir, err := kernelspec.DataDir()

@@ -42,11 +42,8 @@ func (k Kernel) Completion() string {
 	return filepath.Join(filepath.Dir(k.Dir), "gopls-"+goplsVersion+"-"+runtime.Version())
 }
 
-// Built says whether the program that a notebook needs is there.
-func (k Kernel) Built() bool {
-	_, err := os.Stat(k.Command())
-	return err == nil
-}
+// Built says whether the program that a notebook needs is there, whole.
+func (k Kernel) Built() bool { return Whole(k.Command()) }
 
 // Find names the kernel that belongs to the project in which the directory dir is, as it is now, built or not.
 func Find(dir string) (Kernel, error) {
@@ -115,7 +112,7 @@ func (k Kernel) Build(ctx context.Context, progress io.Writer) error {
 	if err := os.MkdirAll(k.Dir, 0o777); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(tmp, filepath.Base(k.Command())), k.Command())
+	return keep(filepath.Join(tmp, filepath.Base(k.Command())), k.Command())
 }
 
 // Experiments is the value of GOEXPERIMENT with which the pure Go backend's matrix products are usable: the user's own
@@ -130,7 +127,7 @@ func Experiments() string {
 
 // BuildCompletion adds gopls, at a version of its own outside the project's go.mod; the network is needed once.
 func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
-	if _, err := os.Stat(k.Completion()); err == nil {
+	if Whole(k.Completion()) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(k.Dir), 0o777); err != nil {
@@ -145,7 +142,7 @@ func (k Kernel) BuildCompletion(ctx context.Context, progress io.Writer) error {
 	if err := k.run(ctx, progress, "gopls", env, "install", "golang.org/x/tools/gopls@"+goplsVersion); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(tmp, "gopls"), k.Completion())
+	return keep(filepath.Join(tmp, "gopls"), k.Completion())
 }
 
 // Warm compiles, and throws away, the packages that cells may import, so that the first cell does not wait for them;
@@ -181,8 +178,19 @@ func (k Kernel) Program(ctx context.Context, name string, progress io.Writer) (f
 		return "", err
 	}
 	file = k.beside(name)
-	return file, k.run(ctx, progress, "the command "+name, nil,
-		"build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
+	unlock, err := lock(ctx, file+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if !Whole(file) { // The go command would see by its head that it is up to date.
+		os.Remove(file)
+	}
+	err = k.run(ctx, progress, "the command "+name, nil, "build", "-buildvcs=false", "-ldflags=-w", "-o", file, "./kernel/"+name)
+	if err != nil || Whole(file) {
+		return file, err
+	}
+	return file, keep(file, file)
 }
 
 // OpenEngine has the engine opened by the Program of that name, which is built; XLA's plugin is downloaded first if it

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"lucigo/internal/atomicfile"
 )
 
 // Name is the kernel's name, as notebooks hold it; DisplayName is for people.
@@ -69,11 +71,11 @@ func Write(dataDir, launcher string, env map[string]string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(filepath.Dir(name), p.Name()), picture, 0o666); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(filepath.Dir(name), p.Name()), picture, 0o644); err != nil {
 			return "", err
 		}
 	}
-	return name, os.WriteFile(name, append(b, '\n'), 0o666)
+	return name, atomicfile.WriteFile(name, append(b, '\n'), 0o644)
 }
 
 // Launcher is the program that the specification below dataDir starts; the error is fs.ErrNotExist where there is none.
