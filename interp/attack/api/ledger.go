@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	maxClients = 10_000 // are told apart
-	remembered = 1024   // requests with a key
+	maxClients = 10_000  // are told apart
+	remembered = 1024    // requests with a key, at most
+	held       = 1 << 22 // labels and scores of theirs, at most
 	others     = "others"
 )
 
@@ -33,6 +34,7 @@ type ledger struct {
 	clients  map[string]*account
 	answered map[digest]*entry
 	oldest   []digest // of those answered
+	held     int      // labels and scores of theirs
 }
 
 type digest [sha256.Size]byte
@@ -138,7 +140,9 @@ func (l *ledger) book(r booked) {
 	}
 	e.answers, e.known = r.Answers, true
 	close(e.done)
-	if l.oldest = append(l.oldest, id); len(l.oldest) > remembered {
+	l.oldest, l.held = append(l.oldest, id), l.held+e.answers.size()
+	for len(l.oldest) > remembered || l.held > held {
+		l.held -= l.answered[l.oldest[0]].answers.size()
 		delete(l.answered, l.oldest[0])
 		l.oldest = l.oldest[1:]
 	}

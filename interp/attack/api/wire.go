@@ -108,6 +108,15 @@ func (a *Answers) add(b Answers) {
 	a.Scores = append(a.Scores, b.Scores...)
 }
 
+// size is how many numbers they are.
+func (a Answers) size() int {
+	n := len(a.Labels)
+	for _, s := range a.Scores {
+		n += len(s)
+	}
+	return n
+}
+
 // slice returns the answers to images i to j-1.
 func (a Answers) slice(i, j int) Answers {
 	a.Labels = a.Labels[i:j]
