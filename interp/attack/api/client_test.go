@@ -260,7 +260,7 @@ func TestRetryAfter(t *testing.T) {
 		want        time.Duration
 	}{
 		{"3", "", 3 * time.Second}, {" 3 ", "", 3 * time.Second}, {"0", "", 0}, {"", "", 0},
-		{"-3", "", 0}, {"+3", "", 0}, {"1.5", "", 0}, {"soon", "", 0}, {"NaN", "", 0}, {"2030", "", 2030 * time.Second},
+		{"-3", "", 0}, {"²", "", 0}, {"٣", "", 0}, {"+3", "", 0}, {"1.5", "", 0}, {"soon", "", 0}, {"NaN", "", 0}, {"2030", "", 2030 * time.Second},
 		{"99999999999999999999", "", ages}, {"9223372036854775807", "", ages},
 		{at(90 * time.Second), "", 90 * time.Second}, {at(-time.Hour), "", 0},
 		{at(-time.Hour), at(-time.Hour - 5*time.Second), 5 * time.Second}, // a clock that is slow

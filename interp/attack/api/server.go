@@ -68,10 +68,7 @@ func (s Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return err
 	}
-	web := &http.Server{
-		Handler: h, ErrorLog: log.New(io.Discard, "", 0), // what a client does wrong, it is told
-		ReadHeaderTimeout: reading, ReadTimeout: reading, WriteTimeout: reading + computing + reading, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+	web := server(h)
 	shut := make(chan struct{})
 	stopped := context.AfterFunc(ctx, func() {
 		defer close(shut)
@@ -89,6 +86,14 @@ func (s Server) Serve(ctx context.Context, l net.Listener) error {
 		err = nil
 	}
 	return errors.Join(err, h.stop())
+}
+
+// server returns an HTTP server with bounds on what a client may send and how long it may take.
+func server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ErrorLog: log.New(io.Discard, "", 0), // what a client does wrong, it is told
+		ReadHeaderTimeout: reading, ReadTimeout: reading, WriteTimeout: reading + computing + reading, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
 }
 
 // service is a server that runs.

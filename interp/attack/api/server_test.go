@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
 	"path/filepath"
 	"runtime"
@@ -21,10 +24,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp"
 	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
 )
 
 var ctx = context.Background()
@@ -145,6 +153,15 @@ func TestLawAnswersAreTheModels(t *testing.T) {
 		want := truth(t, m, sent)
 		if !slices.Equal(a.Labels, want.Labels) {
 			t.Errorf("%s: labels %v, want %v", how, a.Labels, want.Labels)
+		}
+		var raw answer
+		if err := json.Unmarshal(b, &raw); err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range raw.Predictions {
+			if p.Class != d.Classes[want.Labels[i]] {
+				t.Errorf("%s: image %d is class %q, want %q", how, i, p.Class, d.Classes[want.Labels[i]])
+			}
 		}
 		for i := range a.Scores {
 			if interptest.Distance(a.Scores[i], want.Scores[i]) > 1e-6 { // float32, in batches of other sizes
@@ -306,8 +323,8 @@ func TestServerRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Body.Close()
-		if r.StatusCode != c.status || r.Header.Get("Content-Type") != jsonType {
-			t.Errorf("%s %s: %s", c.method, c.path, r.Status)
+		if r.StatusCode != c.status || r.Header.Get("Content-Type") != jsonType || (r.Header.Get("Allow") != "") != (c.status == 405) {
+			t.Errorf("%s %s: %s, %v", c.method, c.path, r.Status, r.Header)
 		}
 	}
 	q, _ := http.NewRequest("POST", address+"/v1/predict", strings.NewReader(good))
@@ -318,13 +335,23 @@ func TestServerRefuses(t *testing.T) {
 	} else {
 		r.Body.Close()
 	}
+	for n, status := range map[int]int{maxKey: 200, maxKey + 1: 400} {
+		q, _ := http.NewRequest("POST", address+"/v1/predict", strings.NewReader(good))
+		q.Header.Set("Content-Type", jsonType)
+		q.Header.Set(keyed, strings.Repeat("k", n))
+		if r, err := http.DefaultClient.Do(q); err != nil || r.StatusCode != status {
+			t.Errorf("a key of %d bytes: %v %v", n, r, err)
+		} else {
+			r.Body.Close()
+		}
+	}
 	var counts Queries
 	r, err := http.Get(address + "/v1/queries")
 	if err == nil {
 		defer r.Body.Close()
 		err = json.NewDecoder(r.Body).Decode(&counts)
 	}
-	if err != nil || counts.Total != 0 {
+	if err != nil || counts.Total != 2 { // of the key that is short enough
 		t.Errorf("what was refused counts: %+v, %v", counts, err)
 	}
 }
@@ -392,18 +419,16 @@ func TestCounts(t *testing.T) {
 func TestRate(t *testing.T) {
 	quiet(t)
 	m := interptest.Branchy()
-	address, _ := serve(t, Server{Model: m, Rate: 8, Images: 4})
+	address, _ := serve(t, Server{Model: m, Rate: .01, Images: 4})
 	x := appendRequest(nil, interptest.Images(m, 4, 1))
-	first, _ := post(t, address, jsonType, x)
-	var r *http.Response
-	var b []byte
-	for range 4 { // the burst is that of a second
-		r, b = post(t, address, jsonType, x)
-	}
+	first, _ := post(t, address, jsonType, x) // is as large as may be
+	r, b := post(t, address, jsonType, x)
 	after, err := strconv.Atoi(r.Header.Get("Retry-After"))
-	if first.StatusCode != 200 || r.StatusCode != 429 || err != nil || after < 1 || after > 2 || !bytes.Contains(b,
-		[]byte("ask again after")) {
+	if first.StatusCode != 200 || r.StatusCode != 429 || err != nil || after < 1 || after > 400 || !bytes.Contains(b, []byte("ask again after")) {
 		t.Errorf("%s, then %s, Retry-After %d, %v: %s", first.Status, r.Status, after, err, b)
+	}
+	if r, b := post(t, address, "text/plain", nil); r.StatusCode != 429 {
+		t.Errorf("what is no request at all, too early: %s %s", r.Status, b)
 	}
 	if q, err := from("127.0.0.2").Post(address+"/v1/predict", jsonType, bytes.NewReader(x)); err == nil {
 		q.Body.Close()
@@ -412,14 +437,15 @@ func TestRate(t *testing.T) {
 		}
 	}
 	// A client that obeys is never refused for good, and is not faster than the rate.
+	address, _ = serve(t, Server{Model: m, Rate: 20, Images: 4})
 	c, err := Dial(ctx, address, Terms{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	begin := time.Now()
-	a, err := c.Ask(ctx, interptest.Images(m, 20, 2))
-	if err != nil || len(a.Labels) != 20 || time.Since(begin) < time.Second {
+	a, err := c.Ask(ctx, interptest.Images(m, 40, 2))
+	if err != nil || len(a.Labels) != 40 || time.Since(begin) < time.Second {
 		t.Errorf("%d answers in %v, %v", len(a.Labels), time.Since(begin), err)
 	}
 }
@@ -524,12 +550,158 @@ func TestServerErrors(t *testing.T) {
 	for want, s := range map[string]Server{
 		"Server.Model is nil":  {},
 		"Server.Rate is -1":    {Model: m, Rate: -1},
+		"Server.Rate is NaN":   {Model: m, Rate: math.NaN()},
+		"Server.Rate is +Inf":  {Model: m, Rate: math.Inf(1)},
 		"Server.Images is -1":  {Model: m, Images: -1},
 		"the ledger: journal:": {Model: m, Ledger: t.TempDir()},
 	} {
 		if _, err := s.start(ctx); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// By default a request has fewer images where they are large, so that a body has a bound that does not grow with them.
+func TestDefaultImages(t *testing.T) {
+	for side, want := range map[int]int{28: 64, 128: 64, 224: 20, 1024: 1, 4000: 1} {
+		m := interptest.Model("large", func(s *model.Scope, x *graph.Node) *graph.Node {
+			return layer.Dense(s.At("logits"), graph.ReduceMean(x, 1, 2), 3)
+		}, [3]int{side, side, 1}, 3, 1)
+		if d, err := (Server{Model: m}).describe(); err != nil || d.Images != want {
+			t.Errorf("of %d×%d: %d images, want %d, %v", side, side, d.Images, want, err)
+		}
+	}
+}
+
+// Where one request makes the model fail, those that went to it together are answered.
+func TestBatchOfTheBad(t *testing.T) {
+	m := interptest.Model("infinite", func(s *model.Scope, x *graph.Node) *graph.Node {
+		x = layer.Flatten(x)
+		return graph.Div(layer.Dense(s.At("logits"), x, 3), graph.ReduceAndKeep(x, graph.ReduceSum, -1))
+	}, [3]int{2, 2, 1}, 3, 1)
+	b := batcher{model: m, jobs: make(chan job, waiting)}
+	var jobs []job
+	for k := range 3 {
+		x := interptest.Images(m, 2, uint64(k))
+		if k == 1 {
+			clear(x.Pix[:4]) // 0 / 0
+		}
+		jobs = append(jobs, job{ctx, x, make(chan answered, 1)})
+		b.jobs <- jobs[k]
+	}
+	running, end := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); b.work(running) }()
+	for k, j := range jobs {
+		if a := <-j.answer; (a.err != nil) != (k == 1) || k != 1 && !slices.Equal(a.Labels, truth(t, m, j.x).Labels) {
+			t.Errorf("request %d: %v, %v", k, a.Labels, a.err)
+		}
+	}
+	end()
+	<-done
+}
+
+// Where too many requests wait for the model, one more is told to come back, and so is who waits too long to send a body.
+func TestBusy(t *testing.T) {
+	quiet(t)
+	m := interptest.Branchy()
+	_, err := batcher{model: m, jobs: make(chan job)}.ask(ctx, interptest.Images(m, 1, 1))
+	var r *refusal
+	if !errors.As(err, &r) || r.status != http.StatusServiceUnavailable || r.retry != time.Second {
+		t.Errorf("%v", err)
+	}
+	h, err := Server{Model: m}.start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range bodies {
+		h.bodies <- struct{}{}
+	}
+	status := make(chan int, 1)
+	go func() {
+		q := httptest.NewRequest("POST", "/v1/predict", bytes.NewReader(appendRequest(nil, interptest.Images(m, 1, 1))))
+		q.Header.Set("Content-Type", jsonType)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, q)
+		status <- w.Code
+	}()
+	select {
+	case s := <-status:
+		t.Errorf("as many bodies as may be are being read, and one more is answered with %d", s)
+	case <-time.After(50 * time.Millisecond):
+		<-h.bodies
+		if s := <-status; s != 200 {
+			t.Errorf("when one is read, the next is answered with %d", s)
+		}
+	}
+	if err := h.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// pipes is a listener of connections in memory, whose time is the test's.
+type pipes struct{ conns chan net.Conn }
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A client that sends slowly, takes its answer slowly, or does nothing, does not keep its connection.
+func TestSlowClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		send  string
+		drips string // sent again and again, each after 10 s
+		most  time.Duration
+	}{
+		"head":   {"POST / HTTP/1.1\r\n", "X-A: b\r\n", reading},
+		"body":   {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", "1", reading},
+		"idle":   {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "", 2 * time.Minute},
+		"answer": {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "", 2*reading + computing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				web := server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if _, err := io.Copy(io.Discard, r.Body); err == nil {
+						_, _ = w.Write(make([]byte, 1<<20))
+					}
+				}))
+				l := pipes{make(chan net.Conn, 1)}
+				go func() { _ = web.Serve(l) }()
+				mine, its := net.Pipe()
+				l.conns <- its
+				began := time.Now()
+				if _, err := io.WriteString(mine, c.send); err != nil {
+					t.Fatal(err)
+				}
+				if name == "answer" { // it is taken only later
+					time.Sleep(c.most)
+				}
+				closed := make(chan struct{})
+				go func() {
+					defer close(closed)
+					_, _ = io.Copy(io.Discard, mine)
+				}()
+				for kept := true; kept; {
+					select {
+					case <-closed:
+						kept = false
+					case <-time.After(10 * time.Second):
+						_, _ = io.WriteString(mine, c.drips) // it may be closed now
+					}
+				}
+				if d := time.Since(began); d > c.most+10*time.Second {
+					t.Errorf("the connection is kept for %v, must be at most about %v", d, c.most)
+				}
+				close(l.conns)
+				_ = web.Close()
+			})
+		})
 	}
 }
 

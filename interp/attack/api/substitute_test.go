@@ -16,9 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
 	"lucigo/interp"
 	"lucigo/interp/attack"
 	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
 	"lucigo/interp/random"
 	"lucigo/interp/train"
 	"lucigo/models/dataset"
@@ -208,14 +212,32 @@ func TestLawAugmentation(t *testing.T) {
 		{Queries: 90, Training: train.Training{Epochs: 1}},
 		{Queries: 61, Doubled: 1, Sample: 8, Period: 1, Step: .25, Seed: 3, Training: train.Training{Epochs: 1}},
 		{Queries: 1000, Rounds: 2, Training: train.Training{Epochs: 1}},
-		{Queries: 12, Training: train.Training{Epochs: 1}},
+		{Queries: 15, Training: train.Training{Epochs: 1}},
 	} {
 		start := interptest.Images(m, 12, 5)
+		given := slices.Clone(start.Pix)
 		var rounds []Round
 		s.Progress = func(r Round) { rounds = append(rounds, r) }
-		c, err := s.Copy(ctx, Local{m, true}, start)
+		twice, err := interp.Join(start, start.Slice(2, 5)) // which are asked about once
 		if err != nil {
 			t.Fatal(err)
+		}
+		c, err := s.Copy(ctx, Local{m, true}, twice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(start.Pix, given) {
+			t.Error("the first images are changed")
+		}
+		d := s.defaults()
+		for i, r := range rounds[1:] {
+			moved := rounds[i].Images // all that there are
+			if i >= d.Doubled {
+				moved = min(moved, d.Sample)
+			}
+			if moved = min(moved, d.Queries-rounds[i].Images); r.New != moved {
+				t.Errorf("round %d asks about %d images, want %d", r.Number, r.New, moved)
+			}
 		}
 		want := s.Queries
 		if s.Rounds > 0 {
@@ -299,6 +321,117 @@ func TestMove(t *testing.T) {
 	}
 }
 
+// Where the derivative is 0, a pixel stays; a step back ends at the very image where the step forth began; and with Vary, an image is
+// varied before it is moved, in each round in its own way.
+func TestMoveAndBack(t *testing.T) {
+	m := interptest.Linear()
+	weights := m.Weights()
+	for name, w := range weights {
+		if len(w.Dims()) != 2 {
+			continue
+		}
+		v := slices.Clone(w.Values())
+		clear(v[:3]) // of pixel 0
+		var err error
+		if weights[name], err = interp.NewWeight(v, w.Dims()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := m.With(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := snapped(interp.Images{N: 1, H: 2, W: 3, C: 1, Pix: []float64{.3, .3, .4, .5, .6, .7}})
+	x.Class = []int{1}
+	s := Substitute{Period: 1}.defaults()
+	move := func(x interp.Images, round int) interp.Images {
+		t.Helper()
+		y, err := s.move(ctx, &Copy{Model: m, Images: x}, round)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.Class = x.Class[:y.N]
+		return y
+	}
+	forth := move(x, 0)
+	if forth.Pix[0] != x.Pix[0] || forth.Pix[1] == x.Pix[1] {
+		t.Errorf("%v is moved to %v", x.Pix, forth.Pix)
+	}
+	asked := map[digest]bool{contents(x.Pix): true}
+	if back := move(forth, 1); unasked(asked, back).N != 0 {
+		t.Errorf("back at %v, not at %v", back.Pix, x.Pix)
+	}
+	s.Vary = Vary{Turn: .5}
+	varied := move(x, 0)
+	first := x
+	first.Pix = s.Vary.image(x, 0, random.New(s.Seed, varying, 1))
+	s.Vary = Vary{}
+	if want := move(snapped1(first), 0); interptest.Distance(varied.Pix, want.Pix) > 3./grid || slices.Equal(varied.Pix, forth.Pix) {
+		t.Errorf("varied %v, want %v", varied.Pix, want.Pix)
+	}
+	two, err := interp.Join(x, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Vary, s.Sample, s.Doubled = Vary{Turn: .5}, 1, 1
+	if again := move(two, 2); slices.Equal(again.Of(0), varied.Of(0)) {
+		t.Error("in another round, it is varied in the same way")
+	}
+}
+
+// snapped1 is snapped with the classes.
+func snapped1(x interp.Images) interp.Images {
+	y := snapped(x)
+	y.Class = x.Class
+	return y
+}
+
+// Where no step leads to a new image, Copy ends.
+func TestNothingNew(t *testing.T) {
+	m := interptest.Smooth()
+	flat := func(s *model.Scope, x *graph.Node) *graph.Node {
+		return layer.Dense(s.At("logits"), graph.MulScalar(layer.Flatten(x), 0), interptest.Classes)
+	}
+	c, err := Substitute{Net: flat, Training: train.Training{Epochs: 1}}.Copy(ctx, Local{m, false}, interptest.Images(m, 12, 5))
+	if err != nil || c.Queries() != 12 || len(c.Rounds) != 1 {
+		t.Errorf("%d queries in %d rounds, %v", c.Queries(), len(c.Rounds), err)
+	}
+}
+
+// Training on images that are hardly varied is training on the images, with their labels and with their scores; varied ones are others.
+func TestVariedTraining(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 40, 5)
+	a := truth(t, m, x)
+	begin, err := train.New(interp.Spec{Name: "copy", Forward: trio(interptest.Classes), Input: [3]int{x.H, x.W, x.C}, Classes: m.Classes()}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scores := range [][][]float64{nil, a.Scores} {
+		c := Copy{Images: x, Scores: scores}
+		c.Images.Class = a.Labels
+		trained := func(v Vary) interp.Rows {
+			s := Substitute{Vary: v, Seed: 3, Training: train.Training{Epochs: 2, Batch: 16, Seed: 3}}
+			got, err := s.fit(ctx, begin, c.examples(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := got.Predict(ctx, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.Logits
+		}
+		plain := trained(Vary{})
+		if d := interptest.Distance(trained(Vary{Shift: 1e-9}).Data, plain.Data); d > 1e-4 { // float32, over 6 steps
+			t.Errorf("with scores %t, hardly varied: logits are %g away", scores != nil, d)
+		}
+		if d := interptest.Distance(trained(Vary{Shift: 3}).Data, plain.Data); d < 1e-2 {
+			t.Errorf("with scores %t, varied: logits are %g away", scores != nil, d)
+		}
+	}
+}
+
 // Every number is drawn equally often.
 func TestReservoir(t *testing.T) {
 	const trials, count, n = 20_000, 10, 3
@@ -366,6 +499,18 @@ func TestSubstituteErrors(t *testing.T) {
 				start)
 			return err
 		},
+		"{Turn:-1 Scale:0 Shift:0}": func() error {
+			_, err := Substitute{Vary: Vary{Turn: -1}}.Copy(ctx, Local{m, false}, start)
+			return err
+		},
+		"{Turn:0 Scale:NaN Shift:0}": func() error {
+			_, err := Substitute{Vary: Vary{Scale: math.NaN()}}.Copy(ctx, Local{m, false}, start)
+			return err
+		},
+		"{Turn:0 Scale:0 Shift:+Inf}": func() error {
+			_, err := Substitute{Vary: Vary{Shift: math.Inf(1)}}.Copy(ctx, Local{m, false}, start)
+			return err
+		},
 		"must be at least 0":         func() error { _, err := Substitute{Rounds: -1}.Copy(ctx, Local{m, false}, start); return err },
 		"number of the first images": func() error { _, err := Substitute{Queries: 3}.Copy(ctx, Local{m, false}, start); return err },
 		"no images":                  func() error { _, err := quick.Copy(ctx, Local{m, false}, interp.Images{}); return err },
@@ -412,9 +557,52 @@ func TestTransfer(t *testing.T) {
 		o.Spent() != 40 {
 		t.Errorf("%+v, %v of the attacked", got, r.Fooled())
 	}
+	if got.OnCopy != count(t, judge, m, x) {
+		t.Errorf("on the copy, away from its own answers: %g, want %g", got.OnCopy, count(t, judge, m, x))
+	}
+	poor := interptest.Model("poor", func(s *model.Scope, x *graph.Node) *graph.Node {
+		return layer.Dense(s.At("logits"), layer.Flatten(x), interptest.Classes)
+	}, [3]int{x.H, x.W, x.C}, interptest.Classes, 8)
+	own := x
+	own.Class = nil
+	if r, err = judge.Try(ctx, poor, attack.FGSM{}, own); err != nil {
+		t.Fatal(err)
+	}
+	before, after, copied := truth(t, m, x).Labels, truth(t, m, r.Images).Labels, truth(t, poor, x).Labels
+	want := Transfer{Attack: "FGSM(cross-entropy)", Ball: judge.Ball, Images: 20, Right: 19, OnCopy: r.Fooled(), Queries: 40}
+	for i, class := range x.Class {
+		if copied[i] == before[i] {
+			want.Agreement += 1. / 20
+		}
+		if after[i] != class {
+			want.Wrong += 1. / 20
+			if before[i] == class {
+				want.Fooled++
+			}
+		}
+	}
+	got, err = (&Copy{Model: poor}).Transfer(ctx, o, judge, attack.FGSM{}, x)
+	if err != nil || math.Abs(got.Agreement-want.Agreement)+math.Abs(got.Wrong-want.Wrong) > 1e-9 || want.Agreement == 1 {
+		t.Errorf("%+v, want %+v, %v", got, want, err)
+	}
+	got.Agreement, got.Wrong = want.Agreement, want.Wrong
+	if got != want || got.Wrong == float64(got.Fooled)/20 {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 	if r, err = judge.TryLabels(ctx, o, attack.Noise{}, right); err != nil || len(r.Verdicts) != 19 {
 		t.Errorf("by labels: %v", err)
 	}
+}
+
+// count is the share of the images, as a network labels them, that it labels otherwise when they are attacked.
+func count(t *testing.T, j attack.Judge, m *interp.Model, x interp.Images) float64 {
+	t.Helper()
+	x.Class = truth(t, m, x).Labels
+	r, err := j.Try(ctx, m, attack.FGSM{}, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 1 - equal(truth(t, m, r.Images).Labels, x.Class)
 }
 
 // victim returns a network that was trained on MNIST's training set.
@@ -543,6 +731,19 @@ func TestVary(t *testing.T) {
 				if want := a + (right-math.Floor(right))*(b-a); math.Abs(shifted[at]-want) > 1e-9 {
 					t.Errorf("shifted, row %d, column %d: %g, want %g", row, column, shifted[at], want)
 				}
+			}
+		}
+	}
+	// Scaled by 2: a pixel is from half as far from the middle.
+	scaled := Vary{Scale: -math.Ln2 / by(1)}.image(x, 0, r)
+	for row := range 5 {
+		for column := range 5 {
+			y, z := 2+float64(row-2)/2, 2+float64(column-2)/2
+			a, b := y-math.Floor(y), z-math.Floor(z)
+			p := func(dy, dz int) float64 { return x.Pixel(0, min(int(y)+dy, 4), min(int(z)+dz, 4))[1] }
+			want := (1-a)*((1-b)*p(0, 0)+b*p(0, 1)) + a*((1-b)*p(1, 0)+b*p(1, 1))
+			if got := scaled[(row*5+column)*2+1]; math.Abs(got-want) > 1e-9 {
+				t.Errorf("scaled, row %d, column %d: %g, want %g", row, column, got, want)
 			}
 		}
 	}
