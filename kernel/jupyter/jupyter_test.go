@@ -84,7 +84,7 @@ func TestExecute(t *testing.T) {
 	}}); err != nil || !strings.Contains(printed, `{} false`) {
 		t.Errorf("a cell that may err, and has no id: %s, %v", printed, err)
 	}
-	dir := k.dir
+	dir := k.dir.Path
 	k.Stop()
 	k.Stop() // Twice is once.
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; time.Sleep(10 * time.Millisecond) {
@@ -330,14 +330,4 @@ func TestTail(t *testing.T) {
 	if s := log.String(); len(s) > tailSize || !strings.HasSuffix(s, "x\nlast") {
 		t.Errorf("%d bytes, the end %q", len(s), s[len(s)-10:])
 	}
-}
-
-// TestSweepLooksAtPipes: opening a named pipe that another user has put where a lock would be must not wait.
-func TestSweepLooksAtPipes(t *testing.T) {
-	base := t.TempDir()
-	dir := filepath.Join(base, dirPrefix+"1")
-	if err := errors.Join(os.Mkdir(dir, 0o777), syscall.Mkfifo(filepath.Join(dir, "lock"), 0o666)); err != nil {
-		t.Fatal(err)
-	}
-	sweep(base)
 }

@@ -19,7 +19,11 @@ import (
 	"github.com/go-zeromq/zmq4"
 
 	"lucigo/kernel/jupyter/wire"
+	"lucigo/kernel/tempdir"
 )
+
+// dirPrefix begins the names of kernels' directories.
+const dirPrefix = "lucigo-kernel-"
 
 // Command says how to start a kernel.
 type Command struct {
@@ -49,8 +53,7 @@ const backlog = 4096
 type Kernel struct {
 	session        wire.Session
 	cmd            *exec.Cmd
-	dir            string // holds the sockets and the kernel's own temporary files
-	lock           *os.File
+	dir            tempdir.Dir // holds the sockets and the kernel's own temporary files
 	log            tail
 	exited         chan struct{} // closed when the process has ended
 	exitErr        error         // valid then
@@ -78,13 +81,13 @@ func Start(ctx context.Context, c Command) (_ *Kernel, err error) {
 	if len(base) > 60 {
 		base = "/tmp"
 	}
-	sweep(base)
-	dir, lock, err := makeDir(base)
+	tempdir.Sweep(base, dirPrefix, nil)
+	dir, err := tempdir.Make(base, dirPrefix)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("starting the kernel: %w", err)
 	}
 	life, cancel := context.WithCancel(context.Background())
-	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir, lock: lock,
+	k := &Kernel{session: wire.Session{Key: []byte(wire.NewID()), ID: wire.NewID()}, dir: dir,
 		exited: make(chan struct{}), cancel: cancel, received: make(chan received, backlog)}
 	defer func() {
 		if err != nil {
@@ -123,17 +126,17 @@ const (
 )
 
 func (k *Kernel) socket(port int) string {
-	return fmt.Sprintf("%s-%d", filepath.Join(k.dir, "s"), port)
+	return fmt.Sprintf("%s-%d", filepath.Join(k.dir.Path, "s"), port)
 }
 
 // launch writes the connection file and starts the process.
 func (k *Kernel) launch(c Command) error {
-	b, err := json.Marshal(map[string]any{"transport": "ipc", "ip": filepath.Join(k.dir, "s"), "key": string(k.session.Key), "signature_scheme": "hmac-sha256",
+	b, err := json.Marshal(map[string]any{"transport": "ipc", "ip": filepath.Join(k.dir.Path, "s"), "key": string(k.session.Key), "signature_scheme": "hmac-sha256",
 		"shell_port": shellPort, "iopub_port": iopubPort, "stdin_port": stdinPort, "control_port": controlPort, "hb_port": heartbeatPort, "kernel_name": "lucigo"})
 	if err != nil {
 		return err
 	}
-	connection := filepath.Join(k.dir, "kernel-"+wire.NewID()+".json")
+	connection := filepath.Join(k.dir.Path, "kernel-"+wire.NewID()+".json")
 	if err := os.WriteFile(connection, b, 0o600); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ func (k *Kernel) launch(c Command) error {
 	}
 	k.cmd = exec.Command(args[0], args[1:]...)
 	k.cmd.Dir, k.cmd.Env = c.Dir, c.Env
-	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir) // The directory goes, and with it what a killed kernel leaves.
+	k.cmd.Env = append(k.cmd.Environ(), "TMPDIR="+k.dir.Path) // The directory goes, and with it what a killed kernel leaves.
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not hide its end.
 	OwnGroup(k.cmd)
@@ -285,8 +288,7 @@ func (k *Kernel) kill() {
 		for _, s := range k.sockets {
 			s.Close() // It is of no more use, whatever comes of it.
 		}
-		os.RemoveAll(k.dir)
-		k.lock.Close()
+		k.dir.Remove() // What cannot be removed only takes room.
 	})
 }
 

@@ -15,6 +15,12 @@ import (
 	"time"
 )
 
+// dirPrefix begins the names of sessions' directories, in each of which tokenFile holds the session's token.
+const (
+	dirPrefix = "lucigo-cells-"
+	tokenFile = "token"
+)
+
 // envSession marks the processes of a session: all that a cell starts inherit it.
 const envSession = "LUCIGO_SESSION"
 
@@ -88,6 +94,14 @@ func Guard(dir, token string) {
 	for pid := range group {
 		syscall.Kill(-pid, syscall.SIGKILL)
 	}
+	endMembers(token)
+	if strings.HasPrefix(filepath.Base(dir), dirPrefix) {
+		os.RemoveAll(dir)
+	}
+}
+
+// endMembers kills the processes of the session of that token.
+func endMembers(token string) {
 	for range 20 { // One may start another meanwhile.
 		all := members(token)
 		if len(all) == 0 {
@@ -98,8 +112,12 @@ func Guard(dir, token string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if strings.HasPrefix(filepath.Base(dir), "lucigo-cells-") {
-		os.RemoveAll(dir)
+}
+
+// endLeft kills the processes of a session whose kernel and guard were both killed.
+func endLeft(dir string) {
+	if token, err := os.ReadFile(filepath.Join(dir, tokenFile)); err == nil && len(token) > 0 {
+		endMembers(string(token))
 	}
 }
 

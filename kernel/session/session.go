@@ -19,6 +19,7 @@ import (
 	"lucigo/internal/project"
 	"lucigo/kernel/packages"
 	"lucigo/kernel/source"
+	"lucigo/kernel/tempdir"
 )
 
 // Output takes what a cell puts out. Its methods may be called at once.
@@ -50,6 +51,7 @@ func (f *Failure) Error() string { return f.Name + ": " + f.Value }
 type Session struct {
 	root   string // the project's directory
 	dir    string // the module of the cells, which is removed in the end
+	temp   tempdir.Dir
 	goTool string
 	env    []string
 	guard  *guard
@@ -71,18 +73,21 @@ const Module = "notebook"
 // New begins a session for the project in root, with the go command goTool and the environment env of this process and
 // of the cells. The cells run in this process's working directory, which the command %cd changes.
 func New(root, goTool string, env []string) (*Session, error) {
-	dir, err := os.MkdirTemp("", "lucigo-cells-")
+	tempdir.Sweep(os.TempDir(), dirPrefix, endLeft)
+	temp, err := tempdir.Make("", dirPrefix)
 	if err != nil {
 		return nil, err
 	}
-	token := rand.Text()
-	s := &Session{root: root, dir: dir, goTool: goTool,
+	dir, token := temp.Path, rand.Text()
+	s := &Session{root: root, dir: dir, temp: temp, goTool: goTool,
 		texts: map[int]string{}, locals: map[string]int{}, shown: map[string]bool{}}
 	s.env = append(env, envSession+"="+token, "GONB_TMP_DIR="+dir,
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildvcs=false"))
-	if s.guard, err = startGuard(dir, token); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
+	if err = os.WriteFile(filepath.Join(dir, tokenFile), []byte(token), 0o600); err == nil {
+		s.guard, err = startGuard(dir, token)
+	}
+	if err != nil {
+		return nil, errors.Join(err, temp.Remove())
 	}
 	s.ready = sync.OnceValue(s.seed) // The first cell waits for it, not the front end.
 	go s.ready()
@@ -92,7 +97,7 @@ func New(root, goTool string, env []string) (*Session, error) {
 // Close ends what cells have started and is still running, and removes the session's files.
 func (s *Session) Close() error {
 	s.guard.close()
-	return os.RemoveAll(s.dir)
+	return s.temp.Remove()
 }
 
 // Dir is the directory of the cells' module.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -472,6 +473,41 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestTheNextEndsWhatIsLeft: where the kernel and its guard were both killed, the next kernel ends what they left.
+func TestTheNextEndsWhatIsLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a cell")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LUCIGO_TEST_KILLED=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var dir, token string
+	var guard int
+	if _, err := fmt.Fscan(out, &dir, &token, &guard); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(guard, syscall.SIGKILL)
+	cmd.Process.Kill()
+	cmd.Wait()
+	if len(members(token)) < 2 {
+		t.Error("nothing is left whose end could be seen")
+	}
+	open(t)
+	if left := members(token); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the directory is left")
+	}
+}
+
 // killed is a kernel that runs a cell until it is killed.
 func killed() {
 	root, err := project.Root(".")
@@ -487,7 +523,7 @@ func killed() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(2 * time.Second) // The cell may be compiled by then.
-	fmt.Println(s.dir, s.guard.token)
+	fmt.Println(s.dir, s.guard.token, s.guard.cmd.Process.Pid)
 	select {}
 }
 
