@@ -53,14 +53,14 @@ func (p progress) EndCell(o headless.Outcome) {
 	}
 	for _, claim := range o.Claims {
 		if !claim.Holds() {
-			fmt.Fprintf(p.w, "%sCLAIM FAILS: %v\n", indent, claim)
+			fmt.Fprintf(p.w, "%sCLAIM FAILS: %s\n", indent, notebook.Plain(claim.String()))
 		}
 	}
 }
 
 func (p progress) End(r runner.Result) {
 	if r.Err != nil {
-		fmt.Fprintf(p.w, "  FAILED: %v\n", r.Err)
+		fmt.Fprintf(p.w, "  FAILED: %s\n", notebook.Plain(r.Err.Error()))
 	}
 	if r.Notebook != nil {
 		fmt.Fprintf(p.w, "  %s in %s\n", r.Tally(), seconds(r.Time))

@@ -207,6 +207,7 @@ func label(heading string, c *notebook.Cell) string {
 	if !comment {
 		s = cmp.Or(heading, s)
 	}
+	s = strings.ReplaceAll(notebook.Plain(s), "\r", " ") // It is printed.
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:59]) + "…"
 	}

@@ -142,6 +142,14 @@ func TestWatching(t *testing.T) {
 	}
 }
 
+// TestLabelsArePlain: they are printed, and a notebook must not command the user's terminal.
+func TestLabelsArePlain(t *testing.T) {
+	nb := &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("// a\x1b]0;title\x07b\x1b[2Jc\rd\x00")}}
+	if got := Outcomes(nb)[0].Cell.Label; got != "abc d" {
+		t.Errorf("the label is %q", got)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	if s := (Outcome{Allowed: errors.New("x")}).Failure(); s != "" {
 		t.Errorf("what is allowed fails by %q", s)

@@ -95,3 +95,15 @@ func TestInvalidValues(t *testing.T) {
 		}
 	}
 }
+
+// TestPlain: no command to a terminal is left in what a notebook prints, and no text is lost.
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\x1b[31mb\x1b[0m\tc\n": "ab\tc\n", "\x1b]0;title\x07x": "x", "\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\": "link", "\x1b]52;c;AAAA": "",
+		"\x1bcx": "x", "a\x1b": "a", "a\u009b31mb\x00\x08": "a31mb", "\r50 %": "\r50 %", "é → 漢": "é → 漢",
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"lucigo/internal/atomicfile"
 )
@@ -143,7 +144,8 @@ func (c *Cell) Tagged(tag string) bool {
 	return slices.Contains(tags, tag)
 }
 
-var colours = regexp.MustCompile(`\x1b\[[0-9;:?]*[@-~]`)
+// sequences are a terminal's control sequences: CSI … letter, OSC … BEL or ST, and others of two characters.
+var sequences = regexp.MustCompile("\x1b\\[[0-9;:?]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b.?")
 
 // Printed is the text that the cell printed and the errors it ended with, as one text without a terminal's colours.
 func (c *Cell) Printed() string {
@@ -159,8 +161,16 @@ func (c *Cell) Printed() string {
 	return Plain(b.String())
 }
 
-// Plain is text without a terminal's colours and its other control sequences.
-func Plain(text string) string { return colours.ReplaceAllString(text, "") }
+// Plain is text without a terminal's colours and its other control sequences, and without characters that are none of
+// a text's: what a notebook holds must not reach the user's terminal as commands.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' {
+			return -1
+		}
+		return r
+	}, sequences.ReplaceAllString(text, ""))
+}
 
 // Language is the notebook's programming language in lower case, or "" where it does not say.
 func (nb *Notebook) Language() string {

@@ -25,7 +25,13 @@ func terminal(text string) template.HTML {
 		}
 		b.WriteString(s)
 	}
-	text = overprinted.ReplaceAllString(text, "$1")
+	if strings.Contains(text, "\r") { // In a long text the search takes seconds.
+		text = overprinted.ReplaceAllString(text, "$1")
+	}
+	if !strings.Contains(text, "\x1b") {
+		plain(text)
+		return template.HTML(b.String())
+	}
 	at := 0
 	for _, m := range control.FindAllStringSubmatchIndex(text, -1) {
 		plain(text[at:m[0]])
