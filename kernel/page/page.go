@@ -1,8 +1,8 @@
 // Package page writes a notebook as a web page that needs nothing but itself: no script, no font and no picture comes
 // from elsewhere, and mathematics is MathML.
 //
-// Markdown is rendered without raw HTML, and text is escaped; HTML that a cell put out is in the page as it is, because
-// it is the notebook's own figures: open the page of a notebook as you would run the notebook.
+// Markdown is rendered without raw HTML, and text is escaped. HTML that a cell put out is in the page as it is, because
+// it is the notebook's own figures; the page's policy keeps it from running scripts and from loading anything.
 package page
 
 import (
