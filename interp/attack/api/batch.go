@@ -83,7 +83,7 @@ func (b batcher) work(ctx context.Context) {
 				more = false
 			}
 		}
-		if !b.answer(ctx, slices.Clone(jobs)) { // by fault of one of them, perhaps
+		if !b.answer(ctx, jobs) { // by fault of one of them, perhaps
 			for _, j := range jobs {
 				b.answer(ctx, []job{j})
 			}
@@ -93,7 +93,7 @@ func (b batcher) work(ctx context.Context) {
 
 // answer answers all jobs, or one or none where the model fails.
 func (b batcher) answer(ctx context.Context, jobs []job) bool {
-	jobs = slices.DeleteFunc(jobs, func(j job) bool { return j.ctx.Err() != nil }) // nobody waits any more
+	jobs = slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.ctx.Err() != nil }) // nobody waits any more
 	if len(jobs) == 0 {
 		return true
 	}

@@ -92,7 +92,7 @@ func (s Server) Serve(ctx context.Context, l net.Listener) error {
 func server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ErrorLog: log.New(io.Discard, "", 0), // what a client does wrong, it is told
-		ReadHeaderTimeout: reading, ReadTimeout: reading, WriteTimeout: reading + computing + reading, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ReadTimeout: reading, WriteTimeout: reading + computing + reading, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 }
 

@@ -377,6 +377,12 @@ func TestMoveAndBack(t *testing.T) {
 	if again := move(two, 2); slices.Equal(again.Of(0), varied.Of(0)) {
 		t.Error("in another round, it is varied in the same way")
 	}
+	many := snapped(interptest.Images(m, 50, 1))
+	many.Class = make([]int, 50)
+	s.Vary, s.Sample = Vary{}, 5
+	if slices.Equal(move(many, 2).Pix, move(many, 4).Pix) {
+		t.Error("in another round, the same images are drawn")
+	}
 }
 
 // snapped1 is snapped with the classes.
