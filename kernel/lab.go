@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -52,7 +53,9 @@ func (l *labCommand) Run(ctx context.Context) error {
 	}
 	cmd := inTerminal(ctx, program(env, "jupyter-lab"), args...)
 	cmd.Dir, cmd.Env = dir, append(s.env, "JUPYTER_PREFER_ENV_PATH=1")
-	jupyter.OwnGroup(cmd) // Ctrl-C is for this program: two signals at once keep Jupyter from ending its kernels.
+	jupyter.OwnGroup(cmd)  // Ctrl-C is for this program: two signals at once keep Jupyter from ending its kernels.
+	runtime.LockOSThread() // Jupyter is told when this thread ends.
+	jupyter.EndWithParent(cmd, syscall.SIGTERM)
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return nil // Ctrl-C is how one leaves it.

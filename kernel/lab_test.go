@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +32,8 @@ func testLab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(k.Completion(), nil, 0o666); err != nil { // It would be built.
+	digest := fmt.Sprintf("%x", sha256.Sum256(nil))
+	if err := errors.Join(os.WriteFile(k.Completion(), nil, 0o666), os.WriteFile(k.Completion()+".sha256", []byte(digest), 0o666)); err != nil { // It would be built.
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "log")
@@ -66,6 +71,25 @@ for i in $(seq 500); do sleep 0.05; done
 	first, rest, _ := strings.Cut(read(), "\n")
 	if !strings.Contains(first, "--port 1234") || !strings.Contains(first, "--no-browser") || rest != "terminated\n" {
 		t.Errorf("Jupyter is started with %q, and gets %q", first, rest)
+	}
+	if runtime.GOOS == "linux" { // By force: Jupyter is told to end all the same.
+		os.Remove(log)
+		cmd := exec.CommandContext(ctx, os.Args[0], "lab", "--no-browser", "--port", "1234")
+		cmd.Env = append(os.Environ(), "LUCIGO_TEST_COMMAND=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(read(), "\n") && ctx.Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		for !strings.Contains(read(), "terminated") && ctx.Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if !strings.Contains(read(), "terminated") {
+			t.Error("Jupyter outlives the command that is killed")
+		}
 	}
 	if _, err := os.Stat(filepath.Join(env, "share", "jupyter", "kernels", "lucigo", "kernel.json")); err != nil {
 		t.Error(err)

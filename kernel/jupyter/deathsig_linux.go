@@ -1,6 +1,10 @@
 package jupyter
 
-import "syscall"
+import (
+	"os/exec"
+	"syscall"
+)
 
-// dieWithParent has the system kill the process when the thread that started it ends, however that happens.
-func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
+// EndWithParent has the system send a command's process a signal when the thread that starts it ends, however that
+// happens. OwnGroup comes before it.
+func EndWithParent(c *exec.Cmd, s syscall.Signal) { c.SysProcAttr.Pdeathsig = s }

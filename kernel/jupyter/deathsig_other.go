@@ -2,7 +2,10 @@
 
 package jupyter
 
-import "syscall"
+import (
+	"os/exec"
+	"syscall"
+)
 
-// dieWithParent does nothing: this system cannot tell a process that its parent has ended.
-func dieWithParent(*syscall.SysProcAttr) {}
+// EndWithParent does nothing: this system cannot tell a process that its parent has ended.
+func EndWithParent(*exec.Cmd, syscall.Signal) {}

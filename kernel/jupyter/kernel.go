@@ -150,7 +150,7 @@ func (k *Kernel) launch(c Command) error {
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	k.cmd.WaitDelay = time.Second // A process that outlives the kernel must not hide its end.
 	OwnGroup(k.cmd)
-	dieWithParent(k.cmd.SysProcAttr)
+	EndWithParent(k.cmd, syscall.SIGKILL)
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // For good: the kernel dies with the thread that started it.

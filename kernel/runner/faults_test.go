@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"lucigo/kernel/notebook"
+	"lucigo/kernel/report"
 )
 
 // files are those below dir, with their contents.
@@ -195,6 +197,27 @@ func TestOneThatCannotBeWrittenFails(t *testing.T) {
 	}
 	if _, err := os.Stat("out/e.html"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRenderingIsStopped: a run that was stopped waits some seconds for its pages, and not until they are done.
+func TestRenderingIsStopped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted"))
+	w := writer{ctx: ctx, Runner: Runner{Out: ".", JUnit: "r.xml"}, suites: make([]report.Suite, 1)}
+	result := Result{Job: Job{File: "x.ipynb", Name: "a", Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}, Err: errors.New("it failed before")}
+	if err := w.end(0, &result); err != nil {
+		t.Error(err)
+	}
+	if got := fmt.Sprint(result.Failures()); !strings.HasPrefix(got, "[it failed before; its results cannot be written: ") || !strings.Contains(got, "interrupted") {
+		t.Error(got)
+	}
+	if b, err := os.ReadFile("r.xml"); err != nil || !strings.Contains(string(b), "cannot be written") {
+		t.Errorf("%v: the report is\n%s", err, b)
+	}
+	if _, err := os.Stat("a.html"); err == nil {
+		t.Error("half a page is there")
 	}
 }
 
