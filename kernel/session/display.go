@@ -41,8 +41,8 @@ type displays struct {
 	size   int // of what is read of a message
 }
 
-// messageSize is the most that a program may display at once: the kernel holds all of it.
-const messageSize = 256 << 20
+// messageSize is the most that a program may display at once: the kernel holds all of it, and a run keeps no more.
+const messageSize = 128 << 20
 
 // replyTime is how long a program may leave the kernel's replies unread, once their pipe is full.
 const replyTime = time.Second

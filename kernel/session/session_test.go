@@ -644,7 +644,7 @@ func TestMisuse(t *testing.T) {
 		pipe + "e := gob.NewEncoder(f)\nfor range 20000 {\n\te.Encode(&protocol.DisplayData{Data: " + sync + "})\n}": "the program does not read the kernel's replies",
 		pipe + "f.WriteString(\"no message at all\")":                                                                "an output cannot be read",
 		pipe + "f.Write([]byte{0x30, 1})":                                                                            "an output cannot be read: unexpected EOF",
-		pipe + "f.Write([]byte{0xfc, 0x3f, 0xff, 0xff, 0xff})\nfor range 300 {\n\tf.Write(make([]byte, 1<<20))\n}":   "an output cannot be read: it is larger than 256 MiB",
+		pipe + "f.Write([]byte{0xfc, 0x3f, 0xff, 0xff, 0xff})\nfor range 300 {\n\tf.Write(make([]byte, 1<<20))\n}":   "an output cannot be read: it is larger than 128 MiB",
 	} {
 		s, f := n.run(code + "\nfmt.Println(\"end\")")
 		if f != nil || s.stdout != "end\n" || !strings.HasPrefix(s.stderr, want) {
