@@ -36,8 +36,8 @@ func (s Smooth) check(t *Task) error {
 	return nil
 }
 
-// gradient is Task.Gradient, with a sum over copies where there are some. A copy's pixels at one edge come in from there, and its
-// gradient goes back to where its pixels are from.
+// gradient is Task.Gradient, with a sum over copies where there are some. What comes in at an edge is what is at the edge, and
+// a copy's gradient goes back to where its pixels are from.
 func (s Smooth) gradient(ctx context.Context, t *Task, p Points, o interp.Objective, step int) (Reply, error) {
 	r, err := t.Gradient(ctx, p, o)
 	if err != nil || s.Copies == 0 {
