@@ -109,21 +109,30 @@ func (a Arg) of(images []int) Arg {
 // tensor returns the argument for a batch: the whole, or the arrays of images i to j-1, of which the last is
 // repeated up to size.
 func (a Arg) tensor(i, j, size int, dtype dtypes.DType) *tensors.Tensor {
-	dims, width := a.shape(size, dtype).Dimensions, product(a.dims)
+	width := product(a.dims)
 	if !a.each {
-		i, j, size = 0, 1, 1
+		i, j = 0, 1
 	}
-	v := slices.Clip(a.values[i*width : j*width])
-	for last := v[len(v)-width:]; len(v) < size*width; {
-		v = append(v, last...)
+	t, v := tensors.FromShape(a.shape(size, dtype)), a.values[i*width:j*width]
+	t.MustMutableFlatData(func(flat any) {
+		switch to := flat.(type) {
+		case []int32:
+			filled(to, v, width)
+		case []float32:
+			filled(to, v, width)
+		case []float64:
+			filled(to, v, width)
+		}
+	})
+	return t
+}
+
+// filled writes v to an array, and its last width numbers again and again into the rest.
+func filled[T int32 | float32 | float64](to []T, v []float64, width int) {
+	copyAs(to, v)
+	for n := len(v); n < len(to); n += width {
+		copy(to[n:], to[n-width:n])
 	}
-	switch {
-	case a.whole:
-		return tensors.FromFlatDataAndDimensions(cast[int32](v), dims...)
-	case dtype == dtypes.Float64:
-		return tensors.FromFlatDataAndDimensions(v, dims...)
-	}
-	return tensors.FromFlatDataAndDimensions(cast[float32](v), dims...)
 }
 
 // shape is that of the argument for a batch of the given size.

@@ -79,15 +79,22 @@ func (l *Loop) tensor(a Arg, p part) *Tensor {
 	return &Tensor{t: a.tensor(p.first, p.last, p.size, l.model.place.dtype)}
 }
 
+const (
+	filling  = 200_000 // numbers of images that cost less than another compilation: about one of 256×256
+	middling = 16      // a size of parts between 4 and more
+)
+
 // cuts returns how n images, of so many numbers each, are cut into parts of at most most: how many images
-// each part has, and the size that it is filled up to. Few sizes occur, because each is compiled: 1, 4 and
+// each part has, and the size that it is filled up to. Few sizes occur, because each is compiled: 1, 4, 16 and
 // most. Filling up costs less than another compilation where the images are small.
 func cuts(n, most, numbers int) (images, sizes []int) {
-	const filling = 200_000 // numbers of images, about one of 256×256
 	if most == 0 {
 		most = n
 	}
 	for n > 0 {
+		if 2*n < most && most > middling { // filled up, less than half would be of use
+			most = middling
+		}
 		size := most
 		if n <= 4 { // the least that takes all
 			size = min(4, most)

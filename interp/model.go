@@ -199,11 +199,11 @@ func (m *Model) Layers() ([]Layer, error) {
 	return layers, nil
 }
 
-// Batch returns how many images of x's size go through a step at once: a power of two, at most 16, whose
-// working memory is within the budget (Room).
+// Batch returns how many images of x's size go through a step at once: a power of two, at most 16, or 64 where the
+// images are small, whose working memory is within the budget (Room).
 func (m *Model) Batch(x Images) int {
 	room, n := m.Room(x.Size()), 1
-	for n < 16 && 2*n <= room {
+	for 2*n <= room && (n < middling || n < 64 && 2*n*x.Size() <= filling) {
 		n *= 2
 	}
 	return n

@@ -107,17 +107,11 @@ func (t *Tensor) read(dst []float64) error {
 	case dtypes.Float64:
 		return tensors.ConstFlatData(t.t, func(flat []float64) { copy(dst, flat) })
 	case dtypes.Float32:
-		return tensors.ConstFlatData(t.t, func(flat []float32) { widen(dst, flat) })
+		return tensors.ConstFlatData(t.t, func(flat []float32) { copyAs(dst, flat[:len(dst)]) })
 	case dtypes.Int32:
-		return tensors.ConstFlatData(t.t, func(flat []int32) { widen(dst, flat) })
+		return tensors.ConstFlatData(t.t, func(flat []int32) { copyAs(dst, flat[:len(dst)]) })
 	}
 	return fmt.Errorf("interp: a result is of %s, must be of float32, float64 or int32", t.t.DType())
-}
-
-func widen[T float32 | int32](dst []float64, from []T) {
-	for i := range dst {
-		dst[i] = float64(from[i])
-	}
 }
 
 // Close frees the tensor's memory, as soon as no run uses it. A second call does nothing.

@@ -68,10 +68,16 @@ func convert[T float32 | float64](w *Weight) []T {
 
 func cast[T, F int | int32 | float32 | float64](from []F) []T {
 	to := make([]T, len(from))
+	copyAs(to, from)
+	return to
+}
+
+// copyAs copies numbers to an array of another type that has room for them.
+func copyAs[T, F int | int32 | float32 | float64](to []T, from []F) {
+	to = to[:len(from)]
 	for i, v := range from {
 		to[i] = T(v)
 	}
-	return to
 }
 
 // at returns the copy of w in the given place, making it at the first call.

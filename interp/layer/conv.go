@@ -77,15 +77,19 @@ func (c conv) scatter(v, w *graph.Node) *graph.Node {
 // scatterSpread correlates v, spread by the stride, with the weights turned round.
 func (c conv) scatterSpread(v, w *graph.Node) *graph.Node {
 	var spread [2]graph.PadAxis
+	var pad [2][2]int
 	var from [2]int
 	for axis := range 2 {
 		low := c.extent(axis) - 1 - c.Pad[axis][0]
 		high := c.in[axis] + c.Pad[axis][0] - (c.out[axis]-1)*c.Stride[axis] - 1
-		spread[axis] = graph.PadAxis{Start: max(low, 0), End: max(high, 0), Interior: c.Stride[axis] - 1}
+		spread[axis].Interior = c.Stride[axis] - 1
+		pad[axis] = [2]int{max(low, 0), max(high, 0)}
 		from[axis] = max(-low, 0)
 	}
-	v = graph.Pad(v, graph.ScalarZero(v.Graph(), v.DType()), graph.PadAxis{}, spread[0], spread[1], graph.PadAxis{})
-	x := correlate(v, turned(w, c.groups), [2]int{1, 1}, c.Dilation, [2][2]int{}, c.groups)
+	if c.Stride != [2]int{1, 1} {
+		v = graph.Pad(v, graph.ScalarZero(v.Graph(), v.DType()), graph.PadAxis{}, spread[0], spread[1], graph.PadAxis{})
+	}
+	x := correlate(v, turned(w, c.groups), [2]int{1, 1}, c.Dilation, pad, c.groups)
 	return c.crop(x, from)
 }
 
@@ -96,13 +100,14 @@ func (c conv) scatterSpread(v, w *graph.Node) *graph.Node {
 func (c conv) scatterPhases(v, w *graph.Node) *graph.Node {
 	n, in, out := v.Shape().Dim(0), w.Shape().Dim(2), w.Shape().Dim(3)
 	var size, phases, rows [2]int // of each phase's weights; of phases that see any; of each phase's places
-	var fill, room, rest [2]graph.PadAxis
+	var fill, rest [2]graph.PadAxis
+	var pad [2][2]int
 	for axis := range 2 {
 		k, s := c.Size[axis], c.Stride[axis]
 		size[axis], phases[axis] = ceilDiv(k, s), min(k, s)
 		rows[axis] = ceilDiv(c.in[axis]+c.Pad[axis][0], s)
 		fill[axis].End = size[axis]*phases[axis] - k
-		room[axis] = graph.PadAxis{Start: size[axis] - 1, End: max(0, rows[axis]-c.out[axis])}
+		pad[axis] = [2]int{size[axis] - 1, max(0, rows[axis]-c.out[axis])}
 		rest[axis].End = s - phases[axis]
 	}
 	zero := graph.ScalarZero(v.Graph(), v.DType())
@@ -112,8 +117,7 @@ func (c conv) scatterPhases(v, w *graph.Node) *graph.Node {
 	w = graph.Reshape(w, size[0], size[1], out, phases[0]*phases[1]*in)
 
 	v = graph.Slice(v, graph.AxisRange(), graph.AxisRange(0, min(c.out[0], rows[0])), graph.AxisRange(0, min(c.out[1], rows[1])))
-	v = graph.Pad(v, zero, graph.PadAxis{}, room[0], room[1], graph.PadAxis{})
-	x := correlate(v, w, [2]int{1, 1}, [2]int{1, 1}, [2][2]int{}, 1)
+	x := correlate(v, w, [2]int{1, 1}, [2]int{1, 1}, pad, 1)
 	x = graph.Reshape(x, n, rows[0], rows[1], phases[0], phases[1], in)
 	x = graph.TransposeAllAxes(x, 0, 1, 3, 2, 4, 5)
 	x = graph.Pad(x, zero, graph.PadAxis{}, graph.PadAxis{}, rest[0], graph.PadAxis{}, rest[1], graph.PadAxis{})
@@ -172,13 +176,14 @@ func correlate(x, w *graph.Node, stride, dilation [2]int, pad [2][2]int, groups 
 	if groups > 1 && in == 1 && o == 1 {
 		return depthwise(pad2(x, pad, 0), w, win, out)
 	}
-	if native(x) {
-		axes := graph.ConvolveAxesConfig{
-			InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
-			KernelSpatial: []int{0, 1}, KernelInputChannels: 2, KernelOutputChannels: 3,
-			OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
+	one := [2]int{1, 1}
+	if onCPU(x) && groups == 1 && stride == one && dilation == one && size != one {
+		if y := correlateFew(x, w, win, out); y != nil {
+			return y
 		}
-		return graph.ConvGeneral(x, w, axes, stride[:], pad[:], nil, dilation[:], groups, 1)
+	}
+	if native(x) {
+		return correlateNative(x, w, stride, dilation, pad, groups)
 	}
 	n, taps := x.Shape().Dim(0), size[0]*size[1]
 	cols := graph.Reshape(columns(pad2(x, pad, 0), win, out), n*out[0]*out[1], taps, groups, in)
@@ -186,6 +191,16 @@ func correlate(x, w *graph.Node, stride, dilation [2]int, pad [2][2]int, groups 
 	y := graph.DotGeneral(cols, []int{1, 3}, []int{2}, w, []int{0, 1}, []int{2}) // [groups, rows, o]
 	y = graph.TransposeAllAxes(y, 1, 0, 2)
 	return graph.Reshape(y, n, out[0], out[1], groups*o)
+}
+
+// correlateNative is the backend's own.
+func correlateNative(x, w *graph.Node, stride, dilation [2]int, pad [2][2]int, groups int) *graph.Node {
+	axes := graph.ConvolveAxesConfig{
+		InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
+		KernelSpatial: []int{0, 1}, KernelInputChannels: 2, KernelOutputChannels: 3,
+		OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
+	}
+	return graph.ConvGeneral(x, w, axes, stride[:], pad[:], nil, dilation[:], groups, 1)
 }
 
 // depthwise is correlate for groups of one channel: a sum of weighted taps, many times faster than
@@ -206,7 +221,3 @@ func depthwise(x, w *graph.Node, win Window, out [2]int) *graph.Node {
 	}
 	return y
 }
-
-// native says whether the backend's own convolution is used. XLA's is fast and right; the Go backend's
-// is hundreds of times slower than its matrix product.
-func native(x *graph.Node) bool { return x.Graph().Backend().Name() == "xla" }

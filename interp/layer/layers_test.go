@@ -76,6 +76,11 @@ func layerCases() []layerCase {
 			}
 		}
 	}
+	for _, c := range [][2]int{{5, 9}, {9, 9}, {9, 5}, {8, 2}, {3, 9}} { // XLA's own correlation, and tiles
+		conv([]int{1, 5, 6, c[0]}, []int{3, 2, c[0], c[1]}, Window{Pad: asymmetric}, 1, false)
+		conv([]int{1, 6, 5, c[0]}, []int{3, 4, c[0], c[1]}, Window{Stride: [2]int{2, 1}, Pad: asymmetric}, 1, false)
+	}
+	conv([]int{1, 3, 4, 5}, []int{5, 6, 5, 3}, Window{Pad: [2][2]int{{7, 4}, {9, 5}}}, 1, false) // tiles that see padding alone
 	conv([]int{1, 6, 6, 2}, []int{3, 3, 2, 3}, Square(3, 1, 1), 1, true)
 	conv([]int{1, 9, 8, 2}, []int{3, 2, 2, 2}, Window{Dilation: [2]int{2, 3}, Pad: asymmetric}, 1, false)
 	conv([]int{1, 9, 8, 2}, []int{3, 2, 2, 2}, Window{Dilation: [2]int{2, 1}, Stride: [2]int{3, 2}, Pad: asymmetric}, 1, true)
