@@ -188,6 +188,9 @@ func TestOneThatCannotBeWrittenFails(t *testing.T) {
 			t.Errorf("%s: %s, want %s", names[i], failed[i], want)
 		}
 	}
+	if strings.Contains(strings.Join(failed, ""), "\n") {
+		t.Errorf("a failure takes several lines: %q", failed)
+	}
 	if ran != 2 {
 		t.Errorf("%d notebooks ran, want b and e", ran)
 	}

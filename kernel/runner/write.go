@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,7 +195,8 @@ func (w *writer) pages(result *Result, verb string, at headless.Cell, halt strin
 	}
 	files := w.files(result.Job)
 	render := func(f *os.File) error { return page.Render(w.ctx, f, result.Notebook, info) }
-	if err := errors.Join(atomicfile.Write(files[0], 0o644, render), result.Notebook.Write(files[1])); err != nil {
+	err, other := atomicfile.Write(files[0], 0o644, render), result.Notebook.Write(files[1])
+	if err = cmp.Or(err, other); err != nil {
 		return err
 	}
 	result.Page = files[0]
