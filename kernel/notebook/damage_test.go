@@ -2,6 +2,8 @@ package notebook
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -134,6 +136,46 @@ func TestConflicts(t *testing.T) {
 		}
 		if line := 3 + strings.Count(c.source[:max(strings.Index(c.source, c.want), 0)], "\n"); err != nil && !strings.Contains(err.Error(), "line "+string(rune('0'+line))+":") {
 			t.Errorf("%s %q: %v, want line %d", c.typ, c.source, err, line)
+		}
+	}
+}
+
+// TestHostileNotebooks: whatever a megabyte holds, it is read in a moment, and takes about a hundred times as much room
+// at most, over all; errors stay short and command no terminal.
+func TestHostileNotebooks(t *testing.T) {
+	const n = 1_000_000
+	many := func(s string) string { return strings.Repeat(s+",", n/(len(s)+1)) + s }
+	numbered := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < n; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	cell := func(source, tags, outputs string) string {
+		return `{"cell_type":"code","metadata":{"tags":[` + tags + `]},"source":` + source + `,"outputs":[` + outputs + `]}`
+	}
+	display := func(data string) string {
+		return cell(`""`, "", `{"output_type":"display_data","metadata":{},"data":{`+data+`}}`)
+	}
+	name := strings.Repeat("x", 20) + `\u001b]0;title\u0007` + strings.Repeat("y", n)
+	for what, cells := range map[string]string{
+		"cells": many(cell(`""`, "", "")), "objects": many("{}"), "lines": cell("["+many(`""`)+"]", "", ""), "tags": cell(`""`, numbered(`"%d",`), ""),
+		"outputs": cell(`""`, "", many(`{"output_type":"stream","name":"a","text":""}`)), "numbers": cell(`""`, "", many("0")),
+		"types": display(numbered(`"a%d":"",`)), "lists": display(`"application/json":[` + many("[]") + "]"), "deep": display(`"a+json":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000)),
+		"traceback": cell(`""`, "", `{"output_type":"error","ename":"","evalue":"","traceback":[`+many(`""`)+"]}"), "conflict": cell(`"`+strings.Repeat("<<<<<<< ", n/8)+`"`, "", ""),
+		"cell type": `{"cell_type":"` + name + `"}`, "output type": cell(`""`, "", `{"output_type":"`+name+`"}`), "media type": display(`"` + name + `":5`), "tag": cell(`""`, `"`+name+`,"`, ""),
+	} {
+		source := `{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[` + cells + "]}"
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Parse([]byte(source))
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 128 {
+			t.Errorf("%s: %d MiB for a notebook of 1 MB", what, took)
+		}
+		if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "\x1b") || strings.Contains(err.Error(), "\x07")) {
+			t.Errorf("%s: an error of %d bytes: %.300q", what, len(err.Error()), err)
 		}
 	}
 }

@@ -137,13 +137,13 @@ func (o object) take(name string, to any, want string) (bool, error) {
 	return true, nil
 }
 
-// short is the beginning of a text, for an error.
+// short is the beginning of a text, for an error, which is printed.
 func short(raw []byte) string {
 	const enough = 40
 	if len(raw) <= enough {
-		return string(raw)
+		return Plain(string(raw))
 	}
-	return strings.ToValidUTF8(string(raw[:enough]), "") + "…"
+	return Plain(strings.ToValidUTF8(string(raw[:enough]), "")) + "…"
 }
 
 // takeText is take for a text, which may be given as a list of its lines.
@@ -274,7 +274,7 @@ func parseCell(raw json.RawMessage, format int) (*Cell, error) {
 	case err != nil:
 		return nil, err
 	case c.Type != Code && c.Type != Markdown && c.Type != Raw:
-		return nil, fmt.Errorf("cell_type is %q, must be code, markdown or raw", c.Type)
+		return nil, fmt.Errorf("cell_type is %q, must be code, markdown or raw", short([]byte(c.Type)))
 	}
 	source := o["source"]
 	if has, err := o.takeText("source", &c.Source); err != nil || !has {
@@ -302,7 +302,7 @@ func parseCell(raw json.RawMessage, format int) (*Cell, error) {
 		c.ExecutionCount = nil
 		for name, content := range c.Attachments {
 			if err := content.check(); err != nil {
-				return nil, fmt.Errorf("attachment %s: %w", name, err)
+				return nil, fmt.Errorf("attachment %s: %w", short([]byte(name)), err)
 			}
 		}
 		return c, nil
@@ -325,10 +325,12 @@ func (c *Cell) checkTags() error {
 	if err != nil {
 		return err
 	}
+	given := map[string]bool{}
 	for i, t := range tags {
-		if t == "" || strings.Contains(t, ",") || slices.Contains(tags[:i], t) {
-			return fmt.Errorf("tag %d is %q, must be neither empty nor given before, and without a comma", i+1, t)
+		if t == "" || strings.Contains(t, ",") || given[t] {
+			return fmt.Errorf("tag %d is %q, must be neither empty nor given before, and without a comma", i+1, short([]byte(t)))
 		}
+		given[t] = true
 	}
 	return nil
 }
@@ -361,7 +363,7 @@ func parseOutput(raw json.RawMessage, format int) (*Output, error) {
 			second(f.take("traceback", &o.Traceback, "a list of texts")))
 	default:
 		errs = append(errs, fmt.Errorf("output_type is %q, must be stream, display_data, execute_result or error",
-			o.Type))
+			short([]byte(o.Type))))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -390,7 +392,7 @@ func (b MIMEBundle) check() error {
 			err = ended(raw)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", mime, err)
+			return fmt.Errorf("%s: %w", short([]byte(mime)), err)
 		}
 	}
 	return nil
