@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -304,6 +305,36 @@ func TestDeadKernel(t *testing.T) {
 	}
 	if c := nb.Cells[0]; len(c.Outputs) == 0 || c.Outputs[len(c.Outputs)-1].Type != notebook.Error {
 		t.Errorf("the cell does not say so: %+v", c.Outputs)
+	}
+}
+
+// TestNothingOutlivesTheRun: what cells have started ends with the run, whatever it has done to get away.
+func TestNothingOutlivesTheRun(t *testing.T) {
+	dir := t.TempDir()
+	var cells []string
+	for i, how := range []string{"%s &", "setsid %s &", "(setsid %s &)", "nohup setsid %s >/dev/null 2>&1 &", "trap '' TERM HUP INT; setsid %s &"} {
+		cells = append(cells, "!"+fmt.Sprintf(how, fmt.Sprintf("sh -c 'echo $$ > %s/%d; exec sleep 300'", dir, i))+"\n!until test -s "+fmt.Sprintf("%s/%d", dir, i)+"; do sleep 0.05; done")
+	}
+	for _, o := range run(t, codeCells(cells...), Options{}) {
+		if o.Failure() != "" {
+			t.Error(o.Failure())
+		}
+	}
+	for i := range cells {
+		var pid int
+		b, _ := os.ReadFile(filepath.Join(dir, fmt.Sprint(i)))
+		if _, err := fmt.Sscan(string(b), &pid); err != nil || pid < 2 {
+			t.Fatalf("%q: %v", b, err)
+		}
+		for end := time.Now().Add(20 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(20 * time.Millisecond) {
+			if stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); strings.Contains(string(stat), ") Z ") { // Nobody waits for it.
+				break
+			}
+			if time.Now().After(end) {
+				t.Errorf("%s: process %d lives on", cells[i], pid)
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
 	}
 }
 
