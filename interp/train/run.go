@@ -23,8 +23,8 @@ type run struct {
 // begin copies a state to the device.
 func begin(m *interp.Model, s State) (r *run, err error) {
 	r = &run{m: m, done: s.Done}
-	if s.Done < 0 {
-		return nil, fmt.Errorf("train: State.Done is %d, must be at least 0", s.Done)
+	if err := s.Check(m.Weights()); err != nil {
+		return nil, err
 	}
 	_, err = m.Layers() // weights that are missing or do not fit
 	weights, changed := m.Weights().With(s.Weights)
@@ -38,9 +38,7 @@ func begin(m *interp.Model, s State) (r *run, err error) {
 	for _, of := range []interp.Weights{weights, s.First, s.Second} {
 		for i, path := range r.paths {
 			values := make([]float64, len(weights[path].Values()))
-			if w := of[path]; w != nil && !slices.Equal(w.Dims(), r.dims[i]) {
-				err = fmt.Errorf("train: a moment of weight %q is shaped %v, must be shaped %v", path, w.Dims(), r.dims[i])
-			} else if w != nil {
+			if w := of[path]; w != nil {
 				values = w.Values()
 			}
 			tensor, failed := m.Tensor(interp.Array(values, r.dims[i]...))

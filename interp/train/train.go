@@ -51,9 +51,33 @@ type Progress struct {
 
 // State is a training under way: what a checkpoint keeps.
 type State struct {
-	Done          int // steps
-	Weights       interp.Weights
-	First, Second interp.Weights // Adam's moments; a weight without them has had no step
+	Done          int            // steps
+	Weights       interp.Weights // all of the model's, or none: then it begins with the model's own
+	First, Second interp.Weights // Adam's moments, of all weights, or none: then no step has been taken
+}
+
+// Check returns an error if the state is not one of a training of these weights.
+func (s State) Check(of interp.Weights) error {
+	if s.Done < 0 {
+		return fmt.Errorf("train: State.Done is %d, must be at least 0", s.Done)
+	}
+	for _, part := range []struct {
+		what string
+		interp.Weights
+	}{{"weight", s.Weights}, {"first moment of weight", s.First}, {"second moment of weight", s.Second}} {
+		if len(part.Weights) == 0 && s.Done == 0 {
+			continue
+		}
+		for _, path := range of.Paths() {
+			if part.Weights[path] == nil {
+				return fmt.Errorf("train: the state has no %s %q, must have all: it is of another network, or not whole", part.what, path)
+			}
+		}
+		if _, err := of.With(part.Weights); err != nil {
+			return fmt.Errorf("train: the state's %s: %w", part.what, err)
+		}
+	}
+	return nil
 }
 
 // New returns the model of spec with new weights, drawn by the network's own initialisers from the seed.

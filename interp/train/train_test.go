@@ -490,11 +490,28 @@ func TestRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	with := func(path string) interp.Weights {
+		w := m.Weights()
+		w[path] = wrong
+		return w
+	}
+	without := func(path string) interp.Weights {
+		w := m.Weights()
+		if delete(w, path); len(w) == len(m.Weights()) {
+			t.Fatalf("there is no %s", path)
+		}
+		return w
+	}
 	for want, s := range map[string]train.State{
-		"State.Done is -1":                   {Done: -1},
-		`no weight "/conv/weight"`:           {Weights: interp.Weights{"/conv/weight": wrong}},
-		"shaped [1], must be shaped [5]":     {First: interp.Weights{"/norm/mean": wrong}},
-		"cannot be replaced by one shaped [": {Weights: interp.Weights{"/norm/mean": wrong}},
+		"State.Done is -1":                     {Done: -1},
+		"State.Done is -7":                     {Done: -7, Weights: m.Weights()},
+		"the state has no weight \"/norm/":     {Weights: without("/norm/scale")},
+		`the state has no first moment of`:     {First: without("/norm/mean")},
+		`the state has no second moment of`:    {Done: 1, Weights: m.Weights(), First: m.Weights()},
+		`the state has no weight "`:            {Done: 1},
+		`no weight "/conv/weight"`:             {Weights: with("/conv/weight")},
+		"cannot be replaced by one shaped [":   {Weights: with("/norm/mean")},
+		"first moment of weight: weight \"/no": {First: with("/norm/mean")},
 	} {
 		if _, err := (train.Training{Steps: 2}).Run(ctx, m, s, feed); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

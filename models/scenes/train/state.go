@@ -42,6 +42,9 @@ func save(file string, s train.State) error {
 	return safetensors.Write(file, all, "F32", [2]string{"steps", strconv.Itoa(s.Done)})
 }
 
+// anew is what to do with a checkpoint that is none.
+const anew = "delete it to start anew"
+
 // read is the inverse of save. Its errors say what to do.
 func read(file string) (s train.State, err error) {
 	f, err := safetensors.Open(file)
@@ -54,10 +57,12 @@ func read(file string) (s train.State, err error) {
 		all, err = f.Weights()
 	}
 	if err == nil {
-		s.Done, err = strconv.Atoi(f.Metadata("steps"))
+		if s.Done, err = strconv.Atoi(f.Metadata("steps")); err != nil {
+			err = fmt.Errorf("its steps are %.20q, must be a number", f.Metadata("steps"))
+		}
 	}
 	if err != nil {
-		return s, fmt.Errorf("%s: %w: delete it to start anew", file, err)
+		return train.State{}, fmt.Errorf("%s: %w: %s", file, err, anew)
 	}
 	s.Weights, s.First, s.Second = interp.Weights{}, interp.Weights{}, interp.Weights{}
 	for path, w := range all {

@@ -177,15 +177,22 @@ func fit(ctx context.Context, name string, r recipe, feed train.Feed, checkpoint
 	if err != nil {
 		return train.State{}, err
 	}
-	s, err := read(checkpoint)
+	file := checkpoint
+	s, err := read(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s, err = (train.State{}), nil; from != "" {
-			s, err = read(from)
-			s = train.State{Weights: s.Weights}
+			file = from
+			s, err = read(file)
 		}
 	}
 	if err != nil {
 		return s, err
+	}
+	if err := s.Check(m.Weights()); err != nil {
+		return train.State{}, fmt.Errorf("%s: %w: %s", file, err, anew)
+	}
+	if file == from {
+		s = train.State{Weights: s.Weights}
 	}
 	show, saved := train.Print(os.Stdout, 5*time.Second), time.Now()
 	var failed error

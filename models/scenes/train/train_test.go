@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/internal/hostile"
 	"lucigo/interp"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/layer"
@@ -233,6 +235,85 @@ func TestInside(t *testing.T) {
 			t.Errorf("coordinate %d is taken at %d, want %d", i, got, want)
 		}
 	}
+}
+
+// A checkpoint that is not whole, or of no training, is refused: nothing would tell that the net began with other numbers.
+func TestCheckpoints(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tiny.checkpoint")
+	whole, err := fit(t.Context(), "tiny", tinyRecipe, tinyFeed().at, file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := func(of interp.Weights, path string) interp.Weights {
+		if of[path] == nil {
+			t.Fatalf("there is no %s", path)
+		}
+		of = maps.Clone(of)
+		delete(of, path)
+		return of
+	}
+	steps := func(n string) func() error {
+		return func() error { return safetensors.Write(file, whole.Weights, "F32", [2]string{"steps", n}) }
+	}
+	for want, write := range map[string]func() error{
+		`no weight "/conv/scale"`: func() error {
+			return safetensors.Write(file, without(whole.Weights, "/conv/scale"), "F32", [2]string{"steps", "3"})
+		},
+		`no first moment of weight "/conv/`: steps("3"),
+		"State.Done is -3":                  steps("-3"),
+		`its steps are "", must`:            steps(""),
+		`its steps are "many", must`:        steps("many"),
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := fit(t.Context(), "tiny", tinyRecipe, tinyFeed().at, file, "")
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "delete it") {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if want == "State.Done is -3" || !strings.Contains(want, "weight") {
+			continue
+		}
+		if _, err := fit(t.Context(), "tiny", tinyRecipe, tinyFeed().at, file+"2", file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("to begin with: %v, want %s", err, want)
+		}
+	}
+}
+
+// Whatever a checkpoint holds, it is read, or an error says what to do.
+func FuzzRead(f *testing.F) {
+	dir := f.TempDir()
+	file := filepath.Join(dir, "checkpoint")
+	w := weight([]float32{1, 2, 3}, 3)
+	s := train.State{Done: 4, Weights: interp.Weights{"/a/scale": w, "/a/mean": w}}
+	s.First, s.Second = s.Weights, s.Weights
+	if err := save(file, s); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(bytes.Replace(b, []byte(`"4"`), []byte(`"-"`), 1))
+	f.Add(bytes.ReplaceAll(b, []byte("scale"), []byte("other")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hostile.Bounded(t, func() {
+			got, err := read(file)
+			if err != nil {
+				if !strings.Contains(err.Error(), anew) || len(err.Error()) > 4<<10 {
+					t.Errorf("%.300v", err)
+				}
+				return
+			}
+			if got.Check(s.Weights) == nil && !slices.Equal(got.Weights.Paths(), s.Weights.Paths()) && got.Done > 0 {
+				t.Errorf("weights %v are those of a net with %v", got.Weights.Paths(), s.Weights.Paths())
+			}
+		})
+	})
 }
 
 func TestRunRefuses(t *testing.T) {
