@@ -10,7 +10,7 @@ import (
 // Most is what parse may allocate of an input of less than a megabyte, in bytes, and Longest how long it may take.
 const (
 	Most    = 64 << 20
-	Longest = time.Minute
+	Longest = 5 * time.Minute
 )
 
 // Bounded calls parse, and fails where it allocates more than Most, all that it frees again included. It ends the

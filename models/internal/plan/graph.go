@@ -10,6 +10,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"lucigo/interp/near"
 )
@@ -69,15 +70,27 @@ type source struct {
 	Format
 	nodes []Node
 	index map[string]int
+	from  [][]int // the nodes whose values each takes, in order; −1 for one that is not there
 }
 
 func newSource(f Format, nodes []Node) (*source, error) {
-	g := &source{f, nodes, map[string]int{}}
+	g := &source{Format: f, nodes: nodes, index: map[string]int{}}
 	for i, n := range nodes {
 		if _, twice := g.index[n.Name]; twice {
 			return nil, fmt.Errorf("node %q appears twice", n.Name)
 		}
 		g.index[n.Name] = i
+	}
+	for _, n := range nodes { // once: to look a name up takes long
+		from := make([]int, len(n.Inputs))
+		for k, in := range n.Inputs {
+			i, ok := g.index[in]
+			if !ok {
+				i = -1
+			}
+			from[k] = i
+		}
+		g.from = append(g.from, from)
 	}
 	return g, nil
 }
@@ -97,15 +110,12 @@ func (g *source) find(option, name string) (int, error) {
 }
 
 // sources returns the nodes whose values node i takes, in order.
-func (g *source) sources(i int) (all []int, err error) {
-	for _, in := range g.nodes[i].Inputs {
-		j, ok := g.index[in]
-		if !ok {
-			return nil, fmt.Errorf("node %q takes %.200q, and there is no such node: the file is not complete, or it takes another output than a node's first", g.nodes[i].Name, in)
-		}
-		all = append(all, j)
+func (g *source) sources(i int) ([]int, error) {
+	if k := slices.Index(g.from[i], -1); k >= 0 {
+		return nil, fmt.Errorf("node %q takes %.200q, and there is no such node: the file is not complete, or it takes another output than a node's first",
+			g.nodes[i].Name, g.nodes[i].Inputs[k])
 	}
-	return all, nil
+	return g.from[i], nil
 }
 
 // order returns the nodes that output needs, each after what it needs itself. Those that the input needs are left out.
@@ -152,14 +162,18 @@ func (g *source) output(name string) (int, error) {
 		return g.find("Options.Output", name)
 	}
 	const most = 64
-	best, longest, tied, found := 0, 0, false, 0
+	var softmaxes []int
 	for i, n := range g.nodes {
-		if n.Op != g.Softmax {
-			continue
+		if n.Op == g.Softmax {
+			softmaxes = append(softmaxes, i)
 		}
-		if found++; found > most {
-			return 0, fmt.Errorf("more than %d %s nodes: set Options.Output to the node of the logits", most, g.Softmax)
-		}
+	}
+	if len(softmaxes) > most {
+		return 0, fmt.Errorf("%d %s nodes, and of at most %d one is chosen: set Options.Output to the node of the logits", len(softmaxes), g.Softmax, most)
+	}
+	best, longest, tied, mark := 0, 0, false, make([]int, len(g.nodes))
+	for k, i := range softmaxes {
+		n := g.nodes[i]
 		sources, err := g.sources(i)
 		if err != nil {
 			return 0, err
@@ -167,24 +181,35 @@ func (g *source) output(name string) (int, error) {
 		if len(sources) != 1 {
 			return 0, fmt.Errorf("node %q (%s) has %d inputs, must have 1", n.Name, n.Op, len(sources))
 		}
-		if found > 1 && sources[0] == best {
+		if k > 0 && sources[0] == best {
 			continue
 		}
-		order, err := g.order(sources[0], -1)
-		if err != nil {
-			return 0, err
-		}
-		if len(order) >= longest {
-			best, longest, tied = sources[0], len(order), len(order) == longest
+		if leads := g.leads(sources[0], mark, k+1); leads >= longest {
+			best, longest, tied = sources[0], leads, leads == longest
 		}
 	}
 	switch {
-	case found == 0:
+	case len(softmaxes) == 0:
 		return 0, fmt.Errorf("no %s: set Options.Output to the node of the logits", g.Softmax)
 	case tied:
 		return 0, fmt.Errorf("several %s nodes that as many nodes lead to: set Options.Output to the node of the logits", g.Softmax)
 	}
 	return best, nil
+}
+
+// leads returns how many nodes a node needs, itself included, as far as they are there. It marks them with a number of its own.
+func (g *source) leads(node int, mark []int, own int) (n int) {
+	for stack := []int{node}; len(stack) > 0; {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if i < 0 || mark[i] == own {
+			continue
+		}
+		mark[i] = own
+		n++
+		stack = append(stack, g.from[i]...)
+	}
+	return n
 }
 
 // input returns the node of the images: the named one, or the only input that the output needs.
