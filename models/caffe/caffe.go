@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"lucigo/interp/near"
+	"lucigo/models/internal/label"
 	"lucigo/models/internal/wire"
 )
 
@@ -146,8 +147,10 @@ func layer(b []byte, nameField, typeField, blobsField, most int) (name, kind str
 		var content []byte
 		switch f.Number {
 		case nameField:
-			content, err = f.Bytes()
-			name = string(content)
+			if content, err = f.Bytes(); err == nil {
+				name = string(content)
+				err = label.Check(name)
+			}
 		case typeField:
 			content, err = f.Bytes()
 			kind = string(content)

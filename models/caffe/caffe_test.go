@@ -209,6 +209,16 @@ func TestRejectsBadFiles(t *testing.T) {
 	}
 }
 
+// Whatever a file names its layers, errors are short and can be printed.
+func TestLawShortErrors(t *testing.T) {
+	for what, name := range map[string]string{"a name of": strings.Repeat("a", 12<<20), "that cannot be printed": "\x1b[2J"} {
+		_, err := Parse(layerOf(name, blob([]float32{1}, 1)))
+		if err == nil || !strings.Contains(err.Error(), what) || len(err.Error()) > 4<<10 || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: %.300v", what, err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	good := slices.Concat(layerOf("conv", blob([]float32{1, 2}, 2, 1), blob([]float32{3}, 1)), layerOf("data"))
 	f.Add(good)

@@ -14,6 +14,7 @@ import (
 
 	"lucigo/internal/parallel"
 	"lucigo/interp"
+	"lucigo/models/internal/label"
 )
 
 // Folder is a folder's photographs as a data set: read one by one, when they are asked for. Its methods are
@@ -141,7 +142,7 @@ func (f *Folder) Image(ctx context.Context, i int) (interp.Images, error) {
 	if err := ctx.Err(); err != nil {
 		return interp.Images{}, err
 	}
-	return f.in.read(f.path(i), f.names[i])
+	return f.in.read(f.path(i), label.Text(f.names[i]))
 }
 
 // read reads a photograph, which errors call name.

@@ -188,6 +188,21 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
+// A file's name in an error does not move a terminal's cursor.
+func TestNamesInErrors(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "\x1b[2J\n.png"), []byte("<html>"), 0o600); err != nil {
+		t.Skipf("skipped: this system has no such names: %v", err)
+	}
+	f, err := Input{Height: 8, Width: 8}.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Image(t.Context(), 0); err == nil || !strings.HasPrefix(err.Error(), `dataset: "\x1b[2J\n.png": not a photograph`) {
+		t.Errorf("%q", err)
+	}
+}
+
 // A short file that decompresses to a long one is refused before that takes memory.
 func TestCompressedIDXTakesLittle(t *testing.T) {
 	const n = 1 << 20

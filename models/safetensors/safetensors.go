@@ -22,11 +22,15 @@ import (
 
 	"lucigo/interp"
 	"lucigo/interp/near"
+	"lucigo/models/internal/label"
 	"lucigo/models/internal/regular"
 )
 
-// maxHeader is the longest header that is read, in bytes: room for some 100,000 tensors.
-const maxHeader = 16 << 20
+// maxHeader is the longest header that is read, in bytes: room for some 100,000 tensors. maxRank is the most axes of one.
+const (
+	maxHeader = 16 << 20
+	maxRank   = 64
+)
 
 // Info says what a tensor is.
 type Info struct {
@@ -171,15 +175,18 @@ func (f *File) parse(header []byte, data, size int64) error {
 			}
 			continue
 		}
+		if err := label.Check(name); err != nil {
+			return fmt.Errorf("header: %w", err)
+		}
 		if _, twice := f.tensors[name]; twice {
-			return fmt.Errorf("header: tensor %.200q appears twice", name)
+			return fmt.Errorf("header: tensor %q appears twice", name)
 		}
 		var e entry
 		if err = d.Decode(&e); err == nil {
 			f.tensors[name], err = e.check(data, size)
 		}
 		if err != nil {
-			return fmt.Errorf("header: tensor %.200q: %w", name, err)
+			return fmt.Errorf("header: tensor %q: %w", name, err)
 		}
 		f.names = append(f.names, name)
 	}
@@ -201,6 +208,8 @@ func (e entry) check(data, size int64) (t tensor, err error) {
 	switch {
 	case e.Shape == nil:
 		return t, errors.New("it has no shape")
+	case len(e.Shape) > maxRank:
+		return t, fmt.Errorf("it has %d axes, must have at most %d", len(e.Shape), maxRank)
 	case len(e.Offsets) != 2:
 		return t, fmt.Errorf("data_offsets are %d numbers, must be two, where it begins and ends", len(e.Offsets))
 	}
@@ -236,9 +245,9 @@ func (f *File) order(data, size int64) error {
 	for i, name := range f.names {
 		switch t := f.tensors[name]; {
 		case t.at < end:
-			return fmt.Errorf("tensors %.200q and %.200q overlap", f.names[i-1], name)
+			return fmt.Errorf("tensors %q and %q overlap", f.names[i-1], name)
 		case t.at > end:
-			return fmt.Errorf("%d bytes before tensor %.200q belong to none", t.at-end, name)
+			return fmt.Errorf("%d bytes before tensor %q belong to none", t.at-end, name)
 		default:
 			end = t.at + t.size
 		}

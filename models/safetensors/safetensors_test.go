@@ -230,6 +230,23 @@ func TestOpen(t *testing.T) {
 }
 
 // Whatever the bytes: no panic, no tensor outside the file, and no more memory than the file is long.
+// Whatever a file names its tensors, and however many axes they have, errors are short and can be printed.
+func TestLawShortErrors(t *testing.T) {
+	long := strings.Repeat("a", 12<<20)
+	for what, header := range map[string]string{
+		"a name of":             fmt.Sprintf(`{%q:{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, long),
+		"that cannot be printe": `{"\u001b[2J":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`,
+		"has 1048577 axes":      `{"a":{"dtype":"F32","shape":[1` + strings.Repeat(",1", 1<<20) + `],"data_offsets":[0,8]}}`,
+		"unknown type":          fmt.Sprintf(`{"a":{"dtype":%q,"shape":[],"data_offsets":[0,4]}}`, long),
+		"header: ":              fmt.Sprintf(`{"a":{"dtype":"F32","shape":%q,"data_offsets":[0,4]}}`, long),
+	} {
+		_, err := parse(file(header, make([]byte, 4)))
+		if err == nil || !strings.Contains(err.Error(), what) || len(err.Error()) > 4<<10 || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: %.300v", what, err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, c := range bad {
 		f.Add(c.file)

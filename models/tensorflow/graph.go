@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"lucigo/models/internal/label"
 	"lucigo/models/internal/plan"
 	"lucigo/models/internal/wire"
 )
@@ -87,8 +88,12 @@ func parseNode(raw []byte, most int) (n plan.Node, err error) {
 			n.Inputs = append(n.Inputs, strings.TrimSuffix(name, ":0"))
 		}
 	}
-	if err == nil && !nodeName.MatchString(n.Name) {
+	switch {
+	case err != nil:
+	case !nodeName.MatchString(n.Name):
 		err = fmt.Errorf("a node cannot be named %.100q", n.Name)
+	default:
+		err = label.Check(n.Op)
 	}
 	return n, err
 }

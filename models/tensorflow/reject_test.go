@@ -196,6 +196,7 @@ func TestRejectsGraphs(t *testing.T) {
 		"a cut file":            {one("Relu", nil, in)[:100], "truncated"},
 		"a node without name":   {node("", "Relu"), `named ""`},
 		"a node named <b>":      {node("<b>", "Relu"), "cannot be named"},
+		"an escape":             {node("a", "\x1b[2J"), "that cannot be printed"},
 		"a long name":           {node(strings.Repeat("a", maxName+1), "Relu"), "a name of 1025 bytes"},
 		"a node twice":          {slices.Concat(node("a", "Relu"), node("a", "Relu")), `"a" appears twice`},
 		"no Softmax":            {node("a", "Placeholder"), "no Softmax"},
