@@ -33,7 +33,8 @@ func testLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	digest := fmt.Sprintf("%x", sha256.Sum256(nil))
-	if err := errors.Join(os.WriteFile(k.Completion(), nil, 0o666), os.WriteFile(k.Completion()+".sha256", []byte(digest), 0o666)); err != nil { // It would be built.
+	if err := errors.Join(os.WriteFile(k.Completion(), nil, 0o666),
+		os.WriteFile(k.Completion()+".sha256", []byte(digest), 0o666)); err != nil { // It would be built.
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "log")

@@ -312,8 +312,10 @@ func TestDeadKernel(t *testing.T) {
 func TestNothingOutlivesTheRun(t *testing.T) {
 	dir := t.TempDir()
 	var cells []string
-	for i, how := range []string{"%s &", "setsid %s &", "(setsid %s &)", "nohup setsid %s >/dev/null 2>&1 &", "trap '' TERM HUP INT; setsid %s &"} {
-		cells = append(cells, "!"+fmt.Sprintf(how, fmt.Sprintf("sh -c 'echo $$ > %s/%d; exec sleep 300'", dir, i))+"\n!until test -s "+fmt.Sprintf("%s/%d", dir, i)+"; do sleep 0.05; done")
+	for i, how := range []string{"%s &", "setsid %s &", "(setsid %s &)", "nohup setsid %s >/dev/null 2>&1 &",
+		"trap '' TERM HUP INT; setsid %s &"} {
+		pid := filepath.Join(dir, fmt.Sprint(i))
+		cells = append(cells, "!"+fmt.Sprintf(how, "sh -c 'echo $$ > "+pid+"; exec sleep 300'")+"\n!until test -s "+pid+"; do sleep 0.05; done")
 	}
 	for _, o := range run(t, codeCells(cells...), Options{}) {
 		if o.Failure() != "" {

@@ -160,11 +160,15 @@ func TestHostileNotebooks(t *testing.T) {
 	}
 	name := strings.Repeat("x", 20) + `\u001b]0;title\u0007` + strings.Repeat("y", n)
 	for what, cells := range map[string]string{
-		"cells": many(cell(`""`, "", "")), "objects": many("{}"), "lines": cell("["+many(`""`)+"]", "", ""), "tags": cell(`""`, numbered(`"%d",`), ""),
+		"cells": many(cell(`""`, "", "")), "objects": many("{}"), "lines": cell("["+many(`""`)+"]", "", ""),
+		"tags":    cell(`""`, numbered(`"%d",`), ""),
 		"outputs": cell(`""`, "", many(`{"output_type":"stream","name":"a","text":""}`)), "numbers": cell(`""`, "", many("0")),
-		"types": display(numbered(`"a%d":"",`)), "lists": display(`"application/json":[` + many("[]") + "]"), "deep": display(`"a+json":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000)),
-		"traceback": cell(`""`, "", `{"output_type":"error","ename":"","evalue":"","traceback":[`+many(`""`)+"]}"), "conflict": cell(`"`+strings.Repeat("<<<<<<< ", n/8)+`"`, "", ""),
-		"cell type": `{"cell_type":"` + name + `"}`, "output type": cell(`""`, "", `{"output_type":"`+name+`"}`), "media type": display(`"` + name + `":5`), "tag": cell(`""`, `"`+name+`,"`, ""),
+		"types": display(numbered(`"a%d":"",`)), "lists": display(`"application/json":[` + many("[]") + "]"),
+		"deep":      display(`"a+json":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000)),
+		"traceback": cell(`""`, "", `{"output_type":"error","ename":"","evalue":"","traceback":[`+many(`""`)+"]}"),
+		"conflict":  cell(`"`+strings.Repeat("<<<<<<< ", n/8)+`"`, "", ""),
+		"cell type": `{"cell_type":"` + name + `"}`, "output type": cell(`""`, "", `{"output_type":"`+name+`"}`),
+		"media type": display(`"` + name + `":5`), "tag": cell(`""`, `"`+name+`,"`, ""),
 	} {
 		source := `{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[` + cells + "]}"
 		var before, after runtime.MemStats

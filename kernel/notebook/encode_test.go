@@ -12,8 +12,10 @@ import (
 func TestLawLayout(t *testing.T) {
 	nb := &Notebook{Metadata: Metadata{"a": json.RawMessage(`{"z":[],"b":{"c" : [1 ,-2.50e3,true,null , "x\"]}"], "d":{}}}`)}}
 	tricky := json.RawMessage(`{"k\u003c":"a\u003cb\\u003c\\\u003e\u0026\"\u0022","l":["\u2028","é\u00e9"]}`)
-	nb.Cells = []*Cell{NewCode("x < 1 && y"), {Type: Markdown, Source: "a\n\n\"b\"\n", Attachments: map[string]MIMEBundle{"p": {"image/png": json.RawMessage(`"AA"`)}}}, {Type: Raw}}
-	nb.Cells[0].Outputs = []*Output{{Type: DisplayData, Data: MIMEBundle{"application/json": tricky, "x+json": json.RawMessage(`"text"`), "text/html": json.RawMessage(`"\u003cb>"`)}},
+	nb.Cells = []*Cell{NewCode("x < 1 && y"), {Type: Markdown, Source: "a\n\n\"b\"\n",
+		Attachments: map[string]MIMEBundle{"p": {"image/png": json.RawMessage(`"AA"`)}}}, {Type: Raw}}
+	nb.Cells[0].Outputs = []*Output{{Type: DisplayData,
+		Data: MIMEBundle{"application/json": tricky, "x+json": json.RawMessage(`"text"`), "text/html": json.RawMessage(`"\u003cb>"`)}},
 		{Type: Stream, Name: "stdout", Text: "a\n\tb"}, {Type: Error}}
 	got, err := nb.Encode()
 	if err != nil {
@@ -65,9 +67,11 @@ func TestValuesThatAreNoTexts(t *testing.T) {
 
 // TestDepthIsNoSize: a notebook is written in a small multiple of what was read, however deep it is nested.
 func TestDepthIsNoSize(t *testing.T) {
-	for _, c := range []struct{ open, inner, close string }{{"[", "", "]"}, {`{"a":`, "1", "}"}, {"[", strings.Repeat("1,", 9000) + "1", "]"}} {
+	for _, c := range []struct{ open, inner, close string }{{"[", "", "]"}, {`{"a":`, "1", "}"},
+		{"[", strings.Repeat("1,", 9000) + "1", "]"}} {
 		deep := strings.Repeat(c.open, 9900) + c.inner + strings.Repeat(c.close, 9900)
-		source := `{"nbformat":4,"nbformat_minor":5,"metadata":{"m":` + deep + `},"cells":[{"cell_type":"code","metadata":{},"source":"","outputs":[` +
+		source := `{"nbformat":4,"nbformat_minor":5,"metadata":{"m":` + deep +
+			`},"cells":[{"cell_type":"code","metadata":{},"source":"","outputs":[` +
 			`{"output_type":"display_data","metadata":{},"data":{"application/json":` + deep + `}}]}]}`
 		nb, err := Parse([]byte(source))
 		if err != nil {

@@ -26,13 +26,17 @@ func hostile(n int) map[string]string {
 		`[\\`: "[" + times(`\`), "*_": times("*_"), "a**b c*": strings.Repeat("a**b", n/8) + strings.Repeat("c* ", n/6),
 		"emphasis": strings.Repeat("**a ", n/8) + strings.Repeat("b** ", n/8), "~~a": times("~~a "), "~": times("~"), "`": times("`a ``b "),
 		"<": times("<a:"), "comments": times("a <!--"), "quotes": times(">"), "nested quotes": strings.Repeat("> ", n/2) + "a\nb",
-		"nested lists": times("- "), "lists or rules": times("* ") + "a", "columns": strings.Repeat("a|", n/6) + "\n" + strings.Repeat("-|", n/6) + "\n" + strings.Repeat("a\n", n/6),
-		"definitions": times("[a]: /b\n"), "open definitions": times("[a]: /u \"\n"), "expanded": "[a]: " + strings.Repeat("x", n/2) + "\n\n" + strings.Repeat("[a]\n\n", n/10),
+		"nested lists": times("- "), "lists or rules": times("* ") + "a", "columns": strings.Repeat("a|", n/6) + "\n" +
+			strings.Repeat("-|", n/6) + "\n" + strings.Repeat("a\n", n/6),
+		"definitions": times("[a]: /b\n"), "open definitions": times("[a]: /u \"\n"), "expanded": "[a]: " + strings.Repeat("x", n/2) +
+			"\n\n" + strings.Repeat("[a]\n\n", n/10),
 		"autolinks": times("www."), "closing": "http://a" + times(")"), "mail": times("a@"), "entities": times("&"), "fences": times("```\n"),
 		"setext": times("a\n") + "===", "indents": steps(n), "blank lines": "- a\n" + times("\n"), "spaces": "a" + times(" ") + "b",
-		"links in paragraphs": times(strings.Repeat("[a](", maxBrackets) + "\n\n"), "nested in paragraphs": times(strings.Repeat("[", maxBrackets) + strings.Repeat("]", maxBrackets) + "\n\n"),
-		"marks in paragraphs": times(strings.Repeat("a**b", maxMarks/4) + strings.Repeat("c* ", maxMarks/2) + "\n\n"), "formulas in paragraphs": times(strings.Repeat("$a", maxMarks) + "\n\n"),
-		"code": "```go\n" + times("(") + "\n```", "controls": times("\x00"),
+		"links in paragraphs":    times(strings.Repeat("[a](", maxBrackets) + "\n\n"),
+		"nested in paragraphs":   times(strings.Repeat("[", maxBrackets) + strings.Repeat("]", maxBrackets) + "\n\n"),
+		"marks in paragraphs":    times(strings.Repeat("a**b", maxMarks/4) + strings.Repeat("c* ", maxMarks/2) + "\n\n"),
+		"formulas in paragraphs": times(strings.Repeat("$a", maxMarks) + "\n\n"),
+		"code":                   "```go\n" + times("(") + "\n```", "controls": times("\x00"),
 	}
 }
 
@@ -54,7 +58,8 @@ func TestHostileProse(t *testing.T) {
 		if len(got) > maxExpanded*len(source)+128<<10 {
 			t.Errorf("%s: %d bytes have become %d", name, len(source), len(got))
 		}
-		t.Logf("%-20s %6.2f s, %d bytes%s", name, time.Since(begin).Seconds(), len(got), map[bool]string{true: ", as written"}[strings.Contains(got, "shown as it is written")])
+		t.Logf("%-20s %6.2f s, %d bytes%s", name, time.Since(begin).Seconds(), len(got),
+			map[bool]string{true: ", as written"}[strings.Contains(got, "shown as it is written")])
 	}
 }
 
@@ -62,7 +67,8 @@ func TestHostileProse(t *testing.T) {
 func TestOrdinaryProseIsRendered(t *testing.T) {
 	table := "|a|b|c|\n|-|-|-|\n" + strings.Repeat("|[x](http://a)|$y$|*z*|\n", 900)
 	for _, source := range []string{
-		table, strings.Repeat("> ", 30) + "deep", strings.Repeat("- a\n  - b\n    - c\n\n", 1000), strings.Repeat("-", 200), strings.Repeat("* ", 30),
+		table, strings.Repeat("> ", 30) + "deep", strings.Repeat("- a\n  - b\n    - c\n\n", 1000), strings.Repeat("-", 200),
+		strings.Repeat("* ", 30),
 		strings.Repeat("# a\n\ntext [a][b] $x$ **c**\n\n", 1000) + "[b]: http://example.org/" + strings.Repeat("x", 1000),
 		"a|b\n" + strings.Repeat("-", 100) + "|" + strings.Repeat("-", 100) + "\n1|2", strings.Repeat("word ", 20000),
 	} {
@@ -130,7 +136,8 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := fmt.Sprintf("<meta http-equiv=\"Content-Security-Policy\" content=%q>", "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
+	policy := fmt.Sprintf("<meta http-equiv=\"Content-Security-Policy\" content=%q>",
+		"default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
 	head, _, _ := strings.Cut(string(b), "<style>")
 	if !strings.Contains(head, policy) || strings.Contains(head, "<title>") && strings.Index(head, policy) > strings.Index(head, "<title>") {
 		t.Errorf("the head is\n%s", head)

@@ -23,14 +23,19 @@ func TestNothingRunsInABrowser(t *testing.T) {
 	const mark = "document.documentElement.setAttribute('data-ran','')"
 	var outputs []*notebook.Output
 	for _, payload := range []string{
-		"<script>" + mark + "</script>", `<img src=x onerror="` + mark + `">`, `<svg onload="` + mark + `"></svg>`, `<details open ontoggle="` + mark + `">x</details>`,
-		`<iframe srcdoc="<script>parent.` + mark + `</script>"></iframe>`, `<base href="https://example.org/"><form id=f action="https://example.org"></form>`,
-		`<link rel=stylesheet href="other.css"><style>@import "other.css";</style>`, `<video src="x" onerror="` + mark + `"></video>`, `<body onload="` + mark + `">`,
+		"<script>" + mark + "</script>", `<img src=x onerror="` + mark + `">`, `<svg onload="` + mark + `"></svg>`,
+		`<details open ontoggle="` + mark + `">x</details>`,
+		`<iframe srcdoc="<script>parent.` + mark + `</script>"></iframe>`,
+		`<base href="https://example.org/"><form id=f action="https://example.org"></form>`,
+		`<link rel=stylesheet href="other.css"><style>@import "other.css";</style>`, `<video src="x" onerror="` + mark + `"></video>`,
+		`<body onload="` + mark + `">`,
 	} {
-		outputs = append(outputs, show("text/html", payload), show("text/markdown", payload), show("image/svg+xml", payload), show("text/plain", payload))
+		outputs = append(outputs, show("text/html", payload), show("text/markdown", payload), show("image/svg+xml", payload),
+			show("text/plain", payload))
 	}
 	nb := code("// </pre><script>"+mark+"</script>", outputs...)
-	nb.Cells = append(nb.Cells, &notebook.Cell{ID: "m", Type: notebook.Markdown, Source: "<script>" + mark + "</script> [a](javascript:" + mark + ") ![a](x\" onerror=\"" + mark + ")"})
+	nb.Cells = append(nb.Cells, &notebook.Cell{ID: "m", Type: notebook.Markdown, Source: "<script>" + mark +
+		"</script> [a](javascript:" + mark + ") ![a](x\" onerror=\"" + mark + ")"})
 	page, err := render(nb, Info{File: "x.ipynb", Note: "<script>" + mark + "</script>"})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +49,8 @@ func TestNothingRunsInABrowser(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+filepath.Join(dir, "profile"), "--virtual-time-budget=2000", "--dump-dom", "file://"+file)
+		cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu",
+			"--user-data-dir="+filepath.Join(dir, "profile"), "--virtual-time-budget=2000", "--dump-dom", "file://"+file)
 		cmd.WaitDelay = time.Second
 		dom, err := cmd.Output()
 		if err != nil {

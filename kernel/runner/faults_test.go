@@ -159,7 +159,8 @@ func TestOneThatCannotBeWrittenFails(t *testing.T) {
 	for _, name := range names {
 		writeNotebook(t, "nb/"+name+".ipynb", notebook.NewCode("print x"))
 	}
-	if err := errors.Join(os.MkdirAll("out/a.html", 0o777), syscall.Mkfifo("out/c.ipynb", 0o666), os.WriteFile("out/deep", nil, 0o666)); err != nil {
+	if err := errors.Join(os.MkdirAll("out/a.html", 0o777), syscall.Mkfifo("out/c.ipynb", 0o666),
+		os.WriteFile("out/deep", nil, 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := Find("nb")
@@ -182,7 +183,8 @@ func TestOneThatCannotBeWrittenFails(t *testing.T) {
 	for _, r := range results {
 		failed = append(failed, fmt.Sprint(r.Failures()))
 	}
-	for i, want := range []string{"out/a.html cannot be written: there is a directory", "its results cannot be written: ", "out/c.ipynb cannot be written: there is a special file",
+	for i, want := range []string{"out/a.html cannot be written: there is a directory", "its results cannot be written: ",
+		"out/c.ipynb cannot be written: there is a special file",
 		"not a directory", "[]"} {
 		if !strings.Contains(failed[i], want) {
 			t.Errorf("%s: %s, want %s", names[i], failed[i], want)
@@ -209,11 +211,13 @@ func TestRenderingIsStopped(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
 	w := writer{ctx: ctx, Runner: Runner{Out: ".", JUnit: "r.xml"}, suites: make([]report.Suite, 1)}
-	result := Result{Job: Job{File: "x.ipynb", Name: "a", Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}, Err: errors.New("it failed before")}
+	result := Result{Job: Job{File: "x.ipynb", Name: "a",
+		Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}, Err: errors.New("it failed before")}
 	if err := w.end(0, &result); err != nil {
 		t.Error(err)
 	}
-	if got := fmt.Sprint(result.Failures()); !strings.HasPrefix(got, "[it failed before; its results cannot be written: ") || !strings.Contains(got, "interrupted") {
+	if got := fmt.Sprint(result.Failures()); !strings.HasPrefix(got, "[it failed before; its results cannot be written: ") ||
+		!strings.Contains(got, "interrupted") {
 		t.Error(got)
 	}
 	if b, err := os.ReadFile("r.xml"); err != nil || !strings.Contains(string(b), "cannot be written") {
@@ -228,8 +232,10 @@ func TestRenderingIsStopped(t *testing.T) {
 func TestNotebookThatNeverRan(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cell := notebook.NewCode("print(1)")
-	cell.Outputs = []*notebook.Output{{Type: notebook.DisplayData, Data: notebook.MIMEBundle{"text/html": json.RawMessage(`"<script>stored</script>"`)}}}
-	nb := &notebook.Notebook{Metadata: notebook.Metadata{"kernelspec": json.RawMessage(`{"language":"python"}`)}, Cells: []*notebook.Cell{cell}}
+	cell.Outputs = []*notebook.Output{{Type: notebook.DisplayData,
+		Data: notebook.MIMEBundle{"text/html": json.RawMessage(`"<script>stored</script>"`)}}}
+	nb := &notebook.Notebook{Metadata: notebook.Metadata{"kernelspec": json.RawMessage(`{"language":"python"}`)},
+		Cells: []*notebook.Cell{cell}}
 	if err := nb.Write("a.ipynb"); err != nil {
 		t.Fatal(err)
 	}

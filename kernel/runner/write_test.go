@@ -289,7 +289,8 @@ func TestPace(t *testing.T) {
 		{time.Hour, long * 2, true, false},
 		{time.Hour, long * 2, false, true},
 	} {
-		w := writer{ctx: t.Context(), Runner: Runner{Out: t.TempDir()}, suites: make([]report.Suite, 1), last: time.Now().Add(-c.last), took: c.took}
+		w := writer{ctx: t.Context(), Runner: Runner{Out: t.TempDir()}, suites: make([]report.Suite, 1), last: time.Now().Add(-c.last),
+			took: c.took}
 		w.soFar(0, Result{Job: Job{Name: "a", Notebook: &notebook.Notebook{Cells: []*notebook.Cell{notebook.NewCode("x")}}}}, headless.Cell{}, c.publishes)
 		if _, err := os.Stat(w.files(Job{Name: "a"})[0]); (err == nil) != c.want {
 			t.Errorf("%+v: it is written is %v", c, err == nil)

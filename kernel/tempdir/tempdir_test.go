@@ -33,7 +33,8 @@ func TestSweep(t *testing.T) {
 	if len(ended) != 2 || ended[0] != left.Path && ended[1] != left.Path {
 		t.Errorf("ended %v, want %s and the pipe's", ended, left.Path)
 	}
-	for name, want := range map[string]bool{filepath.Base(used.Path): true, filepath.Base(left.Path): false, "other": true, "p-file": true, "p-new": true, "p-pipe": false, "p-link": true} {
+	for name, want := range map[string]bool{filepath.Base(used.Path): true, filepath.Base(left.Path): false, "other": true,
+		"p-file": true, "p-new": true, "p-pipe": false, "p-link": true} {
 		if _, err := os.Lstat(filepath.Join(base, name)); (err == nil) != want {
 			t.Errorf("%s: it is there is %v, want %v", name, err == nil, want)
 		}
