@@ -89,8 +89,13 @@ func (c conv) scatterSpread(v, w *graph.Node) *graph.Node {
 	if c.Stride != [2]int{1, 1} {
 		v = graph.Pad(v, graph.ScalarZero(v.Graph(), v.DType()), graph.PadAxis{}, spread[0], spread[1], graph.PadAxis{})
 	}
-	x := correlate(v, turned(w, c.groups), [2]int{1, 1}, c.Dilation, pad, c.groups)
-	return c.crop(x, from)
+	w = turned(w, c.groups)
+	back := Window{Size: c.Size, Stride: [2]int{1, 1}, Dilation: c.Dilation, Pad: pad}
+	if onCPU(v) && c.groups == 1 && c.Stride == back.Stride && plain(back) && w.Shape().Dim(3) <= 4 {
+		back, out := back.over("Convolve", v)
+		return c.crop(tiled(back, out, 1+max(c.Size[0], c.Size[1])/4).scatter(v, w), from)
+	}
+	return c.crop(correlate(v, w, back.Stride, c.Dilation, pad, c.groups), from)
 }
 
 // scatterPhases does the same without the zeros that spreading puts in. The places of the input that
@@ -176,11 +181,8 @@ func correlate(x, w *graph.Node, stride, dilation [2]int, pad [2][2]int, groups 
 	if groups > 1 && in == 1 && o == 1 {
 		return depthwise(pad2(x, pad, 0), w, win, out)
 	}
-	one := [2]int{1, 1}
-	if onCPU(x) && groups == 1 && stride == one && dilation == one && size != one {
-		if y := correlateFew(x, w, win, out); y != nil {
-			return y
-		}
+	if onCPU(x) && groups == 1 && plain(win) && (in <= 4 || o <= 8 && in <= 16) {
+		return tiled(win, out, 2).gather(x, w)
 	}
 	if native(x) {
 		return correlateNative(x, w, stride, dilation, pad, groups)

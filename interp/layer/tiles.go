@@ -8,7 +8,8 @@ import (
 
 // XLA's convolution on a CPU is slow where channels are few: it multiplies a matrix that has a column for each
 // channel of the output, and copies what a place sees a few channels at a time. A correlation of 100 images of
-// 28×28 from 6 channels to 3 by 5×5 takes 29 ms, and 7 ms as scatter does it (AMD EPYC, 2 cores).
+// 28×28 from 6 channels to 3 by 5×5 takes 29 ms, and 7 ms as scatter does it (AMD EPYC, 2 cores). Neither way is
+// for strides, dilation and groups.
 
 // native says whether the backend's own convolution is used. XLA's is fast and right; the Go backend's
 // is hundreds of times slower than its matrix product.
@@ -19,19 +20,10 @@ func onCPU(x *graph.Node) bool {
 	return native(x) && !strings.Contains(strings.ToLower(x.Graph().Backend().Description()), "cuda")
 }
 
-// correlateFew correlates x with weights w, [kh, kw, C, O], where C or O is so small that tiles are faster than
-// the backend's own correlation; nil where they are not. The window has no stride and no dilation.
-func correlateFew(x, w *graph.Node, win Window, out [2]int) *graph.Node {
-	in, o, large := w.Shape().Dim(2), w.Shape().Dim(3), max(win.Size[0], win.Size[1]) > 3
-	switch {
-	case in <= 4:
-		return tiled(win, out, 2).gather(x, w)
-	case o <= 8 && large:
-		return tiled(win, out, 2).scatter(x, w)
-	case o <= 8 || 4*o <= in:
-		return tiled(win, out, 1).scatter(x, w)
-	}
-	return nil
+// plain says whether a window is one that tiles are for.
+func plain(w Window) bool {
+	one := [2]int{1, 1}
+	return w.Stride == one && w.Dilation == one && w.Size != one
 }
 
 // tiling is a correlation between tiles: squares of side×side places, whose channels are those of all the places.
@@ -63,7 +55,8 @@ func (t tiling) gather(x, w *graph.Node) *graph.Node {
 }
 
 // scatter multiplies each tile of the input with the weights of every tile of the output that sees it, and
-// adds what each of those is given. Padding costs nothing.
+// adds what each of those is given. Padding costs nothing. XLA computes the sum anew in every operation that it
+// fuses with it, so it is for what few of them use: the gradient at the images.
 func (t tiling) scatter(x, w *graph.Node) *graph.Node {
 	var low, size, before [2]int
 	for axis := range 2 {
