@@ -28,6 +28,8 @@ func contain(b []byte) container {
 		return containPNG(b)
 	case len(b) >= 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
 		return containWebP(b)
+	case bytes.HasPrefix(b, []byte("GIF8")) && len(b) >= 13:
+		return containGIF(b)
 	}
 	return container{still: b}
 }
@@ -132,6 +134,32 @@ func inflate(b []byte) []byte {
 	}
 	out, _ := io.ReadAll(io.LimitReader(z, most)) // of what is damaged, what is whole
 	return out
+}
+
+// containGIF makes the canvas as large as the first image needs, as all viewers do and the decoder does not.
+func containGIF(b []byte) container {
+	at := 13
+	table := func(flags byte) int { // the bytes of a colour table
+		if flags&0x80 == 0 {
+			return 0
+		}
+		return 3 << (flags&7 + 1)
+	}
+	for at += table(b[10]); at+10 <= len(b) && b[at] == '!'; at++ { // extensions, which end with an empty block
+		for at += 2; at < len(b) && b[at] != 0; at += 1 + int(b[at]) {
+		}
+	}
+	if at+10 > len(b) || b[at] != ',' {
+		return container{still: b}
+	}
+	size := slices.Clone(b[6:10])
+	for axis := 0; axis < 4; axis += 2 {
+		number := func(b []byte) int { return int(binary.LittleEndian.Uint16(b[axis:])) }
+		if end := number(b[at+1:]) + number(b[at+5:]); end > number(size) && end <= 1<<16-1 {
+			binary.LittleEndian.PutUint16(size[axis:], uint16(end))
+		}
+	}
+	return container{still: slices.Concat(b[:6], size, b[10:])}
 }
 
 // webpChunks goes through the chunks of a WebP file, or of one of its frames.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/draw"
@@ -185,6 +186,61 @@ func TestUndecodable(t *testing.T) {
 		if _, got := errors.AsType[interp.Undecodable](err); err == nil || got != want {
 			t.Errorf("%s: undecodable is %v: %v", f.Name(i), got, err)
 		}
+	}
+}
+
+// Files of public reports of decoders that crashed, or took a gigabyte, are refused or read, and cost what their pixels do:
+// golang/go issues 79869, 80063 and 80254, image-rs/image-webp issue 182 and pytorch/vision issue 138.
+func TestReportedPhotographs(t *testing.T) {
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join("testdata", "photographs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	riff := func(parts ...string) []byte {
+		body := "WEBP" + strings.Join(parts, "")
+		return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
+	}
+	chunk := func(kind, data string) string {
+		return string(binary.LittleEndian.AppendUint32([]byte(kind), uint32(len(data)))) + data + strings.Repeat("\x00", len(data)%2)
+	}
+	const huge = "\x2f\xff\xff\xff\x0f\x88\x88\x08" // 16384×16384
+	small := "\x10\x00\x00\x00\x07\x00\x00\x07\x00\x00"
+	lossy := read("lossy.webp") // of 192×128
+	var pix string
+	for kind, data := range webpChunks(lossy[12:]) {
+		if kind == "VP8 " {
+			pix = chunk(kind, string(data))
+		}
+	}
+	frame := strings.Repeat("\x00", 16)
+	for what, c := range map[string]struct {
+		file []byte
+		says string // "" where it is read
+	}{
+		"a lossless image larger than its canvas": {riff(chunk("VP8X", small), chunk("VP8L", huge)), "16384×16384 pixels"},
+		"28 bytes of a gigabyte":                  {riff(chunk("VP8L", huge)), "16384×16384 pixels"},
+		"transparency of another size":            {riff(chunk("VP8X", small), chunk("ALPH", strings.Repeat("\x00", 65)), pix), "damaged"},
+		"transparency where none is announced":    {riff(chunk("VP8X", "\x00"+small[1:]), pix), ""},
+		"transparency announced and missing":      {riff(chunk("VP8X", small), pix), ""},
+		"a frame of no pixels after transparency": {riff(chunk("VP8X", "\x12"+small[1:]), chunk("ANMF", frame+chunk("ALPH", "\x00")+chunk("VP8 ", ""))), "damaged"},
+		"an animation of 16 million × 16 million": {riff(chunk("VP8X", "\x02\x00\x00\x00\xff\xff\xff\xff\xff\xff"), chunk("ANMF", frame+pix)), "must have at most"},
+		"a frame far outside its canvas":          {riff(chunk("VP8X", "\x02"+small[1:]), chunk("ANMF", "\xff\xff\xff\xff\xff\xff"+frame[6:]+pix)), ""},
+		"half of a JPEG":                          {read("turned6.jpg")[:700], "damaged"},
+		"half of a WebP":                          {lossy[:len(lossy)/2], "damaged"},
+		"half of a GIF":                           {read("animated.gif")[:200], "damaged"},
+	} {
+		hostile.Bounded(t, func() {
+			m, err := decode(c.file)
+			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if err == nil {
+				Fit(m, 8, 8, 0)
+			}
+		})
 	}
 }
 
