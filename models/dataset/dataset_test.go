@@ -120,7 +120,8 @@ func TestFolder(t *testing.T) {
 // Against the definition, in float64: the mean of what a pixel covers, weighted by a triangle.
 func TestLawFit(t *testing.T) {
 	for _, c := range []struct{ w, h, height, width, short int }{
-		{40, 30, 12, 12, 16}, {30, 40, 12, 9, 0}, {7, 5, 16, 12, 0}, {64, 64, 16, 16, 16}, {33, 57, 8, 20, 21}, {12, 9, 9, 12, 0}, {90, 3, 12, 8, 0}, {2, 50, 9, 9, 20}, {300, 20, 8, 8, 10},
+		{40, 30, 12, 12, 16}, {30, 40, 12, 9, 0}, {7, 5, 16, 12, 0}, {64, 64, 16, 16, 16}, {33, 57, 8, 20, 21}, {12, 9, 9, 12, 0},
+		{90, 3, 12, 8, 0}, {2, 50, 9, 9, 20}, {300, 20, 8, 8, 10},
 	} {
 		m := gradient(c.w, c.h)
 		for i := range m.Pix { // an image that is not linear
