@@ -7,6 +7,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/gomlx/core/graph"
+
+	"lucigo/interp"
 	"lucigo/interp/descent"
 )
 
@@ -70,72 +73,124 @@ func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float
 	if err != nil {
 		return nil, err
 	}
+	l, err := a.begin(t, p, o, c)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
 	met := make([]bool, t.Images.N)
 	before := slices.Repeat([]float64{math.Inf(1)}, t.Images.N)
-	w, first, second := like(p), like(p), like(p)
-	image := func(w float64) float64 { return 1 / (1 + math.Exp(-2*w)) } // (tanh w + 1)/2
-	each(p, func(k int, x []float64) {
-		for i, v := range x {
-			w.Of(k)[i] = math.Atanh(.999999 * (2*v - 1)) // finite where a pixel is 0 or 1
-			x[i] = image(w.Of(k)[i])
-		}
-	})
 	for step := range a.Steps {
-		r, err := t.Gradient(ctx, p, o)
+		rate := descent.Adam{}.Rate(a.Rate, step)
+		r, err := l.Next(ctx, tanhStep{o.Form, t.Ball.norm}, nil, interp.Float(rate))
 		if err != nil {
 			return nil, err
 		}
-		for k, ok := range best.see(p, r.Logits, a.Confidence) {
-			met[p.Rows[k]] = met[p.Rows[k]] || ok
+		on, sums := l.Images(), r[0].Data
+		rows := make([]int, len(on))
+		for k, image := range on {
+			rows[k] = p.Rows[image]
 		}
-		rate := descent.Adam{}.Rate(a.Rate, step)
-		sums := make([]float64, len(p.Rows))
-		each(p, func(k int, x []float64) {
-			weight, lead := c[p.Rows[k]], r.Score[k]
-			sum := weight * max(a.Confidence-lead, 0)
-			if lead > a.Confidence {
-				weight = 0
-			}
-			from, gain := t.Original(p, k)[:len(x)], r.Gradient.Of(k)[:len(x)]
-			w, m, s := w.Of(k)[:len(x)], first.Of(k)[:len(x)], second.Of(k)[:len(x)]
-			for i, v := range x {
-				d := v - from[i]
-				sum += d * d
-				g := (2*d - weight*gain[i]) * 2 * v * (1 - v)
-				m[i] += .1 * (g - m[i])
-				s[i] += .001 * (g*g - s[i])
-				w[i] -= rate * m[i] / (math.Sqrt(s[i]) + 1e-8)
-				x[i] = image(w[i])
-			}
-			sums[k] = sum
-		})
+		if err := t.passed(rows, true, sums); err != nil {
+			return nil, err
+		}
 		tenth := max(a.Steps/10, 1)
-		if (step+1)%tenth != 0 {
+		if (step+1)%tenth != 0 && step+1 < a.Steps {
 			continue
 		}
-		if err := best.offer(ctx, false); err != nil {
+		if err := a.keep(ctx, l, rows, best, met); err != nil {
 			return nil, err
 		}
 		t.Step(search*a.Steps+step+1, a.Searches*a.Steps)
-		var on []int
-		for k, i := range p.Rows {
+		goes := map[int]bool{}
+		for k, i := range rows {
 			gains := true
 			if (step+1)%max(tenth, 100) == 0 {
 				gains, before[i] = sums[k] <= .9999*before[i], sums[k]
 			}
-			if gains && !best.settled(i) {
-				on = append(on, k)
-			}
+			goes[on[k]] = gains && !best.settled(i)
 		}
-		if len(on) == 0 {
+		if err := l.Keep(func(image int) bool { return goes[image] }); err != nil {
+			return nil, err
+		}
+		if len(l.Images()) == 0 {
 			break
 		}
-		if len(on) < len(p.Rows) {
-			p, w, first, second = p.Pick(on), w.Pick(on), first.Pick(on), second.Pick(on)
-		}
 	}
-	return met, best.offer(ctx, false)
+	return met, nil
 }
 
-// like returns zeros for the rows of p.
-func like(p Points) Points { return Points{p.Rows, make([]float64, len(p.Pix))} }
+// begin begins the descent of the points, which stays on the device.
+func (a CarliniWagner) begin(t *Task, p Points, o interp.Objective, c []float64) (*interp.Loop, error) {
+	x := t.images(p)
+	w, zero := make([]float64, len(x.Pix)), make([]float64, len(x.Pix))
+	for i, v := range x.Pix {
+		w[i] = math.Atanh(.999999 * (2*v - 1)) // finite where a pixel is 0 or 1
+	}
+	var weight []float64
+	for _, i := range p.Rows {
+		weight = append(weight, c[i])
+	}
+	like := func(v []float64) interp.Arg { return interp.Each(v, x.H, x.W, x.C) }
+	nowhere := interp.Each(slices.Repeat([]float64{math.MaxFloat32}, x.N))
+	state := []interp.Arg{like(w), like(zero), like(zero), like(zero), nowhere}
+	return t.loop(p, o, state, x.Arg(), interp.Each(weight), interp.Float(a.Confidence))
+}
+
+// keep brings the nearest points that met the goal from the device before the judge, and notes of which images there are any.
+func (a CarliniWagner) keep(ctx context.Context, l *interp.Loop, rows []int, best *nearest, met []bool) error {
+	pix, err := l.State(3)
+	if err != nil {
+		return err
+	}
+	distance, err := l.State(4)
+	if err != nil {
+		return err
+	}
+	for k, i := range rows {
+		if distance.Data[k] < math.MaxFloat32/2 {
+			met[i] = true
+			best.take(i, pix.Of(k))
+		}
+	}
+	return best.offer(ctx, false)
+}
+
+// tanhStep is a step of Adam. Its state is w, Adam's moments, the nearest image that met the goal with lead κ and its distance;
+// its arguments are the rate, the originals, c, κ and those of the margin. It returns the sum that is minimised.
+type tanhStep struct {
+	margin interp.Form
+	norm   Norm
+}
+
+func (s tanhStep) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
+	w, first, second, best, distance := a[0], a[1], a[2], a[3], a[4]
+	rate, original, c, confidence := a[5], a[6], a[7], a[8]
+	x := graph.Sigmoid(graph.MulScalar(w, 2)) // (tanh w + 1)/2
+	pass := net.Pass(x, nil)
+	lead, logits := interp.Score(s.margin, pass, a[9:]), pass.Logits()
+	moved := graph.Sub(x, original)
+	missing := graph.MaxScalar(graph.Sub(confidence, lead), 0)
+	sum := graph.Add(graph.ReduceSum(graph.Square(moved), 1, 2, 3), graph.Mul(c, missing))
+	move, first, second := descent.Adam{}.Move(graph.Gradient(graph.ReduceAllSum(sum), w)[0], first, second)
+
+	lead = graph.Sub(lead, graph.MulScalar(graph.Sub(graph.ReduceMax(logits, 1), graph.ReduceMin(logits, 1)), rounding))
+	met := graph.LogicalAnd(graph.GreaterThan(lead, graph.ScalarZero(w.Graph(), w.DType())), graph.GreaterOrEqual(lead, confidence))
+	far := s.norm.far(moved)
+	nearer := graph.LogicalAnd(met, graph.LessThan(far, distance))
+	best = graph.Where(graph.BroadcastToDims(graph.Reshape(nearer, -1, 1, 1, 1), x.Shape().Dimensions...), x, best)
+	return []*graph.Node{graph.Sub(w, graph.Mul(rate, move)), first, second, best, graph.Where(nearer, far, distance), sum}
+}
+
+// far is Distance from 0 in a graph, of each of some differences [N, H, W, C].
+func (n Norm) far(d *graph.Node) *graph.Node {
+	switch n {
+	case NormInf:
+		return graph.ReduceMax(graph.Abs(d), 1, 2, 3)
+	case Norm2:
+		return graph.Sqrt(graph.ReduceSum(graph.Square(d), 1, 2, 3))
+	case Norm1:
+		return graph.ReduceSum(graph.Abs(d), 1, 2, 3)
+	}
+	return graph.ReduceSum(graph.Sign(graph.ReduceMax(graph.Abs(d), 3)), 1, 2)
+}

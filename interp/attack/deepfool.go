@@ -59,7 +59,7 @@ func (a DeepFool) walk(ctx context.Context, t *Task, p Points, settle func(Point
 		return p, err
 	}
 	rivals := t.rivals(clean, a.Candidates-1)
-	start, total := Points{p.Rows, slices.Clone(p.Pix)}, like(p)
+	start, total := Points{p.Rows, slices.Clone(p.Pix)}, Points{p.Rows, make([]float64, len(p.Pix))}
 	for step := range a.Steps {
 		planes, err := t.boundary(ctx, p, rivals)
 		if err != nil {

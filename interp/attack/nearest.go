@@ -30,11 +30,16 @@ func (n *nearest) see(p Points, logits interp.Rows, lead float64) []bool {
 		if met[k] = by > 0 && by >= lead; !met[k] {
 			return
 		}
-		if d := n.task.Ball.norm.Distance(n.task.Images.Of(i), y, n.task.Images.C); d < n.distance[i] {
-			n.pix[i], n.distance[i], n.fresh[i] = append(n.pix[i][:0], y...), d, true
-		}
+		n.take(i, y)
 	})
 	return met
+}
+
+// take keeps a point that met the goal, if it is nearer to image i than what is kept.
+func (n *nearest) take(i int, y []float64) {
+	if d := n.task.Ball.norm.Distance(n.task.Images.Of(i), y, n.task.Images.C); d < n.distance[i] {
+		n.pix[i], n.distance[i], n.fresh[i] = append(n.pix[i][:0], y...), d, true
+	}
 }
 
 // offer brings what the judge has not seen before it, of a bounded ball only what is in it unless all is true.

@@ -165,31 +165,15 @@ func (t *Task) ask(ctx context.Context, p Points, o interp.Objective, backward b
 	if len(p.Rows) == 0 {
 		return r, ctx.Err()
 	}
-	if t.model == nil {
-		return r, fmt.Errorf("attack: %s needs scores, and only labels are answered: take HopSkipJump or Boundary", t.attack)
+	if !backward {
+		o = interp.Objective{}
 	}
-	x := interp.Images{N: len(p.Rows), H: t.Images.H, W: t.Images.W, C: t.Images.C, Pix: p.Pix}
-	var form interp.Form
-	args := []interp.Arg{x.Arg()}
-	if backward {
-		if err := t.model.Asks(o, x.H, x.W); err != nil {
-			return r, err
-		}
-		for _, i := range p.Rows {
-			x.Class = append(x.Class, t.Images.Class[i])
-		}
-		own, err := o.Of(p.Rows...).For(x)
-		if err != nil {
-			return r, err
-		}
-		form, args = o.Form, append(args, own...)
-	}
-	l, err := t.model.Loop(x.N, t.model.Batch(x), nil, args...)
+	l, err := t.loop(p, o, nil, t.images(p).Arg())
 	if err != nil {
 		return r, err
 	}
 	defer l.Close()
-	out, err := l.Look(ctx, query{form, len(t.model.Classes())}, nil)
+	out, err := l.Look(ctx, query{o.Form, len(t.model.Classes())}, nil)
 	if err != nil {
 		return r, err
 	}
@@ -197,19 +181,52 @@ func (t *Task) ask(ctx context.Context, p Points, o interp.Objective, backward b
 	if backward {
 		r.Score, r.Gradient = out[1].Data, Points{p.Rows, out[2].Data}
 	}
-	for _, v := range [][]float64{r.Logits.Data, r.Score, r.Gradient.Pix} {
+	return r, t.passed(p.Rows, backward, r.Logits.Data, r.Score, r.Gradient.Pix)
+}
+
+// images returns points as images.
+func (t *Task) images(p Points) interp.Images {
+	return interp.Images{N: len(p.Rows), H: t.Images.H, W: t.Images.W, C: t.Images.C, Pix: p.Pix}
+}
+
+// loop begins a loop over points, whose last arguments are those of the objective, if it has a form.
+func (t *Task) loop(p Points, o interp.Objective, state []interp.Arg, args ...interp.Arg) (*interp.Loop, error) {
+	if t.model == nil {
+		return nil, fmt.Errorf("attack: %s needs scores, and only labels are answered: take HopSkipJump or Boundary", t.attack)
+	}
+	x := t.images(p)
+	if o.Form != nil {
+		if err := t.model.Asks(o, x.H, x.W); err != nil {
+			return nil, err
+		}
+		for _, i := range p.Rows {
+			x.Class = append(x.Class, t.Images.Class[i])
+		}
+		own, err := o.Of(p.Rows...).For(x)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, own...)
+	}
+	return t.model.Loop(x.N, t.model.Batch(x), state, args...)
+}
+
+// passed counts a pass for each of the rows, and returns an error if one of the results, each as many numbers of every row,
+// is not finite.
+func (t *Task) passed(rows []int, backward bool, results ...[]float64) error {
+	for _, v := range results {
 		if k := slices.IndexFunc(v, interp.NotFinite); k >= 0 {
-			k /= len(v) / x.N
-			return r, fmt.Errorf("attack: %s: the logits, the score or the gradient of %s at image %d has a value that is not finite", t.attack, t.model, t.at[p.Rows[k]])
+			k /= len(v) / len(rows)
+			return fmt.Errorf("attack: %s: the logits, the score or the gradient of %s at image %d has a value that is not finite", t.attack, t.model, t.at[rows[k]])
 		}
 	}
-	for _, i := range p.Rows {
+	for _, i := range rows {
 		t.row(i).forward++
 		if backward {
 			t.row(i).backward++
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // query is the logits and, where there is a form, its score and gradient.
