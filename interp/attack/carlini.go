@@ -81,7 +81,10 @@ func (a CarliniWagner) descend(ctx context.Context, t *Task, p Points, c []float
 	met := make([]bool, t.Images.N)
 	before := slices.Repeat([]float64{math.Inf(1)}, t.Images.N)
 	for step := range a.Steps {
-		rate := descent.Adam{}.Rate(a.Rate, step)
+		rate := 0. // of the move along the gradient of the step before
+		if step > 0 {
+			rate = descent.Adam{}.Rate(a.Rate, step-1)
+		}
 		r, err := l.Next(ctx, tanhStep{o.Form, t.Ball.norm}, nil, interp.Float(rate))
 		if err != nil {
 			return nil, err
@@ -133,17 +136,17 @@ func (a CarliniWagner) begin(t *Task, p Points, o interp.Objective, c []float64)
 	}
 	like := func(v []float64) interp.Arg { return interp.Each(v, x.H, x.W, x.C) }
 	nowhere := interp.Each(slices.Repeat([]float64{math.MaxFloat32}, x.N))
-	state := []interp.Arg{like(w), like(zero), like(zero), like(zero), nowhere}
+	state := []interp.Arg{like(w), like(zero), like(zero), like(zero), like(zero), nowhere}
 	return t.loop(p, o, state, x.Arg(), interp.Each(weight), interp.Float(a.Confidence))
 }
 
 // keep brings the nearest points that met the goal from the device before the judge, and notes of which images there are any.
 func (a CarliniWagner) keep(ctx context.Context, l *interp.Loop, rows []int, best *nearest, met []bool) error {
-	pix, err := l.State(3)
+	pix, err := l.State(4)
 	if err != nil {
 		return err
 	}
-	distance, err := l.State(4)
+	distance, err := l.State(5)
 	if err != nil {
 		return err
 	}
@@ -156,30 +159,33 @@ func (a CarliniWagner) keep(ctx context.Context, l *interp.Loop, rows []int, bes
 	return best.offer(ctx, false)
 }
 
-// tanhStep is a step of Adam. Its state is w, Adam's moments, the nearest image that met the goal with lead κ and its distance;
-// its arguments are the rate, the originals, c, κ and those of the margin. It returns the sum that is minimised.
+// tanhStep is a step of Adam, and a look at where it leads. Its state is w, Adam's moments, the gradient, the nearest image that met
+// the goal with lead κ, and its distance; its arguments are the rate, the originals, c, κ and those of the margin. It returns the sum
+// that is minimised. The gradient is moved along by the next step, because XLA would compute it anew for w and for each moment.
 type tanhStep struct {
 	margin interp.Form
 	norm   Norm
 }
 
 func (s tanhStep) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
-	w, first, second, best, distance := a[0], a[1], a[2], a[3], a[4]
-	rate, original, c, confidence := a[5], a[6], a[7], a[8]
+	w, first, second, slope, best, distance := a[0], a[1], a[2], a[3], a[4], a[5]
+	rate, original, c, confidence := a[6], a[7], a[8], a[9]
+	move, first, second := descent.Adam{}.Move(slope, first, second)
+	w = graph.Sub(w, graph.Mul(rate, move))
 	x := graph.Sigmoid(graph.MulScalar(w, 2)) // (tanh w + 1)/2
 	pass := net.Pass(x, nil)
-	lead, logits := interp.Score(s.margin, pass, a[9:]), pass.Logits()
+	lead, logits := interp.Score(s.margin, pass, a[10:]), pass.Logits()
 	moved := graph.Sub(x, original)
 	missing := graph.MaxScalar(graph.Sub(confidence, lead), 0)
 	sum := graph.Add(graph.ReduceSum(graph.Square(moved), 1, 2, 3), graph.Mul(c, missing))
-	move, first, second := descent.Adam{}.Move(graph.Gradient(graph.ReduceAllSum(sum), w)[0], first, second)
+	slope = graph.Gradient(graph.ReduceAllSum(sum), w)[0]
 
 	lead = graph.Sub(lead, graph.MulScalar(graph.Sub(graph.ReduceMax(logits, 1), graph.ReduceMin(logits, 1)), rounding))
 	met := graph.LogicalAnd(graph.GreaterThan(lead, graph.ScalarZero(w.Graph(), w.DType())), graph.GreaterOrEqual(lead, confidence))
 	far := s.norm.far(moved)
 	nearer := graph.LogicalAnd(met, graph.LessThan(far, distance))
 	best = graph.Where(graph.BroadcastToDims(graph.Reshape(nearer, -1, 1, 1, 1), x.Shape().Dimensions...), x, best)
-	return []*graph.Node{graph.Sub(w, graph.Mul(rate, move)), first, second, best, graph.Where(nearer, far, distance), sum}
+	return []*graph.Node{w, first, second, slope, best, graph.Where(nearer, far, distance), sum}
 }
 
 // far is Distance from 0 in a graph, of each of some differences [N, H, W, C].
