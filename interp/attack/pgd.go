@@ -129,6 +129,9 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 			t.Ball.draw(t.Random(p.Rows[k], 0), t.Original(p, k), y, t.Images.C)
 		})
 	}
+	if t.Ball.norm == NormInf && a.momentum == 0 && a.smooth == (Smooth{}) {
+		return a.signs(ctx, t, p, o)
+	}
 	for step := range a.steps {
 		r, err := a.smooth.gradient(ctx, t, p, o, step)
 		if err != nil {
@@ -151,14 +154,19 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 			if a.momentum != 0 {
 				d = gathered(sum.Of(k), d, a.momentum)
 			}
-			t.Ball.steepest(d)
-			add(y, d, a.rate*t.Ball.unit())
-			t.Ball.Project(t.Original(p, k), y, t.Images.C)
+			a.move(t, p.Rows[k], y, d)
 		})
 		t.Step(step+1, a.steps)
 	}
 	_, err = t.Offer(ctx, p)
 	return err
+}
+
+// move moves a point of image i by a step along d, which it changes, and back into the ball.
+func (a ascent) move(t *Task, i int, y, d []float64) {
+	t.Ball.steepest(d)
+	add(y, d, a.rate*t.Ball.unit())
+	t.Ball.Project(t.Images.Of(i), y, t.Images.C)
 }
 
 // gathered adds a gradient, divided by its L1 norm, to the sum of the old ones, and returns a copy of the sum.
