@@ -102,15 +102,15 @@ func TestFailedCompilationIsTriedAgain(t *testing.T) {
 // A batch is cut into parts of few sizes, which leave nothing out and are filled up only where that is cheap.
 func TestCuts(t *testing.T) {
 	for _, numbers := range []int{432, 12288, 150528, 1 << 22} {
-		for most := range 17 {
+		for most := range 65 {
 			kinds := map[int]bool{}
-			for n := 1; n < 60; n++ {
+			for n := 1; n < 150; n++ {
 				images, sizes := cuts(n, most, numbers)
 				sum := 0
 				for i, k := range images {
 					sum += k
 					kinds[sizes[i]] = true
-					if k < 1 || k > sizes[i] || most > 0 && sizes[i] > most || (sizes[i]-k)*numbers > 200_000 {
+					if k < 1 || k > sizes[i] || most > 0 && sizes[i] > most || (sizes[i]-k)*numbers > 200_000 || most > 0 && sizes[i] > 16 && 2*k < sizes[i] {
 						t.Errorf("%d images of %d numbers, %d at once: a part of %d, filled up to %d", n, numbers, most, k, sizes[i])
 					}
 				}
@@ -118,7 +118,7 @@ func TestCuts(t *testing.T) {
 					t.Errorf("%d images, %d at once: parts of %d in all", n, most, sum)
 				}
 			}
-			if most > 0 && len(kinds) > 3 {
+			if most > 0 && len(kinds) > 3 && (most <= 16 || len(kinds) > 4) {
 				t.Errorf("%d at once: parts of sizes %v", most, kinds)
 			}
 		}
