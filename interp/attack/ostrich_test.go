@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"lucigo/interp"
 	"lucigo/interp/attack"
 	"lucigo/interp/engine"
 	"lucigo/interp/interptest"
@@ -17,7 +18,6 @@ import (
 // network, at a mean distortion √(Σr²/n) that is far below what is seen: 3 of them, or as many as -images says.
 func TestOracleOstrich(t *testing.T) {
 	interptest.Unchecked()
-	weights := shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")
 	e, err := engine.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -25,23 +25,12 @@ func TestOracleOstrich(t *testing.T) {
 	if e.Kind() == engine.Go || testing.Short() {
 		t.Skip("skipped: takes minutes; run without -short, on XLA")
 	}
-	m, err := googlenet.Open(weights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: 256, Class: imagenet.ClassOf}
-	photographs, err := in.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := openGoogLeNet(t)
 	n := 3
 	if *images > 0 {
 		n = *images
 	}
-	x, err := dataset.Read(ctx, photographs, 20, 20+n)
-	if err != nil {
-		t.Fatal(err)
-	}
+	x := photographs(t, n)
 	x.Class = nil // what the network says of them
 	ostrich, err := m.Class("ostrich")
 	if err != nil {
@@ -60,4 +49,19 @@ func TestOracleOstrich(t *testing.T) {
 	if r.Fooled() != 1 || !(mean <= .01) {
 		t.Errorf("%.2f are ostriches, at %.4f", r.Fooled(), mean)
 	}
+}
+
+// photographs are n of the photographs of ImageNet's classes.
+func photographs(t testing.TB, n int) interp.Images {
+	t.Helper()
+	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: 256, Class: imagenet.ClassOf}
+	folder, err := in.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := dataset.Read(ctx, folder, 20, 20+n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }

@@ -11,8 +11,9 @@ import json, sys, time
 import numpy as np
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from safetensors.torch import load_file
+
+from nets import Photographs, ResNet20, Strided, Tutorial
 
 torch.manual_seed(0)
 np.random.seed(0)
@@ -20,60 +21,8 @@ net, weights, images, n, folder, *names = sys.argv[1:]
 n = int(n)
 
 
-class ResNet20(nn.Module):
-    def __init__(self, w):
-        super().__init__()
-        self.w = {k.removeprefix("module."): v for k, v in w.items()}
-        self.register_buffer("mean", torch.tensor([.485, .456, .406]).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor([.229, .224, .225]).view(1, 3, 1, 1))
-
-    def unit(self, x, conv, bn, stride):
-        w = self.w
-        x = F.conv2d(x, w[conv + ".weight"], None, stride, 1)
-        return F.batch_norm(x, w[bn + ".running_mean"], w[bn + ".running_var"], w[bn + ".weight"], w[bn + ".bias"], False, 0, 1e-5)
-
-    def forward(self, x):
-        x = F.relu(self.unit((x - self.mean) / self.std, "conv1", "bn1", 1))
-        for stage, out in enumerate([16, 32, 64]):
-            for block in range(3):
-                p, stride = f"layer{stage + 1}.{block}.", 2 if stage > 0 and block == 0 else 1
-                y = self.unit(F.relu(self.unit(x, p + "conv1", p + "bn1", stride)), p + "conv2", p + "bn2", 1)
-                if stride > 1:
-                    x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, out // 4, out // 4))
-                x = F.relu(x + y)
-        return F.linear(x.mean((2, 3)), self.w["linear.weight"], self.w["linear.bias"])
-
-
-class Tutorial(nn.Module):
-    def __init__(self, w):
-        super().__init__()
-        self.w = w
-
-    def forward(self, x):
-        w, conv = self.w, lambda x, p: F.max_pool2d(F.relu(F.conv2d(x, self.w[p + ".weight"], self.w[p + ".bias"])), 2)
-        x = conv(conv((x - .5) / .5, "conv1"), "conv2").flatten(1)
-        dense = lambda x, p: F.linear(x, w[p + ".weight"], w[p + ".bias"])
-        return dense(F.relu(dense(F.relu(dense(x, "fc1")), "fc2")), "fc3")
-
-
-class Strided(nn.Module):
-    """models/digits, whose weights are [rows, columns, in, out], and whose images are flattened with the channels last."""
-
-    def __init__(self, w):
-        super().__init__()
-        self.w = {k: v.permute(3, 2, 0, 1).contiguous() if v.dim() == 4 else v for k, v in w.items()}
-
-    def forward(self, x):
-        w = self.w
-        for name in "conv1", "conv2":
-            x = F.relu(F.conv2d(x, w[name + "/weights"], w[name + "/biases"], 2, 1))
-        x = F.relu(x.permute(0, 2, 3, 1).flatten(1) @ w["dense/weights"] + w["dense/biases"])
-        return x @ w["logits/weights"] + w["logits/biases"]
-
-
-model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided}[net](load_file(weights)).eval()
 passes = 0
-model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided}[net](load_file(weights)).eval()
+model = {"resnet20": ResNet20, "tutorial": Tutorial, "strided": Strided, "googlenet": Photographs}[net](load_file(weights)).eval()
 forward = model.forward
 
 
@@ -85,7 +34,7 @@ def counted(x):
 
 model.forward = counted
 raw = np.fromfile(images, np.float32)
-size = {"resnet20": (32, 32, 3), "tutorial": (32, 32, 3), "strided": (28, 28, 1)}[net]
+size = {"resnet20": (32, 32, 3), "tutorial": (32, 32, 3), "strided": (28, 28, 1), "googlenet": (224, 224, 3)}[net]
 x = torch.from_numpy(raw[: n * int(np.prod(size))].reshape(n, *size)).permute(0, 3, 1, 2).contiguous()
 y = torch.from_numpy(raw[n * int(np.prod(size)):]).long()
 E = 8 / 255
@@ -131,6 +80,8 @@ attacks = {
     "foolbox PGD-20 1": lambda: foolbox_(lambda fb: fb.attacks.LinfPGD(rel_stepsize=2.5 / 20, steps=20), 1 / 255),
     "torchattacks PGD-40": lambda: torchattacks_(lambda ta: ta.PGD(model, eps=.1 / 255, alpha=.1 / 255 / 16, steps=40)),
     "foolbox PGD-40": lambda: foolbox_(lambda fb: fb.attacks.LinfPGD(rel_stepsize=1 / 16, steps=40), .1 / 255),
+    "torchattacks PGD-10": lambda: torchattacks_(lambda ta: ta.PGD(model, eps=.1 / 255, alpha=.1 / 255 / 4, steps=10)),
+    "foolbox PGD-10": lambda: foolbox_(lambda fb: fb.attacks.LinfPGD(rel_stepsize=1 / 4, steps=10), .1 / 255),
     "torchattacks C&W-100": lambda: torchattacks_(lambda ta: ta.CW(model, c=1, steps=100)),
     "foolbox C&W-100": lambda: foolbox_(lambda fb: fb.attacks.L2CarliniWagnerAttack(binary_search_steps=1, steps=100, abort_early=False), None),
     "torchattacks Square-100": lambda: torchattacks_(lambda ta: ta.Square(model, eps=E, n_queries=100)),
@@ -162,7 +113,7 @@ for name in names:
         print(f"{name}: {e}", file=sys.stderr)
         continue
     took = float("inf")
-    for _ in range(3 if net == "tutorial" else 1):  # the fastest counts
+    for _ in range(3 if net in ("tutorial", "googlenet") else 1):  # the fastest counts
         start, passes = time.time(), 0
         out = run()
         took = min(took, time.time() - start)

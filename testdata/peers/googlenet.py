@@ -8,39 +8,13 @@ fastest setting, which is found at the first asking. The line "memory" is answer
 import resource, sys, time
 
 import torch
-import torch.nn.functional as F
 from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
 from safetensors.torch import load_file
 
+from nets import GoogLeNet
+
 device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
 layouts = torch.contiguous_format, torch.channels_last
-
-
-class GoogLeNet(torch.nn.Module):
-    def __init__(self, weights):
-        super().__init__()
-        self.w = weights
-
-    def conv(self, x, name, stride=1):
-        w = self.w[name + ".weight"]
-        return F.relu(F.conv2d(x, w, self.w[name + ".bias"], stride, w.shape[2] // 2))
-
-    def block(self, x, name):
-        c = lambda x, part: self.conv(x, f"inception_{name}/{part}")
-        pooled = F.max_pool2d(x, 3, 1, 1)
-        return torch.cat([c(x, "1x1"), c(c(x, "3x3_reduce"), "3x3"), c(c(x, "5x5_reduce"), "5x5"), c(pooled, "pool_proj")], 1)
-
-    def forward(self, x):
-        half = lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True)
-        lrn = lambda x: F.local_response_norm(x, 5, 1e-4, 0.75, 1)
-        x = lrn(half(self.conv(x, "conv1/7x7_s2", 2)))
-        x = half(lrn(self.conv(self.conv(x, "conv2/3x3_reduce"), "conv2/3x3")))
-        x = half(self.block(self.block(x, "3a"), "3b"))
-        for name in "4a", "4b", "4c", "4d", "4e":
-            x = self.block(x, name)
-        x = half(x)
-        x = self.block(self.block(x, "5a"), "5b").mean((2, 3))
-        return F.linear(x, self.w["loss3/classifier.weight"], self.w["loss3/classifier.bias"])
 
 
 weights = load_file(sys.argv[1], device=device)
