@@ -152,9 +152,11 @@ func (l *Loop) Look(ctx context.Context, step Step, rule layer.Rule, args ...Arg
 
 // Prepare begins to compile a step that Next or Look will be given, with arguments shaped like these, beside what is done
 // until then. It need not be called, returns at once, and leaves errors to Next and Look.
-func (l *Loop) Prepare(step Step, rule layer.Rule, args ...Arg) { l.prepare(l.parts, step, rule, args) }
+func (l *Loop) Prepare(step Step, rule layer.Rule, args ...Arg) {
+	l.prepare(context.Background(), l.parts, step, rule, args)
+}
 
-func (l *Loop) prepare(parts []part, step Step, rule layer.Rule, args []Arg) {
+func (l *Loop) prepare(ctx context.Context, parts []part, step Step, rule layer.Rule, args []Arg) {
 	for i, p := range parts {
 		if slices.ContainsFunc(parts[:i], func(before part) bool { return before.size == p.size }) {
 			continue
@@ -166,7 +168,7 @@ func (l *Loop) prepare(parts []part, step Step, rule layer.Rule, args []Arg) {
 		for _, a := range slices.Concat(args, l.args) {
 			given = append(given, a.shape(p.size, l.model.place.dtype))
 		}
-		l.model.ahead(step, rule, given)
+		l.model.ahead(ctx, step, rule, given)
 	}
 }
 
@@ -182,7 +184,7 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 		}
 	}
 	if last := l.parts[max(0, len(l.parts)-1):]; len(last) > 0 && last[0].size != l.parts[0].size {
-		l.prepare(last, step, rule, args) // beside the first part's
+		l.prepare(ctx, last, step, rule, args) // beside the first part's
 	}
 	for i := range l.parts {
 		p := &l.parts[i]

@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ type program struct {
 	inputs []input
 	bytes  int64
 
-	once    sync.Once
+	turn    places // of the one that compiles it
+	ready   bool   // it is compiled
 	err     error
 	users   int
 	evicted bool
@@ -39,7 +41,7 @@ type input struct {
 }
 
 // program returns the compiled program of a step, held until it is released.
-func (m *Model) program(p place, s Step, rule layer.Rule, args []shapes.Shape) (*program, error) {
+func (m *Model) program(ctx context.Context, p place, s Step, rule layer.Rule, args []shapes.Shape) (*program, error) {
 	if rule == nil {
 		rule = layer.Exact
 	}
@@ -53,7 +55,7 @@ func (m *Model) program(p place, s Step, rule layer.Rule, args []shapes.Shape) (
 	}
 	k = fmt.Sprintf("%p %s", p.backend, k)
 	compiled := false
-	prog, err := m.family.programs.acquire(k, func(prog *program) error {
+	prog, err := m.family.programs.acquire(ctx, k, deviceOf(p.backend).compiling, func(prog *program) error {
 		compiled = true
 		prog.of = []any{s, rule}
 		return m.compile(prog, p, s, rule, args)
@@ -67,16 +69,19 @@ func (m *Model) program(p place, s Step, rule layer.Rule, args []shapes.Shape) (
 }
 
 // ahead begins to compile a step beside what else is done, one step at a time. Whoever runs the step waits for the rest,
-// and is told of its errors.
-func (m *Model) ahead(s Step, rule layer.Rule, args []shapes.Shape) {
+// and is told of its errors. What has not begun when ctx ends never does.
+func (m *Model) ahead(ctx context.Context, s Step, rule layer.Rule, args []shapes.Shape) {
 	p, err := m.at()
 	if err != nil {
 		return
 	}
 	go func() {
-		m.family.programs.ahead.Lock()
-		defer m.family.programs.ahead.Unlock()
-		if prog, err := m.program(p, s, rule, args); err == nil {
+		ahead := deviceOf(p.backend).ahead
+		if ahead.take(ctx) != nil {
+			return
+		}
+		defer ahead.give()
+		if prog, err := m.program(ctx, p, s, rule, args); err == nil {
 			m.family.programs.release(prog)
 		}
 	}()
@@ -208,50 +213,72 @@ type programs struct {
 	clock    int64
 	compiled int
 	bound    int64 // 0 is 1 GiB
-	ahead    sync.Mutex
 }
 
-// acquire returns the program of a key, compiling it if it is not held. Two that want the same one wait
-// for one compilation. The program stays until it is released, even if it is evicted meanwhile.
-func (ps *programs) acquire(key string, compile func(*program) error) (*program, error) {
+// acquire returns the program of a key, compiling it if it is not held. Of those that want the same one, one compiles and
+// the others wait; none waits longer than its ctx. The program stays until it is released, even if it is evicted meanwhile.
+func (ps *programs) acquire(ctx context.Context, key string, compiling places, compile func(*program) error) (*program, error) {
+	prog := ps.use(key)
+	err := prog.turn.take(ctx)
+	if err == nil {
+		err = ps.make(ctx, prog, compiling, compile)
+		prog.turn.give()
+	}
+	if err != nil {
+		ps.release(prog)
+		return nil, err
+	}
+	return prog, nil
+}
+
+// use returns the entry of a key, which has one user more.
+func (ps *programs) use(key string) *program {
 	ps.mu.Lock()
+	defer ps.mu.Unlock()
 	if ps.held == nil {
 		ps.held = map[string]*program{}
 	}
 	prog := ps.held[key]
 	if prog == nil {
-		prog = &program{key: key}
+		prog = &program{key: key, turn: make(places, 1)}
 		ps.held[key] = prog
 	}
 	ps.clock++
 	prog.used = ps.clock
 	prog.users++
-	ps.mu.Unlock()
+	return prog
+}
 
-	prog.once.Do(func() {
-		prog.err = compile(prog)
-		ps.mu.Lock()
-		defer ps.mu.Unlock()
-		if prog.err != nil { // the next caller tries again
-			prog.evicted = true
-			delete(ps.held, key)
-			return
-		}
-		ps.compiled++
-		ps.bytes += prog.bytes
-		ps.evict(prog)
-	})
-	if prog.err != nil {
-		ps.release(prog)
-		return nil, prog.err
+// make compiles a program, whose turn the caller has, unless that was done before.
+func (ps *programs) make(ctx context.Context, prog *program, compiling places, compile func(*program) error) error {
+	if prog.ready || prog.err != nil {
+		return prog.err
 	}
-	return prog, nil
+	if err := compiling.take(ctx); err != nil {
+		return err
+	}
+	defer compiling.give()
+	prog.err = compile(prog)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if prog.err != nil { // the next caller tries again
+		delete(ps.held, prog.key)
+		return prog.err
+	}
+	prog.ready = true
+	ps.compiled++
+	ps.bytes += prog.bytes
+	ps.evict(prog)
+	return nil
 }
 
 func (ps *programs) release(prog *program) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	prog.users--
+	if prog.users == 0 && !prog.ready && ps.held[prog.key] == prog { // nobody waited long enough
+		delete(ps.held, prog.key)
+	}
 	prog.finalize()
 }
 
@@ -264,7 +291,7 @@ func (ps *programs) evict(keep *program) {
 	for ps.bytes > bound {
 		oldest := keep
 		for _, p := range ps.held {
-			if p != keep && p.graph != nil && (oldest == keep || p.used < oldest.used) {
+			if p != keep && p.ready && (oldest == keep || p.used < oldest.used) {
 				oldest = p
 			}
 		}

@@ -31,7 +31,7 @@ func fake(t *testing.T, bytes int64) func(*program) error {
 func TestProgramsAreBounded(t *testing.T) {
 	ps := programs{bound: 100}
 	get := func(key string) *program {
-		p, err := ps.acquire(key, fake(t, 40))
+		p, err := ps.acquire(t.Context(), key, make(places, 1), fake(t, 40))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestProgramsAreBounded(t *testing.T) {
 		t.Error("a was given back, and is not finalized")
 	}
 	ps.release(d)
-	big, err := ps.acquire("big", fake(t, 1000))
+	big, err := ps.acquire(t.Context(), "big", make(places, 1), fake(t, 1000))
 	if err != nil || len(ps.held) != 1 {
 		t.Errorf("a program larger than the bound: %v, %d held", err, len(ps.held))
 	}
@@ -67,9 +67,10 @@ func TestProgramsAreBounded(t *testing.T) {
 func TestProgramsCompileOnce(t *testing.T) {
 	var ps programs
 	var wg sync.WaitGroup
+	compiling := make(places, 2)
 	for i := range 40 {
 		wg.Go(func() {
-			p, err := ps.acquire(fmt.Sprint(i%4), fake(t, 1))
+			p, err := ps.acquire(t.Context(), fmt.Sprint(i%4), compiling, fake(t, 1))
 			if err != nil {
 				t.Error(err)
 				return
@@ -89,10 +90,10 @@ func TestProgramsCompileOnce(t *testing.T) {
 func TestFailedCompilationIsTriedAgain(t *testing.T) {
 	var ps programs
 	broken := errors.New("broken")
-	if _, err := ps.acquire("a", func(*program) error { return broken }); !errors.Is(err, broken) {
+	if _, err := ps.acquire(t.Context(), "a", make(places, 1), func(*program) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	p, err := ps.acquire("a", fake(t, 7))
+	p, err := ps.acquire(t.Context(), "a", make(places, 1), fake(t, 7))
 	if err != nil || ps.bytes != 7 || len(ps.held) != 1 {
 		t.Errorf("tried again: %v, %d bytes", err, ps.bytes)
 	}

@@ -141,7 +141,8 @@ func closeAll(ts []*Tensor) {
 // rule; nil is layer.Exact. The step is compiled at its first run with arguments of these shapes, for all
 // models of this structure. Results stay on the device until they are read, and are the caller's to close.
 //
-// When ctx ends, Run returns at once. The device finishes what it is doing, and nobody is told of it.
+// When ctx ends, Run returns at once. The device finishes what it is doing before another run begins there, and nobody is
+// told of it. A run that waits for the device, or for a compilation, never begins.
 func (m *Model) Run(ctx context.Context, s Step, rule layer.Rule, args ...*Tensor) ([]*Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -157,13 +158,17 @@ func (m *Model) Run(ctx context.Context, s Step, rule layer.Rule, args ...*Tenso
 		out []*Tensor
 		err error
 	}
-	done := make(chan result, 1)
+	done := make(chan result)
 	go func() {
-		out, err := m.run(p, s, rule, args)
+		out, err := m.run(ctx, p, s, rule, args)
 		for _, a := range args {
 			a.use(-1, false)
 		}
-		done <- result{out, err}
+		select {
+		case done <- result{out, err}:
+		case <-ctx.Done():
+			closeAll(out)
+		}
 	}()
 	select {
 	case r := <-done:
@@ -172,21 +177,26 @@ func (m *Model) Run(ctx context.Context, s Step, rule layer.Rule, args ...*Tenso
 		}
 		return r.out, nil
 	case <-ctx.Done():
-		go func() { closeAll((<-done).out) }()
 		return nil, ctx.Err()
 	}
 }
 
-func (m *Model) run(p place, s Step, rule layer.Rule, args []*Tensor) (out []*Tensor, err error) {
+// run ends with ctx while it waits, and once it computes, when it is done.
+func (m *Model) run(ctx context.Context, p place, s Step, rule layer.Rule, args []*Tensor) (out []*Tensor, err error) {
 	var given []shapes.Shape
 	for _, a := range args {
 		given = append(given, a.t.Shape())
 	}
-	prog, err := m.program(p, s, rule, given)
+	prog, err := m.program(ctx, p, s, rule, given)
 	if err != nil {
 		return nil, err
 	}
 	defer m.family.programs.release(prog)
+	d := deviceOf(p.backend)
+	if err := d.running.take(ctx); err != nil {
+		return nil, err
+	}
+	defer d.running.give()
 
 	inputs := make([]compute.Buffer, len(prog.inputs))
 	for i, in := range prog.inputs {
