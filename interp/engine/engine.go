@@ -80,6 +80,7 @@ type Config struct {
 	Log func(line string)
 
 	cacheDir string // of everything kept between runs; "" if there is none
+	noCache  error  // then why
 }
 
 // CacheStats says what the compile cache did for an engine since it was opened.
@@ -184,9 +185,8 @@ func open(cfg Config) (*Engine, error) {
 		cfg.Log = func(line string) { fmt.Println(line) }
 	}
 	cfg.Backend = cmp.Or(cfg.Backend, os.Getenv(envBackend))
-	var err error
-	cfg.cacheDir, err = project.Cache() // without one, nothing is found there and nothing kept
-	cfg.NoInstall = cfg.NoInstall || os.Getenv(envNoInstall) != "" || err != nil
+	cfg.cacheDir, cfg.noCache = project.Cache() // without one, nothing is found there and nothing kept
+	cfg.NoInstall = cfg.NoInstall || os.Getenv(envNoInstall) != "" || cfg.noCache != nil
 	path, isXLA := strings.CutPrefix(cfg.Backend, "xla:")
 	switch cfg.Backend {
 	case "":
@@ -204,7 +204,11 @@ func open(cfg Config) (*Engine, error) {
 		return openCUDA(cfg)
 	}
 	if isXLA && filepath.IsAbs(path) {
-		return openPlugin(cfg, path, guessKind(path))
+		e, err := openPlugin(cfg, path, guessKind(path))
+		if err != nil {
+			err = fmt.Errorf("%w; get another with go run ./kernel install, and unset %s", err, envBackend)
+		}
+		return e, err
 	}
 	return nil, fmt.Errorf("there is no backend %q: %s takes xla, xla:cpu, xla:/absolute/path/of/a/plugin.so, cuda or go; "+
 		"unset it for the fastest that is there", cfg.Backend, envBackend)
@@ -256,6 +260,9 @@ func openCPU(cfg Config) (*Engine, error) {
 		}
 		return nil, errors.Join(append(problems, err)...)
 	}
+	if cfg.noCache != nil {
+		problems = append(problems, fmt.Errorf("there is no place for one: %w", cfg.noCache))
+	}
 	if len(problems) == 0 {
 		problems = append(problems, errors.New("no XLA plugin is installed"))
 	}
@@ -293,8 +300,8 @@ func openPlugin(cfg Config, path string, kind Kind) (*Engine, error) {
 	if !plugin.Supported {
 		return nil, errors.New(plugin.Unsupported())
 	}
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("there is no XLA plugin %s; get one with go run ./kernel install", path)
+	if err := plugin.Check(context.Background(), path); err != nil {
+		return nil, fmt.Errorf("the XLA plugin %s is not loaded: %w", path, err)
 	}
 	if kind == XLACUDA {
 		prepareCUDA(path)
@@ -324,7 +331,7 @@ func openCache(cfg Config) (store *diskcache.Dir, off string) {
 	case dir == "" && runtime.GOOS == "darwin":
 		return nil, "off on macOS unless " + envCompileCache + " names a directory"
 	case dir == "" && cfg.cacheDir == "":
-		return nil, "there is no cache directory; set " + project.EnvCache
+		return nil, cfg.noCache.Error()
 	case dir == "":
 		dir = filepath.Join(cfg.cacheDir, "compile")
 	}

@@ -24,6 +24,7 @@ import (
 	"lucigo/internal/digest"
 	"lucigo/internal/download"
 	"lucigo/interp/engine"
+	pjrt "lucigo/interp/engine/internal/plugin"
 )
 
 func init() { engine.RegisterInstaller(plugin) }
@@ -82,11 +83,11 @@ func (rel release) address() (string, error) {
 
 // install puts the plugin at path. Where address tells, the archive is published.
 func (rel release) install(ctx context.Context, path string, log func(string), address func() (string, error)) (string, error) {
-	if rel.installed(path) { // which needs no right to write there
+	if rel.installed(ctx, path) { // which needs no right to write there
 		return path, nil
 	}
 	err := download.Alone(ctx, path, func() error {
-		if rel.installed(path) { // by the process that was alone before
+		if rel.installed(ctx, path) { // by the process that was alone before
 			return nil
 		}
 		archive := filepath.Join(filepath.Dir(path), rel.file)
@@ -114,10 +115,10 @@ func (rel release) install(ctx context.Context, path string, log func(string), a
 	return path, err
 }
 
-// installed says whether the plugin lies at path in full. It got there by a rename, so its size is proof enough.
-func (rel release) installed(path string) bool {
+// installed says whether the plugin lies at path, byte for byte as it was installed.
+func (rel release) installed(ctx context.Context, path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Size() == rel.memberSize
+	return err == nil && info.Mode().IsRegular() && info.Size() == rel.memberSize && pjrt.Recorded(ctx, path) == nil
 }
 
 // download completes the partial archive.
@@ -160,7 +161,7 @@ func waitFor(ctx context.Context, f func() (string, error)) (string, error) {
 	}
 }
 
-// extract writes the plugin of a checked archive aside and renames it into place.
+// extract writes the plugin of a checked archive aside, renames it into place and records what it is.
 func (rel release) extract(ctx context.Context, archive, path string) error {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
@@ -172,7 +173,7 @@ func (rel release) extract(ctx context.Context, archive, path string) error {
 		return fmt.Errorf("%s: %w", archive, err)
 	}
 	defer in.Close()
-	return atomicfile.Write(path, 0o644, func(out *os.File) error {
+	err = atomicfile.Write(path, 0o644, func(out *os.File) error {
 		n, err := io.Copy(out, io.LimitReader(reader{ctx, in}, rel.memberSize+1))
 		if err != nil {
 			return fmt.Errorf("unpacking %s: %w", archive, err)
@@ -182,6 +183,10 @@ func (rel release) extract(ctx context.Context, archive, path string) error {
 		}
 		return out.Sync()
 	})
+	if err != nil {
+		return err
+	}
+	return pjrt.Record(ctx, path)
 }
 
 // A reader reads until its context ends.

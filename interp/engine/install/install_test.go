@@ -85,7 +85,7 @@ func wantPlugin(t *testing.T, path string, plugin []byte) {
 	wantFiles(t, path, filepath.Base(path))
 }
 
-// wantFiles fails unless exactly these files, and the lock, lie in the directory of path.
+// wantFiles fails unless exactly these files, the lock and the record lie in the directory of path.
 func wantFiles(t *testing.T, path string, want ...string) {
 	t.Helper()
 	files, err := os.ReadDir(filepath.Dir(path))
@@ -94,7 +94,7 @@ func wantFiles(t *testing.T, path string, want ...string) {
 	}
 	var got []string
 	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".lock") {
+		if !strings.HasSuffix(f.Name(), ".lock") && !strings.HasSuffix(f.Name(), ".installed") {
 			got = append(got, f.Name())
 		}
 	}
@@ -120,6 +120,36 @@ func TestInstallOnce(t *testing.T) {
 	}
 	if n := m.requests.Load(); n != 1 {
 		t.Errorf("%d downloads, want 1", n)
+	}
+}
+
+// A plugin that is cut, bent or lacks its record is installed again, from what is left of its archive or the network.
+func TestDamagedPluginIsRepaired(t *testing.T) {
+	rel, archive, plugin := small(t)
+	m := serve(t, file(archive))
+	path := place(t)
+	if _, err := rel.install(t.Context(), path, nolog, m.address); err != nil {
+		t.Fatal(err)
+	}
+	bent := bytes.Clone(plugin)
+	bent[len(bent)/2] ^= 1
+	for name, damage := range map[string]func() error{
+		"cut":             func() error { return os.Truncate(path, 1000) },
+		"bent":            func() error { return os.WriteFile(path, bent, 0o600) },
+		"record is gone":  func() error { return os.Remove(path + ".installed") },
+		"record is empty": func() error { return os.Truncate(path+".installed", 0) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		before := m.requests.Load()
+		if _, err := rel.install(t.Context(), path, nolog, m.address); err != nil {
+			t.Fatal(name, err)
+		}
+		wantPlugin(t, path, plugin)
+		if m.requests.Load() != before+1 {
+			t.Errorf("%s: it was taken for whole", name)
+		}
 	}
 }
 

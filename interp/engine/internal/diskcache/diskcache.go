@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"lucigo/internal/atomicfile"
+	"lucigo/interp/engine/internal/owner"
 )
 
 // A Key names an entry; it is the hash of everything that the entry depends on.
@@ -53,7 +54,10 @@ func Open(path string, max int64) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOwner(path, info); err != nil {
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", path)
+	}
+	if err := owner.Own(path, info); err != nil {
 		return nil, err
 	}
 	return &Dir{path: path, max: max}, nil

@@ -202,7 +202,7 @@ func TestUnsafeDirectories(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir, big); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+		if _, err := Open(dir, big); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
 			t.Errorf("mode %o: %v, want an error with the remedy", mode, err)
 		}
 	}
