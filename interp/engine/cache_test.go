@@ -301,23 +301,45 @@ func TestDirectoryThatTakesNothing(t *testing.T) {
 	}
 }
 
+// Of eight processes that want one program, one compiles it and the others wait for that.
 func TestProcessesShareTheCache(t *testing.T) {
 	dir := t.TempDir()
 	env := cached(t, dir)
-	reports := make([]report, 4)
+	reports := make([]report, 8)
 	var wg sync.WaitGroup
 	for i := range reports {
 		wg.Go(func() { reports[i] = run(t, env...) })
 	}
 	wg.Wait()
+	compiled := 0
 	for _, r := range reports {
 		r.right(t)
+		compiled += r.Cache.Misses
 		if c := r.Cache; c.Hits+c.Misses != 1 || c.Stored != c.Misses || c.Refused != 0 || c.Problem != "" {
 			t.Errorf("%+v", c)
 		}
 	}
+	if compiled != 1 {
+		t.Errorf("it was compiled %d times", compiled)
+	}
 	entry(t, dir)
 	run(t, env...).counts(t, 1, 0, 0, 0)
+}
+
+// A process that was killed while it compiled keeps nobody waiting.
+func TestLockOfAKilledProcess(t *testing.T) {
+	dir := t.TempDir()
+	env := cached(t, dir)
+	run(t, env...).counts(t, 0, 1, 0, 1)
+	path := entry(t, dir)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "."+filepath.Base(path)+".lock.part"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, env...).counts(t, 0, 1, 0, 1)
+	entry(t, dir)
 }
 
 func TestCacheIsBounded(t *testing.T) {

@@ -7,6 +7,7 @@ package diskcache
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"lucigo/internal/atomicfile"
 	"lucigo/interp/engine/internal/owner"
@@ -35,6 +38,7 @@ const (
 
 	touchAfter  = time.Hour      // how stale an entry's time of last use may be
 	tmpLifetime = time.Hour      // a temporary file older than this was left by a process that died
+	longest     = time.Minute    // how long one waits for another to make an entry
 	refusedLife = 24 * time.Hour // an entry refused at this age is dropped, so that a newer one may take its place
 )
 
@@ -88,6 +92,21 @@ func (d *Dir) Get(key Key) ([]byte, error) {
 		return nil, d.drop(path, err)
 	}
 	return payload, nil
+}
+
+// Alone waits until nobody else, here or in another process, makes the entry of key, and returns what the caller calls when
+// it has made it or given up. Who waits for more than a minute, or where files cannot be locked, is alone in name only.
+func (d *Dir) Alone(key Key) (done func()) {
+	lock := flock.New(filepath.Join(d.path, fmt.Sprintf(".%x%s.lock.part", key, suffix))) // a temporary file, for list
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return func() {}
+	}
+	return func() {
+		_ = os.Remove(lock.Path()) // who waits for it still gets it, and then finds the entry
+		_ = lock.Unlock()
+	}
 }
 
 // Used tells the cache that an entry was of use, which keeps it from being dropped before others.

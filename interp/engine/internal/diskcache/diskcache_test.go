@@ -279,6 +279,40 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// Whoever makes an entry is alone with it; those of other keys do not wait.
+func TestAlone(t *testing.T) {
+	d := open(t, big)
+	done := d.Alone(key(1))
+	d.Alone(key(2))()
+	second := make(chan error)
+	go func() {
+		defer d.Alone(key(1))()
+		_, err := d.Get(key(1))
+		second <- err
+	}()
+	select {
+	case <-second:
+		t.Error("two at once")
+	case <-time.After(50 * time.Millisecond):
+	}
+	put(t, d, 1, 10)
+	done()
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	files, err := os.ReadDir(d.Path())
+	for len(files) > 1 && err == nil { // the second's lock is about to go
+		files, err = os.ReadDir(d.Path())
+	}
+	if err != nil || !has(d, 1) {
+		t.Errorf("%v, %v", files, err)
+	}
+	if err := os.RemoveAll(d.Path()); err != nil {
+		t.Fatal(err)
+	}
+	d.Alone(key(3))() // nothing to lock: nobody waits
+}
+
 func FuzzDecode(f *testing.F) {
 	k := key(9)
 	good := encode(k, []byte("program"))

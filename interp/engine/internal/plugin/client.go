@@ -183,7 +183,14 @@ func lgClientCompile(slot C.int, args *C.lg_compile_args) *C.lg_error {
 	}
 	key := c.key(args)
 	intact := false
-	if payload, err := c.store.Get(key); err == nil {
+	payload, err := c.store.Get(key)
+	if err != nil { // of those that want it now, one compiles it and the others wait
+		defer c.store.Alone(key)()
+		if made, late := c.store.Get(key); late == nil {
+			payload, err = made, nil
+		}
+	}
+	if err == nil {
 		if out := c.load(args.client, payload); out != nil {
 			args.executable = out
 			c.store.Used(key)
