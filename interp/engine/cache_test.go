@@ -198,6 +198,16 @@ func TestOtherCircumstances(t *testing.T) {
 	run(t, flags...).counts(t, 0, 1, 0, 1)
 	run(t, flags...).counts(t, 1, 0, 0, 0)
 
+	file := filepath.Join(t.TempDir(), "flags")
+	inFile := append(env, "XLA_FLAGS="+file)
+	for _, level := range []string{"1", "2"} {
+		if err := os.WriteFile(file, []byte("--xla_backend_optimization_level="+level), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run(t, inFile...).counts(t, 0, 1, 0, 1)
+		run(t, inFile...).counts(t, 1, 0, 0, 0)
+	}
+
 	if !testing.Short() {
 		other := filepath.Join(t.TempDir(), "cpu.so")
 		if err := copyAndAppend(other, xlaPlugin(t)); err != nil {

@@ -112,7 +112,7 @@ func (d *Dir) Alone(key Key) (done func()) {
 // Used tells the cache that an entry was of use, which keeps it from being dropped before others.
 func (d *Dir) Used(key Key) {
 	now := time.Now()
-	if info, err := os.Lstat(d.file(key)); err == nil && now.Sub(info.ModTime()) > touchAfter {
+	if info, err := os.Lstat(d.file(key)); err == nil && now.Sub(used(info, now)) > touchAfter {
 		_ = os.Chtimes(d.file(key), now, now) // only the order of eviction suffers where it fails
 	}
 }
@@ -133,9 +133,18 @@ func (d *Dir) Put(key Key, payload []byte) error {
 // stays, so that nobody compiles and stores it again at once; one older than a day is dropped, since it may stem from
 // a driver that has changed.
 func (d *Dir) Refused(key Key) {
-	if info, err := os.Lstat(d.file(key)); err == nil && time.Since(info.ModTime()) > refusedLife {
+	now := time.Now()
+	if info, err := os.Lstat(d.file(key)); err == nil && now.Sub(used(info, now)) > refusedLife {
 		_ = os.Remove(d.file(key))
 	}
+}
+
+// used returns when an entry was last used. One that a wrong clock dated after now counts as older than any.
+func used(entry fs.FileInfo, now time.Time) time.Time {
+	if entry.ModTime().After(now) {
+		return time.Time{}
+	}
+	return entry.ModTime()
 }
 
 // Bytes returns the size of all entries together.
@@ -171,7 +180,8 @@ func (d *Dir) evict(stored string) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(entries, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	now := time.Now()
+	slices.SortFunc(entries, func(a, b fs.FileInfo) int { return used(a, now).Compare(used(b, now)) })
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if sum <= d.max {

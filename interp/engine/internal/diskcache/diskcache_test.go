@@ -154,6 +154,34 @@ func TestLeastUsedGoesFirst(t *testing.T) {
 	}
 }
 
+// An entry that a wrong clock dated in the future goes before those that were used since, and is dated anew when it is used.
+func TestEntriesOfTheFuture(t *testing.T) {
+	const size = 1000
+	d := open(t, 3*(size+int64(headSize)))
+	for i := range 3 {
+		put(t, d, i, size)
+	}
+	age(t, d, 0, time.Hour/2)
+	age(t, d, 1, -100*24*time.Hour)
+	age(t, d, 2, -100*24*time.Hour)
+	d.Used(key(2))
+	put(t, d, 3, size)
+	for i, want := range []bool{true, false, true, true} {
+		if has(d, i) != want {
+			t.Errorf("entry %d: present %v, want %v", i, !want, want)
+		}
+	}
+	put(t, d, 4, size)
+	if has(d, 0) || !has(d, 2) {
+		t.Error("what was used now went before what was used half an hour ago")
+	}
+	age(t, d, 4, -time.Hour)
+	d.Refused(key(4))
+	if has(d, 4) {
+		t.Error("a refused entry of the future stays for ever")
+	}
+}
+
 func TestRefused(t *testing.T) {
 	d := open(t, big)
 	put(t, d, 1, 10)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/cpu"
 
@@ -60,7 +61,21 @@ func Identity(path string) ([]byte, error) {
 // reads from the environment.
 func Machine() string {
 	return fmt.Sprintf("%s/%s cpus=%d features=%q XLA_FLAGS=%q TF_XLA_FLAGS=%q", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
-		cpuFeatures(), os.Getenv("XLA_FLAGS"), os.Getenv("TF_XLA_FLAGS"))
+		cpuFeatures(), flags("XLA_FLAGS"), flags("TF_XLA_FLAGS"))
+}
+
+// flags returns the value of a variable and, where XLA takes that for the name of a file, what is in it.
+func flags(variable string) []string {
+	value := os.Getenv(variable)
+	if text := strings.TrimSpace(value); text == "" || text[0] == '-' {
+		return []string{value}
+	}
+	info, err := os.Stat(value)
+	if err != nil || !info.Mode().IsRegular() {
+		return []string{value, "no file"}
+	}
+	content, err := os.ReadFile(value)
+	return []string{value, string(content), fmt.Sprint(err)}
 }
 
 // cpuFeatures names the features of the first processor: all that Linux lists, elsewhere those that Go knows.

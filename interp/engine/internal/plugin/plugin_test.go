@@ -78,6 +78,19 @@ func TestMachine(t *testing.T) {
 			}
 		})
 	}
+	file := filepath.Join(t.TempDir(), "flags")
+	t.Setenv("XLA_FLAGS", file)
+	seen := map[string]bool{Machine(): true}
+	for _, content := range []string{"", "--xla_anything=1", "--xla_anything=2"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if now := Machine(); seen[now] {
+			t.Errorf("flags %q in a file make no difference", content)
+		} else {
+			seen[now] = true
+		}
+	}
 	if cpuFeatures() == "" {
 		t.Error("the processor has no features")
 	}
