@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/compute/shapes"
@@ -174,17 +175,21 @@ func TestLawDependence(t *testing.T) {
 	slow := engines[len(engines)-1] // GoMLX's own backend compiles nothing
 	for seed := range networks {
 		var parts []string
+		var mu sync.Mutex // two programs may be built at once
 		forward := func(s *model.Scope, x *Node) *Node {
 			r := rand.New(rand.NewPCG(uint64(seed), 1))
-			parts = nil
+			var own []string
 			x = AddScalar(MulScalar(x, 4), -2)
 			for i := range 2 + r.IntN(3) {
 				if x.Shape().Dim(1) < 3 || x.Shape().Dim(2) < 3 {
 					break
 				}
-				parts = append(parts, names[r.IntN(len(names))])
-				x = bricks[parts[i]](r, s.In("%d", i), x)
+				own = append(own, names[r.IntN(len(names))])
+				x = bricks[own[i]](r, s.In("%d", i), x)
 			}
+			mu.Lock()
+			parts = own
+			mu.Unlock()
 			return layer.GlobalMean(layer.At("units", x))
 		}
 		const h, w, c = 6, 7, 2
@@ -241,7 +246,7 @@ func TestLawDependence(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			other, err := m.On(slow.Backend).With(weights)
+			other, err := m.On(slow.Backend).Budget(2 << 20).With(weights) // parts of 16: others have other last bits
 			if err != nil {
 				t.Fatal(err)
 			}
