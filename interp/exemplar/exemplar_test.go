@@ -1028,7 +1028,7 @@ func made(k, sample, images int, layers ...Layer) *Index {
 	return ix
 }
 
-// FuzzDecode feeds what comes after the magic and before the checksum.
+// FuzzDecode feeds what comes after the Format and before the checksum.
 func FuzzDecode(f *testing.F) {
 	for _, ix := range []*Index{
 		made(1, 1, 1, Layer{"a", 1, 1, 1}),

@@ -25,7 +25,7 @@ import (
 
 // The file, all numbers little-endian:
 //
-//	magic
+//	Format
 //	uint32, and as many bytes of JSON: head
 //	the highest responses: for each unit, layer by layer, K entries, the best first:
 //	    float64 response, int64 image, int32 row·columns + column; unused ones 0, −1, 0
@@ -37,7 +37,9 @@ import (
 //
 // The sample is in the order of random.Hash(Seed, image), the named images in that of their numbers. There
 // is one file for one content: whatever is read and written again is the same to the byte.
-const magic = "lucigo exemplars, version 2\n"
+
+// Format is how the file of an index begins. One that begins in another way is refused.
+const Format = "lucigo exemplars, version 2\n"
 
 const (
 	maxHead  = 64 << 20 // bytes: as many as the names and causes of maxSkipped images may take as JSON, and more
@@ -114,8 +116,8 @@ func read(path string) (*Index, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, int64(len(magic)+16)))
-	if err == nil && bytes.HasPrefix(b, []byte(magic)) { // a large file of another kind is not read whole
+	b, err := io.ReadAll(io.LimitReader(f, int64(len(Format)+16)))
+	if err == nil && bytes.HasPrefix(b, []byte(Format)) { // a large file of another kind is not read whole
 		b, err = os.ReadFile(path)
 	}
 	if err != nil {
@@ -133,25 +135,25 @@ func read(path string) (*Index, error) {
 
 func parse(b []byte) (*Index, error) {
 	const sum = sha256.Size
-	known := magic[:strings.Index(magic, "version")]
+	known := Format[:strings.Index(Format, "version")]
 	rest, ours := bytes.CutPrefix(b, []byte(known))
 	version, _, ended := bytes.Cut(rest, []byte("\n"))
 	switch {
 	case !ours || !ended:
 		return nil, errForeign
-	case known+string(version)+"\n" != magic:
-		return nil, fmt.Errorf("%w: %.20q, and this program reads %q", errVersion, version, magic[len(known):len(magic)-1])
-	case len(b) < len(magic)+sum || sha256.Sum256(b[:len(b)-sum]) != [sum]byte(b[len(b)-sum:]):
+	case known+string(version)+"\n" != Format:
+		return nil, fmt.Errorf("%w: %.20q, and this program reads %q", errVersion, version, Format[len(known):len(Format)-1])
+	case len(b) < len(Format)+sum || sha256.Sum256(b[:len(b)-sum]) != [sum]byte(b[len(b)-sum:]):
 		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}
-	return decode(b[len(magic) : len(b)-sum])
+	return decode(b[len(Format) : len(b)-sum])
 }
 
 func (ix *Index) write(to io.Writer) error {
 	ix.prune()
 	sum := sha256.New()
 	buffered := bufio.NewWriterSize(io.MultiWriter(to, sum), 1<<16)
-	if _, err := buffered.WriteString(magic); err != nil {
+	if _, err := buffered.WriteString(Format); err != nil {
 		return err
 	}
 	if err := ix.encode(buffered); err != nil {
@@ -164,7 +166,7 @@ func (ix *Index) write(to io.Writer) error {
 	return err
 }
 
-// encode writes what is between the magic and the checksum.
+// encode writes what is between the Format and the checksum.
 func (ix *Index) encode(to io.Writer) error {
 	h, err := json.Marshal(ix.head)
 	put := func(values ...any) {

@@ -27,7 +27,7 @@ func Index(ctx context.Context, m *interp.Model, src interp.Source, layers ...st
 	if err != nil {
 		return nil, err
 	}
-	of := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %q", print, src, src.Len(), layers))
+	of := sha256.Sum256(fmt.Appendf(nil, "%s%s %s %d %q", exemplar.Format, print, src, src.Len(), layers))
 	path, err := project.Cache("exemplar", fmt.Sprintf("%x.index", of[:16]))
 	if err != nil {
 		return nil, err
