@@ -18,10 +18,11 @@ func (p places) take(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if ctx.Err() != nil { // both were ready
+	err := ctx.Err()
+	if err != nil { // both were ready
 		p.give()
 	}
-	return ctx.Err()
+	return err
 }
 
 func (p places) give() { <-p }
