@@ -231,7 +231,7 @@ func testDream(p *tab) {
 	}
 	p.checkPictures(free)
 	if out := p.outputs(free); len(out) != 3 || out[2].EName != "Interrupted" {
-		p.Errorf("%d outputs", len(out))
+		p.Errorf("%d outputs: %+v", len(out), out)
 	}
 	p.shot("interrupted")
 }
