@@ -59,6 +59,25 @@ func (e slowExecutable) Execute(in []compute.Buffer, donate []bool, d compute.De
 	return e.Executable.Execute(in, donate, d)
 }
 
+// compilations are of objectives whose graph takes as long to build as the test wants.
+type compilations struct {
+	begun          atomic.Int32
+	first, release chan bool
+}
+
+func newCompilations() *compilations {
+	return &compilations{first: make(chan bool, 1000), release: make(chan bool)}
+}
+
+func (c *compilations) objective(name string) interp.Objective {
+	return interp.Objective{Name: name, Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
+		c.begun.Add(1)
+		c.first <- true
+		<-c.release
+		return ReduceMean(p.Images, 1, 2, 3)
+	})}
+}
+
 // goroutines waits until there are at most so many.
 func goroutines(t *testing.T, most int) {
 	t.Helper()
@@ -128,34 +147,25 @@ func TestCompilationsThatAreGivenUpDoNotPileUp(t *testing.T) {
 	close(device.let)
 	m := interptest.Branchy().On(device)
 	x := interptest.Images(m, 1, 1)
-	var begun atomic.Int32
-	first, release := make(chan bool, 1000), make(chan bool)
-	step := func(i int) interp.Objective {
-		return interp.Objective{Name: fmt.Sprint(i), Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
-			begun.Add(1)
-			first <- true
-			<-release // as long as a compilation
-			return ReduceMean(p.Images, 1, 2, 3)
-		})}
-	}
+	c := newCompilations()
 	before := runtime.NumGoroutine()
 	ended, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			if _, err := m.Gradient(ended, step(i), nil, x); !errors.Is(err, context.Canceled) {
+			if _, err := m.Gradient(ended, c.objective(fmt.Sprint(i)), nil, x); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v, want %v", err, context.Canceled)
 			}
 		})
 	}
-	<-first
+	<-c.first
 	cancel()
 	wg.Wait()
 	most := 1 + runtime.GOMAXPROCS(0)
 	goroutines(t, before+2*most) // a compilation is a goroutine, and the network in it another
-	close(release)
+	close(c.release)
 	goroutines(t, before)
-	if n := int(begun.Load()); n > most {
+	if n := int(c.begun.Load()); n > most {
 		t.Errorf("%d compilations began, want at most %d", n, most)
 	}
 	if _, held, _ := m.Programs(); held > most {
@@ -172,17 +182,10 @@ func TestAnotherWaitsForACompilationThatIsGivenUp(t *testing.T) {
 	close(device.let)
 	m := interptest.Branchy().On(device)
 	x := interptest.Images(m, 1, 1)
-	var begun atomic.Int32
-	first, release := make(chan bool, 1000), make(chan bool)
-	o := interp.Objective{Name: "slow", Form: interp.FormOf(func(p *layer.Pass, _ []*Node) *Node {
-		if begun.Add(1) == 1 {
-			first <- true
-		}
-		<-release
-		return ReduceMean(p.Images, 1, 2, 3)
-	})}
+	c := newCompilations()
+	o := c.objective("slow")
 	ended, cancel := context.WithCancel(ctx)
-	go func() { <-first; cancel() }()
+	go func() { <-c.first; cancel() }()
 	if _, err := m.Gradient(ended, o, nil, x); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
@@ -191,7 +194,7 @@ func TestAnotherWaitsForACompilationThatIsGivenUp(t *testing.T) {
 		_, err := m.Gradient(ctx, o, nil, x)
 		other <- err
 	}()
-	close(release)
+	close(c.release)
 	if err := <-other; err != nil {
 		t.Error(err)
 	}

@@ -140,7 +140,7 @@ func (a CarliniWagner) begin(t *Task, p Points, o interp.Objective, c []float64)
 	return t.loop(p, o, state, x.Arg(), interp.Each(weight), interp.Float(a.Confidence))
 }
 
-// keep brings the nearest points that met the goal from the device before the judge, and notes of which images there are any.
+// keep brings the nearest points that met the goal from the device before the judge, and notes whose images they are in met.
 func (a CarliniWagner) keep(ctx context.Context, l *interp.Loop, rows []int, best *nearest, met []bool) error {
 	pix, err := l.State(4)
 	if err != nil {

@@ -123,7 +123,6 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 		return err
 	}
 	p := t.Points()
-	sum := Points{p.Rows, make([]float64, len(p.Pix))}
 	if a.random {
 		each(p, func(k int, y []float64) {
 			t.Ball.draw(t.Random(p.Rows[k], 0), t.Original(p, k), y, t.Images.C)
@@ -132,6 +131,7 @@ func (a ascent) find(ctx context.Context, t *Task) error {
 	if t.Ball.norm == NormInf && a.momentum == 0 && a.smooth == (Smooth{}) {
 		return a.signs(ctx, t, p, o)
 	}
+	sum := Points{p.Rows, make([]float64, len(p.Pix))}
 	for step := range a.steps {
 		r, err := a.smooth.gradient(ctx, t, p, o, step)
 		if err != nil {

@@ -69,7 +69,7 @@ func (t tiling) scatter(x, w *graph.Node) *graph.Node {
 	in, out := w.Shape().Dim(2), w.Shape().Dim(3)
 	w = graph.Reshape(graph.TransposeAllAxes(w, 2, 0, 1, 3), 1, 1, in, t.reach[0]*t.reach[1]*out)
 	one := [2]int{1, 1}
-	given := correlateNative(x, w, one, one, [2][2]int{}, 1) // of which XLA makes a product whose operands all cores compute
+	given := correlateNative(x, w, one, one, [2][2]int{}, 1) // XLA makes a product of it, and all cores compute the operands
 	y := graph.BroadcastToDims(graph.ScalarZero(x.Graph(), x.DType()), x.Shape().Dim(0), t.tiles[0], t.tiles[1], out)
 	for i := range t.reach[0] {
 		for j := range t.reach[1] {
@@ -115,7 +115,7 @@ func (t tiling) join(y *graph.Node) *graph.Node {
 	return graph.Slice(y, graph.AxisRange(), graph.AxisRange(0, t.out[0]), graph.AxisRange(0, t.out[1]))
 }
 
-// weights are those between tiles: [reach, reach, side·side·C, b·b·O]. Each place of a tile of the output has
+// weights are those between tiles: [reach, reach, side·side·C, side·side·O]. Each place of a tile of the output has
 // the weights w, moved to where it is.
 func (t tiling) weights(w *graph.Node) *graph.Node {
 	in, out := w.Shape().Dim(2), w.Shape().Dim(3)

@@ -51,7 +51,7 @@ func Find(dir string) (Kernel, error) {
 	if err != nil {
 		return Kernel{}, err
 	}
-	sum, err := digest(root)
+	sum, err := sourceDigest(root)
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -62,8 +62,8 @@ func Find(dir string) (Kernel, error) {
 // sources are the directories of the project whose Go files the kernel is made of.
 var sources = []string{"kernel", "internal", "interp/near", "notebooks/claim/record", "notebooks/internal/number"}
 
-// digest is over all that decides what the programs are: the toolchain, the module versions, the sources.
-func digest(root string) (string, error) {
+// sourceDigest is over all that decides what the programs are: the toolchain, the module versions, the sources.
+func sourceDigest(root string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, "kernel 4", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	add := func(name string) error {

@@ -30,22 +30,22 @@ func TestDigestFollowsWhatItIsMadeOf(t *testing.T) {
 	for _, f := range files {
 		write(t, filepath.Join(root, f), "module lucigo\n")
 	}
-	first, err := digest(root)
+	first, err := sourceDigest(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := digest(root); again != first {
+	if again, _ := sourceDigest(root); again != first {
 		t.Error("the same project has another digest")
 	}
 	for _, f := range files {
 		write(t, filepath.Join(root, f), "module lucigo\n// changed\n")
-		if changed, _ := digest(root); changed == first {
+		if changed, _ := sourceDigest(root); changed == first {
 			t.Errorf("%s may change unnoticed", f)
 		}
 		write(t, filepath.Join(root, f), "module lucigo\n")
 	}
 	write(t, filepath.Join(root, "kernel/gokernel/main_test.go"), "package main")
-	if changed, _ := digest(root); changed != first {
+	if changed, _ := sourceDigest(root); changed != first {
 		t.Error("a test changes the digest")
 	}
 }

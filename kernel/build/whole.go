@@ -1,16 +1,16 @@
 package build
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"os"
-	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"lucigo/internal/atomicfile"
+	"lucigo/internal/digest"
 )
 
 // Whole says whether a program that this package has built is there, as it was built: its digest is kept beside it. A
@@ -20,23 +20,11 @@ func Whole(program string) bool {
 	if err != nil {
 		return false
 	}
-	got, err := sum(program)
+	got, err := digest.SHA256(context.Background(), program)
 	return err == nil && got == string(want)
 }
 
 func recordOf(program string) string { return program + ".sha256" }
-
-// sum is the digest of a file.
-func sum(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), err
-}
 
 // keep puts a program that was just built in its place, once it is on the disk and its digest is.
 func keep(built, program string) error {
@@ -45,12 +33,12 @@ func keep(built, program string) error {
 		return err
 	}
 	defer f.Close()
-	digest, err := sum(built)
+	sum, err := digest.SHA256(context.Background(), built)
 	if err = errors.Join(err, f.Sync()); err != nil {
 		return err
 	}
 	if err := atomicfile.Write(recordOf(program), 0o644, func(f *os.File) error {
-		_, err := f.WriteString(digest)
+		_, err := f.WriteString(sum)
 		return errors.Join(err, f.Sync())
 	}); err != nil {
 		return err
@@ -60,22 +48,9 @@ func keep(built, program string) error {
 
 // lock waits until no other process holds the lock in a file, and takes it.
 func lock(ctx context.Context, file string) (unlock func() error, err error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
+	l := flock.New(file)
+	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return nil, cmp.Or(context.Cause(ctx), err)
 	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return f.Close, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return nil, errors.Join(err, f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), f.Close())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return l.Unlock, nil
 }

@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -444,15 +445,7 @@ func TestGuard(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds a cell")
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "LUCIGO_TEST_KILLED=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, out := startKilled(t)
 	var dir, token string
 	if _, err := fmt.Fscan(out, &dir, &token); err != nil {
 		t.Fatal(err)
@@ -479,15 +472,7 @@ func TestTheNextEndsWhatIsLeft(t *testing.T) {
 		t.Skip("it builds a cell")
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "LUCIGO_TEST_KILLED=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, out := startKilled(t)
 	var dir, token string
 	var guard int
 	if _, err := fmt.Fscan(out, &dir, &token, &guard); err != nil {
@@ -506,6 +491,21 @@ func TestTheNextEndsWhatIsLeft(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the directory is left")
 	}
+}
+
+// startKilled starts a process of killed, and returns what it prints.
+func startKilled(t *testing.T) (*exec.Cmd, io.Reader) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LUCIGO_TEST_KILLED=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, out
 }
 
 // killed is a kernel that runs a cell until it is killed.
