@@ -484,7 +484,7 @@ func TestTheNextEndsWhatIsLeft(t *testing.T) {
 	if len(members(token)) < 2 {
 		t.Error("nothing is left whose end could be seen")
 	}
-	open(t)
+	open(t).ready() // What it starts to find the packages has ended then.
 	if left := members(token); len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
 	}
