@@ -7,9 +7,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"lucigo/internal/malloc"
 	"lucigo/interp"
 	"lucigo/interp/engine"
-	"lucigo/interp/engine/internal/plugin"
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
@@ -28,7 +28,7 @@ func deep(s *model.Scope, x *Node) *Node {
 func TestProgramsTakeWhatIsCounted(t *testing.T) {
 	interptest.Unchecked()
 	file, dir := xlaPlugin(t), t.TempDir()
-	if plugin.InUse() == 0 {
+	if malloc.InUse() == 0 {
 		t.Skip("skipped: the C library does not say what is in use")
 	}
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestProgramsTakeWhatIsCounted(t *testing.T) {
 			runtime.GC() // what the first has found to be free
 			runtime.ReadMemStats(&s)
 			_, _, counted = m.Programs()
-			return counted, int64(s.HeapAlloc) + plugin.InUse()
+			return counted, int64(s.HeapAlloc) + malloc.InUse()
 		}
 		counted, used := gradient(objective.Logit) // the weights too
 		for _, o := range []interp.Objective{objective.LogProb, objective.Prob, objective.Loss, objective.Margin} {

@@ -125,9 +125,6 @@ func load(path, kind string) (int, error) {
 	return slot, nil
 }
 
-// InUse returns how many bytes C's memory holds now, 0 where the system does not say.
-func InUse() int64 { return int64(C.lg_in_use()) }
-
 // Stats returns what the cache did so far.
 func (c *Client) Stats() Stats {
 	c.mu.Lock()

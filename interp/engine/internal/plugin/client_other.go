@@ -35,6 +35,3 @@ func Unsupported() string {
 
 // Stats returns zeros.
 func (c *Client) Stats() Stats { return Stats{} }
-
-// InUse returns 0: there is no C.
-func InUse() int64 { return 0 }

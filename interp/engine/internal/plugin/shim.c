@@ -148,16 +148,6 @@ void lg_error_free(int slot, lg_error* err) {
   ((void (*)(void*))real[slot]->fn[LG_ERROR_DESTROY])(&args);
 }
 
-size_t lg_in_use(void) {
-#ifdef __GLIBC__
-#if __GLIBC_PREREQ(2, 33)
-  struct mallinfo2 m = mallinfo2();
-  return m.uordblks + m.hblkhd;
-#endif
-#endif
-  return 0;
-}
-
 int lg_mute(void) {
   int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (nowhere < 0) return -1;

@@ -25,9 +25,6 @@ void lg_free_serialized(lg_serialize_args* args);
 void lg_error_text(int slot, lg_error* err, const char** text, size_t* size);
 void lg_error_free(int slot, lg_error* err);
 
-// lg_in_use returns how many bytes malloc has given out, 0 where it does not say.
-size_t lg_in_use(void);
-
 // lg_mute sends standard error (file descriptor 2) nowhere and returns what lg_unmute needs to bring it back, -1 if it
 // did nothing.
 int lg_mute(void);
