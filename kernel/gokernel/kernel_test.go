@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -92,10 +93,13 @@ func TestInterrupt(t *testing.T) {
 // A kernel that is killed leaves no cell.
 func TestKilled(t *testing.T) {
 	k := start(t)
-	var kernel, cell int
+	var guard, kernel, cell int
 	_, _, err := execute(t, t.Context(), k, "fmt.Println(os.Getppid(), os.Getpid())\nselect {\ncase <-time.After(time.Hour):\n}", func(text string) {
-		if n, _ := fmt.Sscan(text, &kernel, &cell); n == 2 {
-			syscall.Kill(kernel, syscall.SIGKILL)
+		if n, _ := fmt.Sscan(text, &guard, &cell); n == 2 {
+			out, _ := exec.Command("ps", "-o", "ppid=", "-p", fmt.Sprint(guard)).Output()
+			if fmt.Sscan(string(out), &kernel); kernel > 1 {
+				syscall.Kill(kernel, syscall.SIGKILL)
+			}
 		}
 	})
 	if !errors.Is(err, jupyter.ErrDied) || cell == 0 {

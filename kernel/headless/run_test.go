@@ -295,7 +295,7 @@ func flag(dir string) string {
 }
 
 func TestDeadKernel(t *testing.T) {
-	nb := codeCells("// Kill it\n!kill -9 $PPID", "%%\nfmt.Println(\"never\")")
+	nb := codeCells("// Kill it\n!kill -9 $(ps -o ppid= -p $PPID)", "%%\nfmt.Println(\"never\")")
 	outcomes := run(t, nb, Options{KeepGoing: true})
 	if err := outcomes[0].Err; !errors.Is(err, jupyter.ErrDied) || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("%v: %v", outcomes[0].Cell, err)
@@ -313,7 +313,8 @@ func TestNothingOutlivesTheRun(t *testing.T) {
 	dir := t.TempDir()
 	var cells []string
 	for i, how := range []string{"%s &", "setsid %s &", "(setsid %s &)", "nohup setsid %s >/dev/null 2>&1 &",
-		"trap '' TERM HUP INT; setsid %s &"} {
+		"trap '' TERM HUP INT; setsid %s &",
+		"env -i setsid %s &", "(env -i nohup setsid %s >/dev/null 2>&1 </dev/null 3>&- &)"} {
 		pid := filepath.Join(dir, fmt.Sprint(i))
 		cells = append(cells, "!"+fmt.Sprintf(how, "sh -c 'echo $$ > "+pid+"; exec sleep 300'")+"\n!until test -s "+pid+"; do sleep 0.05; done")
 	}

@@ -4,7 +4,6 @@ package session
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"go/types"
@@ -17,8 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"lucigo/interp/near"
 	"lucigo/kernel/source"
@@ -48,11 +45,10 @@ func (r *run) build(p source.Program, test bool) (binary string, err error) {
 	if err != nil && fastest != "-w" && linkFailed(out) {
 		out, err = r.goCommand(slices.Concat(args, []string{"-ldflags=-w"}, r.flags)...)
 	}
-	var exit *exec.ExitError
 	switch {
 	case r.ctx.Err() != nil:
 		return "", interrupted()
-	case errors.As(err, &exit):
+	case err == errFailed:
 		return "", r.compileError(out)
 	case err != nil:
 		return "", failure("KernelError", fmt.Sprintf("go: %v", err))
@@ -85,20 +81,18 @@ func writeGo(dir string, files map[string]string) error {
 	return nil
 }
 
+// errFailed is the error of a go command that has said why.
+var errFailed = errors.New("it failed")
+
 // goCommand runs the go command in the module's directory.
 func (r *run) goCommand(args ...string) (out []byte, err error) {
-	ctx, stop := context.WithCancel(r.ctx)
-	defer stop()
-	cmd := exec.CommandContext(ctx, r.goTool, args...)
+	cmd := exec.Command(r.goTool, args...)
 	cmd.Dir, cmd.Env = r.dir, r.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// It stops after the package that it compiles.
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
-	cmd.WaitDelay = time.Second
-	var b bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &b, &b
-	err = r.guard.run(cmd)
-	return b.Bytes(), err
+	out, end, err := r.guard.output(r.ctx, cmd) // An interrupted one stops after the package that it compiles.
+	if err == nil && !end.well() {
+		err = errFailed
+	}
+	return out, err
 }
 
 // linkFailed says whether a failing build's messages come from the linker: they begin with the tool's path.

@@ -3,14 +3,16 @@
 package session
 
 import (
-	"bufio"
+	"context"
+	"encoding/gob"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
-	"os/signal"
-	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,15 +23,68 @@ const (
 	tokenFile = "token"
 )
 
-// envSession marks the processes of a session: all that a cell starts inherit it.
+// envSession marks the processes of a session: what a cell starts inherits it, unless it is given another environment.
 const envSession = "LUCIGO_SESSION"
 
-// guard ends a session's processes and removes its files, also when the kernel is killed: a process of its own waits
-// for the end of the pipe that this one holds.
+// guard is a process of its own that starts the processes of a session, each as the leader of a group. Whatever they
+// leave behind becomes the guard's child (on Linux), so it finds all of them, whatever they have done to get away. When
+// the kernel ends, in whatever way, it ends them and removes the session's files.
 type guard struct {
 	token string
-	pipe  io.WriteCloser
+	conn  *net.UnixConn
 	cmd   *exec.Cmd
+
+	mu       sync.Mutex // of what follows, and held from an order to its answer
+	answers  chan answer
+	children map[int]*child
+	lost     bool // the guard has ended
+}
+
+// order is a program that the guard is to start. Its files come with the order.
+type order struct {
+	Path, Dir string
+	Args, Env []string
+}
+
+// answer is what the guard says of an order, and later of the end of what it has started.
+type answer struct {
+	Pid    int
+	Err    string // why nothing was started
+	Ended  bool
+	Status syscall.WaitStatus // of what has ended
+}
+
+// child is a process that the guard has started.
+type child struct {
+	pid    int
+	ended  chan struct{} // closed when it has
+	status status        // valid then
+	err    error         // its end is not known
+}
+
+// wait waits for the process's end.
+func (c *child) wait() (status, error) {
+	<-c.ended
+	return c.status, c.err
+}
+
+// signal sends a signal to the process's group.
+func (c *child) signal(s syscall.Signal) { syscall.Kill(-c.pid, s) }
+
+// status is how a process ended.
+type status struct{ syscall.WaitStatus }
+
+func (s status) well() bool { return s.Exited() && s.ExitStatus() == 0 }
+
+func (s status) String() string {
+	text := fmt.Sprintf("exit status %d", s.ExitStatus())
+	if s.Signaled() {
+		text = "signal: " + s.Signal().String()
+	}
+	if s.CoreDump() {
+		text += " (core dumped)"
+	}
+	return text
 }
 
 // GuardArg is the argument with which the program that has a session starts itself as its guard, by Guard.
@@ -41,98 +96,164 @@ func startGuard(dir, token string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, GuardArg, dir, token)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // A signal for the kernel's group is not for it.
-	pipe, err := cmd.StdinPipe()
+	ours, its, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
+	defer its.Close()
+	cmd := exec.Command(self, GuardArg, dir, token)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // A signal for the kernel's group is not for it.
+	cmd.Stdin = its
 	if err := cmd.Start(); err != nil {
+		ours.Close()
 		return nil, fmt.Errorf("session: the guard does not start: %w", err)
 	}
-	return &guard{token, pipe, cmd}, nil
+	g := &guard{token: token, conn: ours, cmd: cmd, answers: make(chan answer), children: map[int]*child{}}
+	go g.read()
+	return g, nil
 }
 
-// start starts a command that leads a process group, which ends with the session.
-func (g *guard) start(cmd *exec.Cmd) error {
-	if err := cmd.Start(); err != nil {
-		return err
+// socketPair is a connection of which the other end is a file for another process.
+func socketPair() (ours *net.UnixConn, its *os.File, err error) {
+	syscall.ForkLock.RLock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
 	}
-	fmt.Fprintf(g.pipe, "%d\n", cmd.Process.Pid)
-	return nil
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	its = os.NewFile(uintptr(fds[1]), "guard")
+	if ours, err = connOf(os.NewFile(uintptr(fds[0]), "session")); err != nil {
+		its.Close()
+	}
+	return ours, its, err
 }
 
-// run starts a command and waits for it.
-func (g *guard) run(cmd *exec.Cmd) error {
-	if err := g.start(cmd); err != nil {
-		return err
+// connOf takes over a file that is one end of a connection.
+func connOf(f *os.File) (*net.UnixConn, error) {
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
 	}
-	return cmd.Wait()
+	return c.(*net.UnixConn), nil
+}
+
+// errLost is the error of processes when their guard was killed.
+var errLost = errors.New("the process that starts the notebook's programs was killed: restart the kernel")
+
+// start starts a command whose files are open files or nil. The environment and the directory are the command's.
+func (g *guard) start(cmd *exec.Cmd) (*child, error) {
+	if cmd.Err != nil {
+		return nil, cmd.Err
+	}
+	o := order{Path: cmd.Path, Dir: cmd.Dir, Args: cmd.Args, Env: cmd.Environ()}
+	if o.Dir == "" {
+		var err error
+		if o.Dir, err = os.Getwd(); err != nil {
+			return nil, err
+		}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	files := []*os.File{null, null, null}
+	for i, f := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if f != nil {
+			files[i] = f.(*os.File)
+		}
+	}
+	var b strings.Builder
+	if err := gob.NewEncoder(&b).Encode(o); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost {
+		return nil, errLost
+	}
+	if err := send(g.conn, b.String(), append(files, cmd.ExtraFiles...)); err != nil {
+		return nil, fmt.Errorf("session: starting %s: %w", cmd.Path, err)
+	}
+	a, ok := <-g.answers
+	switch {
+	case !ok:
+		return nil, errLost
+	case a.Err != "":
+		return nil, errors.New(a.Err)
+	}
+	return g.children[a.Pid], nil
+}
+
+// output runs a command to its end, and returns what it has written by a second after that.
+func (g *guard) output(ctx context.Context, cmd *exec.Cmd) ([]byte, status, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, status{}, err
+	}
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w
+	c, err := g.start(cmd)
+	w.Close()
+	if err != nil {
+		return nil, status{}, err
+	}
+	defer context.AfterFunc(ctx, func() { c.signal(syscall.SIGINT) })()
+	go func() {
+		<-c.ended
+		r.SetReadDeadline(time.Now().Add(time.Second)) // A process that it has left may keep the pipe.
+	}()
+	out, _ := io.ReadAll(r)
+	end, err := c.wait()
+	return out, end, err
+}
+
+// read reads what the guard says, until it has ended.
+func (g *guard) read() {
+	for dec := gob.NewDecoder(g.conn); ; {
+		var a answer
+		if dec.Decode(&a) != nil {
+			break
+		}
+		if a.Ended {
+			g.ended(a)
+			continue
+		}
+		if a.Err == "" { // Its end may be the next that comes.
+			g.children[a.Pid] = &child{pid: a.Pid, ended: make(chan struct{})}
+		}
+		g.answers <- a // start waits for it, and holds mu.
+	}
+	close(g.answers)
+	endMembers(g.token)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lost = true
+	for _, c := range g.children {
+		c.err = errLost
+		close(c.ended)
+	}
+	clear(g.children)
+}
+
+// ended takes in the end of a process, which may be one that the guard has not started.
+func (g *guard) ended(a answer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.children[a.Pid]; c != nil {
+		c.status = status{a.Status}
+		close(c.ended)
+		delete(g.children, a.Pid)
+	}
 }
 
 func (g *guard) close() {
-	g.pipe.Close()
+	g.conn.CloseWrite()
 	g.cmd.Wait()
-}
-
-// Guard is the guard's main: it waits until standard input ends, and then kills the processes of the session of that
-// token and removes its directory.
-func Guard(dir, token string) {
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	group := map[int]bool{}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		var pid int
-		if _, err := fmt.Sscan(lines.Text(), &pid); err == nil && pid > 1 {
-			group[pid] = true
-			for pid := range group { // Numbers of groups that have ended may come again.
-				if syscall.Kill(-pid, 0) == syscall.ESRCH {
-					delete(group, pid)
-				}
-			}
-		}
-	}
-	for pid := range group {
-		syscall.Kill(-pid, syscall.SIGKILL)
-	}
-	endMembers(token)
-	if strings.HasPrefix(filepath.Base(dir), dirPrefix) {
-		os.RemoveAll(dir)
-	}
-}
-
-// endMembers kills the processes of the session of that token.
-func endMembers(token string) {
-	for range 20 { // One may start another meanwhile.
-		all := members(token)
-		if len(all) == 0 {
-			break
-		}
-		for _, pid := range all {
-			syscall.Kill(pid, syscall.SIGKILL)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// endLeft kills the processes of a session whose kernel and guard were both killed.
-func endLeft(dir string) {
-	if token, err := os.ReadFile(filepath.Join(dir, tokenFile)); err == nil && len(token) > 0 {
-		endMembers(string(token))
-	}
-}
-
-// members are the processes whose environment has the session's token, where the system tells.
-func members(token string) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range files {
-		env, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(env), envSession+"="+token+"\x00") {
-			continue
-		}
-		var pid int
-		if fmt.Sscanf(file, "/proc/%d/environ", &pid); pid > 1 && pid != os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	g.conn.Close()
 }

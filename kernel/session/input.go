@@ -52,7 +52,7 @@ func (p *process) ask(ctx context.Context, group int) {
 
 // waitsForInput says whether a process of the group is in a read of the pipe that is its standard input.
 func waitsForInput(group int, pipe os.FileInfo) bool {
-	for _, pid := range groupMembers(group) {
+	for _, pid := range processes("stat", inGroup(group)) {
 		if in, err := os.Stat(fmt.Sprintf("/proc/%d/fd/0", pid)); err != nil || !os.SameFile(in, pipe) {
 			continue
 		}
@@ -70,23 +70,4 @@ func waitsForInput(group int, pipe os.FileInfo) bool {
 func readsInput(call string) bool {
 	field := strings.Fields(call)
 	return len(field) > 1 && field[0] == readCall && field[1] == "0x0"
-}
-
-// groupMembers are the processes of a group.
-func groupMembers(group int) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		var pid, parent, of int
-		var state string
-		fmt.Sscan(string(b), &pid)
-		rest := string(b[strings.LastIndexByte(string(b), ')')+1:]) // The program's name is in parentheses.
-		if _, err := fmt.Sscan(rest, &state, &parent, &of); err == nil && of == group {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }

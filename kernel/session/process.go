@@ -39,7 +39,7 @@ type process struct {
 // end is how a process ended.
 type end struct {
 	*process
-	state       *os.ProcessState
+	status      status
 	begun, done bool // it has initialised all; its main has returned
 	interrupted bool
 }
@@ -65,7 +65,6 @@ func (p pipe) drain() {
 func (p *process) start(program string, args []string) (*end, error) {
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = p.dir, p.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -111,7 +110,8 @@ func (p *process) start(program string, args []string) (*end, error) {
 		defer shows.close()
 		cmd.Env = append(cmd.Env, "GONB_PIPE="+shows.path, "GONB_PIPE_BACK="+shows.back)
 	}
-	if err := p.guard.start(cmd); err != nil {
+	child, err := p.guard.start(cmd)
+	if err != nil {
 		return nil, err
 	}
 	if p.input != nil {
@@ -122,27 +122,25 @@ func (p *process) start(program string, args []string) (*end, error) {
 	} else if p.stdin != nil {
 		ctx, stop := context.WithCancel(p.ctx)
 		defer stop()
-		go p.ask(ctx, cmd.Process.Pid)
+		go p.ask(ctx, child.pid)
 	}
 
-	ended := make(chan error, 1)
 	go func() {
-		ended <- cmd.Wait()
+		<-child.ended
 		wake.its.Close()
 	}()
 	stop := context.AfterFunc(p.ctx, func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
-		time.AfterFunc(grace, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		child.signal(syscall.SIGINT)
+		time.AfterFunc(grace, func() { child.signal(syscall.SIGKILL) }) // Also what its program has left behind.
 	})
 	defer stop()
 	p.pump(stdout.fd, stderr.fd, shows, wake.fd)
-	err := <-ended
-	p.finish(err == nil)
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	status, err := child.wait()
+	if err != nil {
 		return nil, err
 	}
-	e := &end{process: p, state: cmd.ProcessState, interrupted: p.ctx.Err() != nil}
+	p.finish(status.well())
+	e := &end{process: p, status: status, interrupted: p.ctx.Err() != nil}
 	told := make([]byte, 512)
 	if n, _ := syscall.Read(done.fd, told); n > 0 && p.token != "" {
 		begun, ended := source.Begun(p.token), source.Ended(p.token)
@@ -281,11 +279,10 @@ func (t *tail) partial() string {
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-// status says how a process ended otherwise than well.
-func (e *end) status() string {
-	ws, ok := e.state.Sys().(syscall.WaitStatus)
-	text := e.state.String()
-	if ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL {
+// why says how a process ended otherwise than well.
+func (e *end) why() string {
+	text := e.status.String()
+	if e.status.Signaled() && e.status.Signal() == syscall.SIGKILL {
 		text += " (perhaps the machine has too little memory for it)"
 	}
 	if line := e.last.line(); line != "" {
@@ -306,13 +303,13 @@ func (r *run) verdict(e *end, cell *source.Cell) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.crashed(e.crash.text())
-	case cell.Test && !e.state.Success():
+	case cell.Test && !e.status.well():
 		if failed := e.failedTests(); failed != "" {
 			return failure("TestError", failed)
 		}
-		return failure("TestError", e.status())
-	case !e.state.Success():
-		return failure("ExitError", e.status())
+		return failure("TestError", e.why())
+	case !e.status.well():
+		return failure("ExitError", e.why())
 	case cell.Test && strings.Contains(e.last.String(), noTests):
 		return failure("TestError", "there is no test to run: a test is a func TestName(t *testing.T)")
 	case e.done:
@@ -363,8 +360,8 @@ func (r *run) program(what string, p *process, program string, args []string) er
 		return failure("CommandError", what+": "+err.Error())
 	case e.interrupted:
 		return interrupted()
-	case !e.state.Success():
-		return failure("CommandError", what+": "+e.status())
+	case !e.status.well():
+		return failure("CommandError", what+": "+e.why())
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -431,6 +432,8 @@ func TestProcesses(t *testing.T) {
 		}
 	}
 	n.prints("!setsid sh -c 'sleep 61; echo late' &", "")
+	n.prints("!(env -i setsid sleep 0.1 &)", "")
+	hidden, _ := n.run("!f=$(mktemp); env -i setsid sh -c \"echo \\$\\$ >$f; exec sleep 61\" & until test -s $f; do sleep 0.05; done; cat $f; rm $f")
 	n.prints("must.M(exec.Command(\"sh\", \"-c\", \"while :; do echo child; sleep 1; done\").Start())\nc := exec.Command(\"sleep\", \"62\")\nc.Stdout = os.Stdout\nmust.M(c.Start())\nfmt.Println(\"end\")", "end\n")
 	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("it waits for children: %v", took)
@@ -438,6 +441,31 @@ func TestProcesses(t *testing.T) {
 	if len(members(n.guard.token)) < 3 {
 		t.Error("there are no children whose end could be seen")
 	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	pid := number(strings.TrimSpace(hidden.stdout))
+	if !lives(pid) {
+		t.Errorf("process %d cannot be seen to end", pid)
+	}
+	for _, pid := range processes("stat", childOf(n.guard.cmd.Process.Pid)) {
+		if !lives(pid) {
+			t.Errorf("nobody has taken leave of process %d", pid)
+		}
+	}
+	outside := exec.Command("setsid", "sleep", "65")
+	if err := outside.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n.Close()
+	if lives(pid) {
+		t.Errorf("process %d lives on", pid)
+	}
+	if !lives(outside.Process.Pid) {
+		t.Error("a process was killed that the session has not started")
+	}
+	outside.Process.Kill()
+	outside.Wait()
 }
 
 // The kernel may be killed in any way: its guard ends what cells have started.
@@ -450,19 +478,40 @@ func TestGuard(t *testing.T) {
 	if _, err := fmt.Fscan(out, &dir, &token); err != nil {
 		t.Fatal(err)
 	}
-	if len(members(token)) < 2 {
+	var hidden int
+	if b, err := os.ReadFile(filepath.Join(dir, hiddenFile)); err != nil || runtime.GOOS == "linux" && len(b) == 0 {
+		t.Fatal(err)
+	} else if fmt.Sscan(string(b), &hidden); len(members(token)) < 2 || !lives(hidden) {
 		t.Error("nothing runs")
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, err := os.Stat(dir)
-		if len(members(token)) == 0 && err != nil {
+		if len(members(token)) == 0 && err != nil && !lives(hidden) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("processes %v, the directory: %v", members(token), err)
+			t.Fatalf("processes %v, %d lives: %v, the directory: %v", members(token), hidden, lives(hidden), err)
 		}
+	}
+}
+
+// TestGuardIsKilled: without its guard a session runs nothing, and says why.
+func TestGuardIsKilled(t *testing.T) {
+	n := open(t)
+	n.prints("!setsid sleep 66 &", "")
+	begin := time.Now()
+	for _, code := range []string{"!kill -9 $PPID; sleep 60", "!echo on", "fmt.Println(1)"} {
+		if s, f := n.run(code); f == nil || !strings.Contains(f.Value, "restart the kernel") || s.stdout != "" {
+			t.Errorf("%s: %v, %q", code, f, s.stdout)
+		}
+	}
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("it says so after %v", took)
+	}
+	if left := members(n.guard.token); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
 	}
 }
 
@@ -508,6 +557,16 @@ func startKilled(t *testing.T) (*exec.Cmd, io.Reader) {
 	return cmd, out
 }
 
+// hiddenFile holds the number of a process that has neither the session's environment nor its group.
+const hiddenFile = "hidden"
+
+// lives says whether a process is there that has not ended.
+func lives(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	state, _, _ := parseStat(string(stat))
+	return err == nil && state != "Z"
+}
+
 // killed is a kernel that runs a cell until it is killed.
 func killed() {
 	root, err := project.Root(".")
@@ -518,7 +577,8 @@ func killed() {
 	if err != nil {
 		panic(err)
 	}
-	go s.Run(context.Background(), Request{Code: "!setsid sleep 63 &\nfor {\n}", Number: 1}, &screen{})
+	hidden := "!env -i setsid sh -c 'echo $$ >" + filepath.Join(s.dir, hiddenFile) + "; exec sleep 64' &\n"
+	go s.Run(context.Background(), Request{Code: hidden + "!setsid sleep 63 &\nfor {\n}", Number: 1}, &screen{})
 	for len(members(s.guard.token)) < 2 {
 		time.Sleep(10 * time.Millisecond)
 	}
