@@ -2,6 +2,7 @@
 package packages
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Index knows the packages of the standard library and of a module's requirements. It reads directories when they are
@@ -38,11 +40,11 @@ type pkg struct {
 }
 
 // Load finds the trees for the module in dir, with a go command whose environment is env. The modules of prefer come
-// right after the standard library.
-func Load(goCommand, dir string, env []string, prefer string) (*Index, error) {
+// right after the standard library. When ctx ends, so does the go command.
+func Load(ctx context.Context, goCommand, dir string, env []string, prefer string) (*Index, error) {
 	run := func(args ...string) (string, error) {
-		cmd := exec.Command(goCommand, args...)
-		cmd.Dir, cmd.Env = dir, env
+		cmd := exec.CommandContext(ctx, goCommand, args...)
+		cmd.Dir, cmd.Env, cmd.WaitDelay = dir, env, time.Second
 		out, err := cmd.Output()
 		if exit, ok := err.(*exec.ExitError); ok {
 			err = fmt.Errorf("packages: go %s: %w: %s", strings.Join(args, " "), err, exit.Stderr)

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,7 @@ func module(t *testing.T) (dir string, x *Index) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	x, err = Load("go", dir, os.Environ(), "lucigo")
+	x, err = Load(context.Background(), "go", dir, os.Environ(), "lucigo")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,8 @@ type Session struct {
 	goTool string
 	env    []string
 	guard  *guard
+	life   context.Context // until Close
+	end    context.CancelFunc
 	ready  func() error // waits for the module
 	flags  []string     // for go build
 
@@ -89,6 +91,7 @@ func New(root, goTool string, env []string) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(err, temp.Remove())
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.ready = sync.OnceValue(s.seed) // The first cell waits for it, not the front end.
 	go s.ready()
 	return s, nil
@@ -96,6 +99,8 @@ func New(root, goTool string, env []string) (*Session, error) {
 
 // Close ends what cells have started and is still running, and removes the session's files.
 func (s *Session) Close() error {
+	s.end()
+	s.ready() // What it has started has ended then.
 	s.guard.close()
 	return s.temp.Remove()
 }
@@ -115,17 +120,17 @@ func (s *Session) seed() error {
 			return err
 		}
 	}
-	cmd := exec.Command(s.goTool, "mod", "edit", "-module="+Module,
+	cmd := exec.CommandContext(s.life, s.goTool, "mod", "edit", "-module="+Module,
 		"-require="+project.Module+"@v0.0.0-00010101000000-000000000000", "-replace="+project.Module+"="+s.root)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go mod edit: %w: %s", err, out)
 	}
-	return s.load()
+	return s.load(s.life)
 }
 
 // load loads the index of packages, where the module has changed.
-func (s *Session) load() error {
+func (s *Session) load(ctx context.Context) error {
 	module, err := os.ReadFile(filepath.Join(s.dir, "go.mod"))
 	if err != nil {
 		return err
@@ -133,7 +138,7 @@ func (s *Session) load() error {
 	if s.index != nil && string(module) == s.module {
 		return nil
 	}
-	index, err := packages.Load(s.goTool, s.dir, s.env, project.Module)
+	index, err := packages.Load(ctx, s.goTool, s.dir, s.env, project.Module)
 	if err != nil {
 		return err
 	}
@@ -172,7 +177,9 @@ func (s *Session) Run(ctx context.Context, r Request, out Output) (err error) {
 	if err := s.ready(); err != nil {
 		return failure("KernelError", err.Error())
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(ctx); ctx.Err() != nil {
+		return interrupted()
+	} else if err != nil {
 		return failure("KernelError", err.Error())
 	}
 	return run.goCell(cell)

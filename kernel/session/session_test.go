@@ -497,6 +497,30 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestCloseWaits: a session that is closed while it finds its packages has ended what it started for that.
+func TestCloseWaits(t *testing.T) {
+	root, err := project.Root(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	goTool := filepath.Join(t.TempDir(), "go")
+	const script = "#!/bin/sh\ntest $1 = mod && exec env -i sleep 0.5\nexec sleep 67\n" // Its first end is not known to the guard.
+	if err := os.WriteFile(goTool, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond} {
+		s, err := New(root, goTool, os.Environ())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		s.Close()
+		if left := processes("stat", childOf(os.Getpid())); len(left) > 0 {
+			t.Errorf("closed after %v: processes are left: %v", after, left)
+		}
+	}
+}
+
 // TestGuardIsKilled: without its guard a session runs nothing, and says why.
 func TestGuardIsKilled(t *testing.T) {
 	n := open(t)
@@ -533,7 +557,7 @@ func TestTheNextEndsWhatIsLeft(t *testing.T) {
 	if len(members(token)) < 2 {
 		t.Error("nothing is left whose end could be seen")
 	}
-	open(t).ready() // What it starts to find the packages has ended then.
+	open(t)
 	if left := members(token); len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
 	}
