@@ -316,7 +316,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"nBformAt":4,"Cells":[{"Cell_tYpe":"code","sourCe":"","outputs":[{"output_tYpe":"display_data","dAtA":{"":0}}]}]}`))
 	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":["a\n","<<<<<<< b\n","=======\n",">>>>>>>\n"],}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		nb, err := Parse(b)
+		var nb *Notebook
+		var err error
+		if took := allocated(func() { nb, err = Parse(b) }); took > maxAllocated && len(b) <= 1_000_000 {
+			t.Fatalf("%d bytes for a notebook of %d", took, len(b))
+		}
 		if err != nil {
 			return
 		}

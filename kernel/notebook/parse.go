@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -153,22 +154,22 @@ func (o object) takeText(name string, to *string) (bool, error) {
 	if !ok || string(raw) == "null" {
 		return false, nil
 	}
-	s, err := text(raw)
+	lines, err := texts(raw)
 	if err == nil {
-		err = ended(raw)
+		err = ended(raw, lines)
 	}
 	if err != nil {
 		return true, fmt.Errorf("%s: %w", name, err)
 	}
-	*to = s
+	*to = join(lines)
 	return true, nil
 }
 
 // cells are the notebook's cells: a list, or, in format 3, lists in worksheets.
-func (o object) cells(key string) (raws []json.RawMessage, err error) {
-	const list = "a list of cells"
+func (o object) cells(key string) (raws list, err error) {
+	const cells = "a list of cells"
 	if key == "cells" {
-		if has, err := o.take(key, &raws, list); err != nil || !has {
+		if has, err := o.take(key, &raws, cells); err != nil || !has {
 			return nil, cmp.Or(err, errors.New("not a notebook: it has no list of cells"))
 		}
 		return raws, nil
@@ -178,8 +179,8 @@ func (o object) cells(key string) (raws []json.RawMessage, err error) {
 		return nil, err
 	}
 	for _, sheet := range sheets {
-		var some []json.RawMessage
-		if _, err := sheet.take("cells", &some, list); err != nil {
+		var some list
+		if _, err := sheet.take("cells", &some, cells); err != nil {
 			return nil, err
 		}
 		raws = append(raws, some...)
@@ -198,41 +199,54 @@ func (m misplaced) Error() string { return m.why }
 
 // text is a text that the format stores as a string or as a list of its lines.
 func text(raw json.RawMessage) (string, error) {
-	var s *string
-	if json.Unmarshal(raw, &s) == nil && s != nil {
-		return *s, nil
+	lines, err := texts(raw)
+	return join(lines), err
+}
+
+// texts are the lines of which a text is stored as a list, or the one string that it is stored as. None is nil.
+func texts(raw json.RawMessage) (lines []*string, err error) {
+	if len(raw) > 0 && raw[0] == '"' {
+		var s string
+		return []*string{&s}, json.Unmarshal(raw, &s)
 	}
-	var items []*string
-	if json.Unmarshal(raw, &items) != nil || items == nil || slices.Contains(items, nil) {
-		return "", fmt.Errorf("it is %s, must be a text or a list of its lines", short(raw))
+	if json.Unmarshal(raw, &lines) != nil || lines == nil || slices.Contains(lines, nil) {
+		return nil, fmt.Errorf("it is %s, must be a text or a list of its lines", short(raw))
 	}
+	return lines, nil
+}
+
+func join(lines []*string) string {
 	var b strings.Builder
-	for _, s := range items {
+	for _, s := range lines {
 		b.WriteString(*s)
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // lineEnds are the characters at which writers of notebooks cut a text into lines.
 const lineEnds = "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029"
 
-// ended returns an error if raw is a list of lines of which one that is not the last has no line end: reading it would
-// join lines that were apart.
-func ended(raw json.RawMessage) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if first, _ := d.Token(); first != json.Delim('[') {
-		return nil
-	}
-	open, line, at := "", 0, 0 // a line without an end, its number, and where it ends in raw
-	for i := 1; d.More(); i++ {
-		item, _ := d.Token()
-		s, _ := item.(string)
-		if open != "" && s != "" {
-			return misplaced{raw, at, fmt.Sprintf("line %d of the list, %q, has no line end (\\n), and is not the last: "+
-				"it would be joined with the next", line, short([]byte(open)))}
+// ended returns an error if one of the lines of raw, a list, has no line end and is not the last: reading it would join
+// lines that were apart.
+func ended(raw json.RawMessage, lines []*string) error {
+	open := -1 // a line without an end
+	for i, s := range lines {
+		if *s == "" {
+			continue
 		}
-		if last, _ := utf8.DecodeLastRuneInString(s); s != "" && !strings.ContainsRune(lineEnds, last) {
-			open, line, at = s, i, int(d.InputOffset())
+		if open >= 0 {
+			at, n := 0, 0 // where it ends in raw, and the number of parts until there
+			for part := range parts(raw) {
+				at = cap(raw) - cap(part) + quoted(part)
+				if n++; n > open {
+					break
+				}
+			}
+			return misplaced{raw, at, fmt.Sprintf("line %d of the list, %q, has no line end (\\n), and is not the last: "+
+				"it would be joined with the next", open+1, short([]byte(*lines[open])))}
+		}
+		if last, _ := utf8.DecodeLastRuneInString(*s); !strings.ContainsRune(lineEnds, last) {
+			open = i
 		}
 	}
 	return nil
@@ -240,21 +254,74 @@ func ended(raw json.RawMessage) error {
 
 // value is where the value of a key begins in a JSON object: of a list, its first element.
 func value(object []byte, key string) int {
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.Token() // {
-	for {
-		name, err := d.Token()
-		if err != nil { // It has no such key.
-			return 0
-		}
-		if name == key {
-			return len(object) - len(bytes.TrimLeft(object[d.InputOffset():], ": \t\r\n["))
-		}
-		var skipped json.RawMessage
-		if d.Decode(&skipped) != nil {
-			return 0
+	for part := range parts(object) {
+		var name string
+		rest := part[quoted(part):]
+		if json.Unmarshal(part[:len(part)-len(rest)], &name) == nil && name == key {
+			return cap(object) - cap(bytes.TrimLeft(rest, ": \t\r\n[")) // Both reach to object's end.
 		}
 	}
+	return 0 // It has no such key.
+}
+
+// parts are what the commas of a JSON object or list separate, without the space before: elements, or keys with their
+// values. They are slices of raw.
+func parts(raw []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		depth, begin := 0, 0
+		for i := 0; i < len(raw); i++ {
+			c := raw[i]
+			switch c {
+			case '"':
+				i += quoted(raw[i:]) - 1
+			case '{', '[':
+				if depth++; depth == 1 {
+					begin = i + 1
+				}
+			case '}', ']':
+				depth--
+			}
+			if end := depth == 0 && (c == '}' || c == ']'); end || depth == 1 && c == ',' {
+				part := bytes.TrimLeft(raw[begin:i], " \t\r\n")
+				if len(part) > 0 && !yield(part) || end {
+					return
+				}
+				begin = i + 1
+			}
+		}
+	}
+}
+
+// quoted is the length of the string that b begins with, or 0.
+func quoted(b []byte) int {
+	for i := 1; len(b) > 0 && b[0] == '"' && i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// list is a JSON list whose elements are read one by one. They are not copied, and no room is left over.
+type list []json.RawMessage
+
+func (l *list) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '[' {
+		return errors.New("it is no list")
+	}
+	raw = bytes.Clone(raw) // It is the decoder's.
+	n := 0
+	for range parts(raw) {
+		n++
+	}
+	*l = make(list, 0, n)
+	for part := range parts(raw) {
+		*l = append(*l, bytes.TrimRight(part, " \t\r\n"))
+	}
+	return nil
 }
 
 // parseCell reads a cell, and no fields that are of another type of cell.
@@ -267,7 +334,7 @@ func parseCell(raw json.RawMessage, format int) (*Cell, error) {
 		o.upgradeCell()
 	}
 	c := &Cell{}
-	var outputs []json.RawMessage
+	var outputs list
 	o.take("id", &c.ID, "a text") // Another is replaced.
 	_, err := o.take("cell_type", &c.Type, "a text")
 	switch {
@@ -341,10 +408,10 @@ func parseOutput(raw json.RawMessage, format int) (*Output, error) {
 	if json.Unmarshal(raw, &f) != nil {
 		return nil, fmt.Errorf("it is %s, must be an object", short(raw))
 	}
-	if format == 3 {
-		f.upgradeOutput()
-	}
 	o := &Output{}
+	if format == 3 {
+		o.Data = MIMEBundle(f.upgradeOutput())
+	}
 	errs := []error{second(f.take("output_type", &o.Type, "a text"))}
 	switch o.Type {
 	case Stream:
@@ -386,10 +453,10 @@ func (b MIMEBundle) check() error {
 		if isJSON(mime) {
 			continue
 		}
-		_, err := text(raw)
+		lines, err := texts(raw)
 		hasLines := strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "xml") // Others are base64.
 		if err == nil && hasLines {
-			err = ended(raw)
+			err = ended(raw, lines)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", short([]byte(mime)), err)

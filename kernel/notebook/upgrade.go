@@ -9,7 +9,7 @@ import (
 // output's representations are fields of it, under short names.
 
 // upgrade turns what format 3 says of a whole notebook into format 4. Its language is said by its cells there.
-func (nb *Notebook) upgrade(cells []json.RawMessage) {
+func (nb *Notebook) upgrade(cells list) {
 	for _, key := range []string{"name", "signature"} {
 		delete(nb.Metadata, key)
 	}
@@ -17,14 +17,14 @@ func (nb *Notebook) upgrade(cells []json.RawMessage) {
 		delete(nb.unknown, key)
 	}
 	nb.minor = 0
+	if nb.Language() != "" {
+		return
+	}
 	for _, raw := range cells {
-		var cell object
-		var language string
-		if nb.Language() != "" || json.Unmarshal(raw, &cell) != nil {
-			continue
-		}
-		if err := second(cell.take("language", &language, "")); err == nil && language != "" {
-			nb.Metadata["language_info"], _ = json.Marshal(map[string]string{"name": language}) // Strings are JSON.
+		var cell struct{ Language string }
+		if json.Unmarshal(raw, &cell) == nil && cell.Language != "" {
+			nb.Metadata["language_info"], _ = json.Marshal(map[string]string{"name": cell.Language}) // Strings are JSON.
+			return
 		}
 	}
 }
@@ -76,8 +76,8 @@ func (o object) upgradeCell() {
 	}
 }
 
-// upgradeOutput turns an output of format 3 into one of format 4.
-func (o object) upgradeOutput() {
+// upgradeOutput turns an output of format 3 into one of format 4, and returns its data.
+func (o object) upgradeOutput() (data object) {
 	var typ string
 	json.Unmarshal(o["output_type"], &typ) // What is no type is refused later.
 	switch typ {
@@ -93,7 +93,7 @@ func (o object) upgradeOutput() {
 			o.put("output_type", ExecuteResult)
 			o.rename("prompt_number", "execution_count")
 		}
-		data := object{}
+		data = object{}
 		for name, raw := range o {
 			switch name {
 			case "output_type", "execution_count", "metadata":
@@ -105,9 +105,11 @@ func (o object) upgradeOutput() {
 		data.rename("text", "text/plain", "html", "text/html", "latex", "text/latex",
 			"svg", "image/svg+xml", "png", "image/png", "jpeg", "image/jpeg",
 			"json", "application/json", "javascript", "application/javascript")
-		if s, err := text(data["application/json"]); err == nil && json.Valid([]byte(s)) { // Format 3 has it as a text.
-			data["application/json"] = json.RawMessage(s)
+		if raw, ok := data["application/json"]; ok {
+			if s, err := text(raw); err == nil && json.Valid([]byte(s)) { // Format 3 has it as a text.
+				data["application/json"], _ = json.Marshal(json.RawMessage(s))
+			}
 		}
-		o["data"], _ = json.Marshal(data) // It was JSON.
 	}
+	return data
 }
