@@ -50,8 +50,9 @@ func Possible(path string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Sweep removes the temporary files for path that are at least as old as age: killed processes leave them. The last
-// element of path may be a pattern, as filepath.Match takes it.
+// Sweep removes the temporary files for path that are at least as old as age: killed processes leave them. A wrong
+// clock may have dated one in the future: it is as old as it is far from now. The last element of path may be a pattern,
+// as filepath.Match takes it.
 func Sweep(path string, age time.Duration) {
 	files, _ := os.ReadDir(filepath.Dir(path)) // a directory that cannot be read is not swept
 	for _, f := range files {
@@ -59,7 +60,7 @@ func Sweep(path string, age time.Duration) {
 		if !ours {
 			continue
 		}
-		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) >= age {
+		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()).Abs() >= age {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), f.Name())) // what cannot be removed only takes room
 		}
 	}
