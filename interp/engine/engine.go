@@ -61,6 +61,7 @@ type Engine struct {
 	path     string // the plugin's file
 	version  string // the plugin's account of itself
 	notice   string
+	passed   error          // why other plugins were not taken, which would have come first
 	store    *diskcache.Dir // nil: programs are not kept
 	cacheOff string         // why
 	client   *plugin.Client // nil for Go
@@ -133,12 +134,17 @@ func (e *Engine) PluginFile() string { return e.path }
 // costs and what to do. It is "" otherwise.
 func (e *Engine) Notice() string { return e.notice }
 
-// String names backend, platform and plugin file.
+// String names backend, platform and plugin file, on one line. Where plugins that would have come first were passed over,
+// it says which and why.
 func (e *Engine) String() string {
 	if e.kind == Go {
 		return "go (pure Go backend of GoMLX)"
 	}
-	return fmt.Sprintf("%s (%s, %s)", e.kind, e.version, e.path)
+	s := fmt.Sprintf("%s (%s, %s)", e.kind, e.version, e.path)
+	if e.passed != nil {
+		s += "; passed over: " + oneLine(e.passed)
+	}
+	return s
 }
 
 // CacheStats returns what the compile cache did so far.
@@ -194,10 +200,15 @@ func open(cfg Config) (*Engine, error) {
 	case "go":
 		return openGo("")
 	case "xla":
-		if e, err := openCUDA(cfg); err == nil {
+		e, gpuErr := openCUDA(cfg)
+		if gpuErr == nil {
 			return e, nil
 		}
-		return openCPU(cfg)
+		e, err := openCPU(cfg)
+		if err == nil && !errors.Is(gpuErr, errNoGPU) {
+			e.passed = errors.Join(gpuErr, e.passed)
+		}
+		return e, err
 	case "xla:cpu":
 		return openCPU(cfg)
 	case "cuda", "xla:cuda":
@@ -255,10 +266,15 @@ func openCPU(cfg Config) (*Engine, error) {
 	}
 	if installer != nil && !cfg.NoInstall {
 		path, err := installer(context.Background(), cfg.cacheDir, cfg.Log)
-		if err == nil {
-			return openPlugin(cfg, path, XLACPU)
+		if err != nil {
+			return nil, errors.Join(append(problems, err)...)
 		}
-		return nil, errors.Join(append(problems, err)...)
+		paths := cpuPlugins(cfg.cacheDir)
+		if !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+		e, problems = openFirst(cfg, paths, XLACPU) // One of them may have been repaired.
+		return e, errors.Join(problems...)
 	}
 	if cfg.noCache != nil {
 		problems = append(problems, fmt.Errorf("there is no place for one: %w", cfg.noCache))
@@ -288,6 +304,7 @@ func openFirst(cfg Config, paths []string, kind Kind) (*Engine, []error) {
 	for _, path := range paths {
 		e, err := openPlugin(cfg, path, kind)
 		if err == nil {
+			e.passed = errors.Join(problems...)
 			return e, nil
 		}
 		problems = append(problems, err)

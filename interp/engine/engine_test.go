@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -219,6 +220,27 @@ func TestDamagedPlugin(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPassedOver puts a part of a plugin where plugins are looked for first, and a whole one where they are looked for next.
+func TestPassedOver(t *testing.T) {
+	whole := xlaPlugin(t)
+	env := bare(t)
+	dir := strings.TrimPrefix(env[0], "HOME=")
+	damaged, next := filepath.Join(dir, "pjrt_c_api_cpu_v1_plugin.so"), filepath.Join(dir, "pjrt_c_api_cpu_v2_plugin.so")
+	if err := errors.Join(os.WriteFile(damaged, []byte("\x7fELF and no more"), 0o600), os.Symlink(whole, next)); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, env...).right(t)
+	if r.Kind != "xla:cpu" || !strings.Contains(r.Name, next) {
+		t.Errorf("opened %s", r.Name)
+	}
+	if _, why, _ := strings.Cut(r.Name, "passed over: "); !strings.Contains(why, damaged+" is not loaded: ") || strings.Contains(why, "\n") {
+		t.Errorf("it does not say which was passed over: %s", r.Name)
+	}
+	if strings.Contains(run(t, append(env, "LUCIGO_BACKEND=xla:"+next)...).right(t).Name, "passed over") {
+		t.Error("none is passed over where one is named")
 	}
 }
 
