@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,6 +13,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/gofrs/flock"
 )
@@ -25,11 +27,8 @@ const (
 	sum    = 16
 )
 
-// MaxRecord is the most bytes of a record, and maxFile of a file that is read.
-const (
-	MaxRecord = 1 << 24
-	maxFile   = 1 << 32
-)
+// MaxRecord is the most bytes of a record. A file may have any number of them: it is read record by record.
+const MaxRecord = 1 << 24
 
 // ErrBusy is the error of a journal that is open already, in this process or another.
 var ErrBusy = errors.New("another program, or this one, has it open: end that, or name another file")
@@ -47,8 +46,8 @@ type Journal struct {
 	err  error // of an Append that may have left a part
 }
 
-// Open opens the journal of a kind at path, and makes it where there is no file. It hands each record to read, in order; an error of
-// read is Open's. Nobody else can open it until it is closed.
+// Open opens the journal of a kind at path, and makes it where there is no file. It hands each record to read, in order, which
+// must not keep it; an error of read is Open's. Nobody else can open it until it is closed.
 func Open(path, kind string, read func(record []byte) error) (*Journal, error) {
 	j := &Journal{path: path}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
@@ -73,49 +72,72 @@ func (j *Journal) open(line string, read func(record []byte) error) (err error) 
 	if j.f, err = os.OpenFile(j.path, os.O_RDWR, 0); err != nil {
 		return err
 	}
-	b, err := io.ReadAll(io.LimitReader(j.f, maxFile+1))
+	info, err := j.f.Stat()
 	if err != nil {
 		return err
 	}
-	if len(b) > maxFile {
-		return fmt.Errorf("it has more than %d bytes, the most that is read: begin another file", int64(maxFile))
-	}
-	if len(b) < len(line) && line[:len(b)] == string(b) { // new, or killed while it was
-		if _, err := j.f.WriteAt([]byte(line), 0); err != nil {
+	total := info.Size()
+	if total < int64(len(line)) { // new, or killed while it was
+		b := make([]byte, total)
+		if _, err := j.f.ReadAt(b, 0); err != nil && err != io.EOF {
 			return err
 		}
-		b = []byte(line)
+		if line[:total] == string(b) {
+			if _, err := j.f.WriteAt([]byte(line), 0); err != nil {
+				return err
+			}
+			total = int64(len(line))
+		}
 	}
-	if j.last, j.size, err = scan(b, line, read); err != nil {
+	if j.last, j.size, err = scan(io.NewSectionReader(j.f, 0, total), total, line, read); err != nil {
 		return err
 	}
-	j.Dropped = int64(len(b)) - j.size
+	j.Dropped = total - j.size
 	return j.f.Truncate(j.size)
 }
 
-// scan reads what is whole of a file, and returns the last sum and the bytes until there.
-func scan(b []byte, line string, read func(record []byte) error) (last [sum]byte, size int64, err error) {
-	rest, ours := bytes.CutPrefix(b, []byte(line))
-	if !ours {
+// scan reads what is whole of a file of so many bytes, and returns the last sum and the bytes until there.
+func scan(r io.Reader, total int64, line string, read func(record []byte) error) (last [sum]byte, size int64, err error) {
+	in := bufio.NewReaderSize(r, 1<<16)
+	b, err := next(in, nil, min(len(line), int(min(total, MaxRecord))))
+	if err != nil {
+		return last, 0, err
+	}
+	if string(b) != line {
 		return last, 0, fmt.Errorf("it does not begin with %q, so it is a file of another kind: name another", line[:len(line)-1])
 	}
-	size, last = int64(len(line)), chain(last, []byte(line))
-	for len(rest) >= head {
-		if zero(rest) { // the machine went down between the file's growth and its content
-			break
+	size, last = int64(len(line)), chain(last, b)
+	for total-size >= head {
+		if b, err = next(in, b, head); err != nil {
+			return last, size, err
 		}
-		length := binary.LittleEndian.Uint32(rest)
-		if binary.LittleEndian.Uint32(rest[4:]) != crc32.ChecksumIEEE(rest[:4]) || length > MaxRecord {
+		length, check := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		if check != crc32.ChecksumIEEE(b[:4]) || length > MaxRecord {
+			empty, err := zero(b), error(nil)
+			for empty && err == nil { // the machine may have gone down between the file's growth and its content
+				b, err = in.Peek(in.Size())
+				empty = zero(b)
+				_, _ = in.Discard(len(b)) // it is there
+			}
+			if err == io.EOF && empty {
+				break
+			}
+			if err != nil && err != io.EOF {
+				return last, size, err
+			}
 			return last, size, damaged(size)
 		}
-		end := head + int(length) + sum
-		if len(rest) < end {
+		end := head + int64(length) + sum
+		if total-size < end {
 			break
 		}
-		record := rest[head : end-sum]
-		if s := chain(last, record); s == [sum]byte(rest[end-sum:end]) {
+		if b, err = next(in, b, int(length)+sum); err != nil {
+			return last, size, err
+		}
+		record := b[:length]
+		if s := chain(last, record); s == [sum]byte(b[length:]) {
 			last = s
-		} else if len(rest) == end { // as after zeros
+		} else if total-size == end { // as after zeros
 			break
 		} else {
 			return last, size, damaged(size)
@@ -123,9 +145,16 @@ func scan(b []byte, line string, read func(record []byte) error) (last [sum]byte
 		if err := read(record); err != nil {
 			return last, size, fmt.Errorf("the record at byte %d: %w", size, err)
 		}
-		size, rest = size+int64(end), rest[end:]
+		size += end
 	}
 	return last, size, nil
+}
+
+// next reads n bytes, into b where it has room for them.
+func next(r io.Reader, b []byte, n int) ([]byte, error) {
+	b = slices.Grow(b[:0], n)[:n]
+	_, err := io.ReadFull(r, b)
+	return b, err
 }
 
 func damaged(at int64) error {
@@ -139,7 +168,7 @@ func chain(last [sum]byte, record []byte) [sum]byte {
 	return [sum]byte(h.Sum(nil))
 }
 
-func zero(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }
+func zero(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }
 
 // Append adds a record. When it returns, the record outlives the process.
 func (j *Journal) Append(record []byte) error {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +148,54 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+// TestLongJournal: of a file of more than 4 GB, here of nearly nothing but zeros, what is whole is read, in little memory.
+func TestLongJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	write(t, path, records...)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const long = 1<<32 + 2
+	file := io.LimitReader(io.MultiReader(bytes.NewReader(whole), zeros{}), long)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	_, size, err := scan(file, long, format+"test\n", func([]byte) error { n++; return nil })
+	runtime.ReadMemStats(&after)
+	if err != nil || n != len(records) || size != int64(len(whole)) {
+		t.Errorf("%d records, %d bytes: %v", n, size, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("it allocates %d bytes", took)
+	}
+}
+
+// zeros is a reader of zeros.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+// Damage a megabyte after the records is damage, not a file that was not finished.
+func TestZerosAreNotAll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	write(t, path, records...)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{1}, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if _, _, err := open(t, path); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Error(err)
+	}
+}
+
 func FuzzScan(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "journal")
 	write(f, path, records...)
@@ -160,7 +210,7 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		hostile.Bounded(t, func() {
 			n := 0
-			_, size, err := scan(b, line, func(r []byte) error { n += head + len(r) + sum; return nil })
+			_, size, err := scan(bytes.NewReader(b), int64(len(b)), line, func(r []byte) error { n += head + len(r) + sum; return nil })
 			if err == nil && size != int64(len(line)+n) || size > int64(len(b)) {
 				t.Errorf("%d bytes are whole of %d, and records have %d", size, len(b), n)
 			}
