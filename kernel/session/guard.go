@@ -34,10 +34,14 @@ type guard struct {
 	conn  *net.UnixConn
 	cmd   *exec.Cmd
 
-	mu       sync.Mutex // of what follows, and held from an order to its answer
-	answers  chan answer
-	children map[int]*child
-	lost     bool // the guard has ended
+	mu      sync.Mutex   // held from an order to its answer
+	answers chan started // closed when the guard has ended
+}
+
+// started is what became of an order.
+type started struct {
+	*child
+	err error
 }
 
 // order is a program that the guard is to start. Its files come with the order.
@@ -108,7 +112,7 @@ func startGuard(dir, token string) (*guard, error) {
 		ours.Close()
 		return nil, fmt.Errorf("session: the guard does not start: %w", err)
 	}
-	g := &guard{token: token, conn: ours, cmd: cmd, answers: make(chan answer), children: map[int]*child{}}
+	g := &guard{token: token, conn: ours, cmd: cmd, answers: make(chan started)}
 	go g.read()
 	return g, nil
 }
@@ -174,20 +178,14 @@ func (g *guard) start(cmd *exec.Cmd) (*child, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.lost {
+	if send(g.conn, b.String(), append(files, cmd.ExtraFiles...)) != nil {
 		return nil, errLost
 	}
-	if err := send(g.conn, b.String(), append(files, cmd.ExtraFiles...)); err != nil {
-		return nil, fmt.Errorf("session: starting %s: %w", cmd.Path, err)
-	}
-	a, ok := <-g.answers
-	switch {
-	case !ok:
+	s, ok := <-g.answers
+	if !ok {
 		return nil, errLost
-	case a.Err != "":
-		return nil, errors.New(a.Err)
 	}
-	return g.children[a.Pid], nil
+	return s.child, s.err
 }
 
 // output runs a command to its end, and returns what it has written by a second after that.
@@ -215,40 +213,31 @@ func (g *guard) output(ctx context.Context, cmd *exec.Cmd) ([]byte, status, erro
 
 // read reads what the guard says, until it has ended.
 func (g *guard) read() {
+	children := map[int]*child{} // that run
 	for dec := gob.NewDecoder(g.conn); ; {
 		var a answer
 		if dec.Decode(&a) != nil {
 			break
 		}
-		if a.Ended {
-			g.ended(a)
-			continue
+		c := children[a.Pid]
+		switch {
+		case a.Err != "":
+			g.answers <- started{err: errors.New(a.Err)}
+		case !a.Ended:
+			c = &child{pid: a.Pid, ended: make(chan struct{})}
+			children[a.Pid] = c // Its end may be the next that comes.
+			g.answers <- started{child: c}
+		case c != nil: // Others the guard has adopted.
+			c.status = status{a.Status}
+			close(c.ended)
+			delete(children, a.Pid)
 		}
-		if a.Err == "" { // Its end may be the next that comes.
-			g.children[a.Pid] = &child{pid: a.Pid, ended: make(chan struct{})}
-		}
-		g.answers <- a // start waits for it, and holds mu.
 	}
 	close(g.answers)
 	endMembers(g.token)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.lost = true
-	for _, c := range g.children {
+	for _, c := range children {
 		c.err = errLost
 		close(c.ended)
-	}
-	clear(g.children)
-}
-
-// ended takes in the end of a process, which may be one that the guard has not started.
-func (g *guard) ended(a answer) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c := g.children[a.Pid]; c != nil {
-		c.status = status{a.Status}
-		close(c.ended)
-		delete(g.children, a.Pid)
 	}
 }
 

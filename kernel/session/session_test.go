@@ -521,6 +521,18 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
+// TestEndsAndStarts: commands start while what earlier ones have left behind ends.
+func TestEndsAndStarts(t *testing.T) {
+	n := open(t)
+	begin := time.Now()
+	for range 40 {
+		n.prints("!for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.0$i &); done", "")
+	}
+	if took := time.Since(begin); took > 60*time.Second {
+		t.Errorf("40 commands take %v", took)
+	}
+}
+
 // TestGuardIsKilled: without its guard a session runs nothing, and says why.
 func TestGuardIsKilled(t *testing.T) {
 	n := open(t)
