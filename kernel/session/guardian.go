@@ -153,18 +153,22 @@ func receive(conn *net.UnixConn) (text []byte, files []int, err error) {
 	return text, files, err
 }
 
-// endChildren kills the processes that this one has started or adopted, until it has none that it may kill.
+// endChildren kills the processes that this one has started or adopted, until it has none that it may kill. Each goes
+// with its group: of processes that start the next and end, one is there when the signal comes.
 func endChildren() {
-	for {
+	own := syscall.Getpgrp()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		reap(func(int, syscall.WaitStatus) {})
-		killed := false
-		for _, pid := range processes("stat", childOf(os.Getpid())) {
-			killed = syscall.Kill(pid, syscall.SIGKILL) == nil || killed // Its own children are this one's then.
+		left := false
+		for _, pid := range children() {
+			if group, err := syscall.Getpgid(pid); err == nil && group > 1 && group != own {
+				syscall.Kill(-group, syscall.SIGKILL)
+			}
+			left = syscall.Kill(pid, syscall.SIGKILL) != syscall.EPERM || left
 		}
-		if !killed {
+		if !left {
 			return
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -515,7 +515,7 @@ func TestCloseWaits(t *testing.T) {
 		}
 		time.Sleep(after)
 		s.Close()
-		if left := processes("stat", childOf(os.Getpid())); len(left) > 0 {
+		if left := children(); len(left) > 0 {
 			t.Errorf("closed after %v: processes are left: %v", after, left)
 		}
 	}
@@ -530,6 +530,28 @@ func TestEndsAndStarts(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 60*time.Second {
 		t.Errorf("40 commands take %v", took)
+	}
+}
+
+// TestChainOfProcesses: what starts the next and ends, for ever, ends too, in a session of its own each time as well.
+func TestChainOfProcesses(t *testing.T) {
+	dir := t.TempDir()
+	flag, script := filepath.Join(dir, "flag"), filepath.Join(dir, "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >>"+flag+"\nenv -i setsid "+script+" &\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"f() { : >>" + flag + "; f & }; f &", script} {
+		n := open(t)
+		n.prints("!"+command+"\n!sleep 0.3", "")
+		n.Close()
+		if err := os.Remove(flag); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		if _, err := os.Stat(flag); err == nil {
+			os.Remove(script) // It must end.
+			t.Errorf("%s goes on", command)
+		}
 	}
 }
 
@@ -595,6 +617,14 @@ func startKilled(t *testing.T) (*exec.Cmd, io.Reader) {
 
 // hiddenFile holds the number of a process that has neither the session's environment nor its group.
 const hiddenFile = "hidden"
+
+// childOf says of what the system tells of a process whether it is a child of that one.
+func childOf(pid int) func(stat string) bool {
+	return func(stat string) bool {
+		_, parent, _ := parseStat(stat)
+		return parent == pid
+	}
+}
 
 // lives says whether a process is there that has not ended.
 func lives(pid int) bool {
