@@ -95,7 +95,7 @@ func product(dims []int) int {
 func (a Arg) of(images []int) Arg {
 	size := product(a.dims)
 	out := a
-	out.n, out.values = len(images), nil
+	out.n, out.values = len(images), make([]float64, 0, len(images)*size)
 	for _, i := range images {
 		if i < 0 || i >= a.n {
 			out.err = fmt.Errorf("an argument has numbers for %d images, and image %d is asked for", a.n, i)
@@ -106,31 +106,32 @@ func (a Arg) of(images []int) Arg {
 	return out
 }
 
-// tensor returns the argument for a batch: the whole, or the arrays of images i to j-1, of which the last is
+// tensor returns the argument for a batch: the whole, or the array of each of the images, of which the last is
 // repeated up to size.
-func (a Arg) tensor(i, j, size int, dtype dtypes.DType) *tensors.Tensor {
-	width := product(a.dims)
+func (a Arg) tensor(images []int, size int, dtype dtypes.DType) *tensors.Tensor {
 	if !a.each {
-		i, j = 0, 1
+		images, size = []int{0}, 1
 	}
-	t, v := tensors.FromShape(a.shape(size, dtype)), a.values[i*width:j*width]
+	t := tensors.FromShape(a.shape(size, dtype))
 	t.MustMutableFlatData(func(flat any) {
 		switch to := flat.(type) {
 		case []int32:
-			filled(to, v, width)
+			lay(to, a.values, images, product(a.dims))
 		case []float32:
-			filled(to, v, width)
+			lay(to, a.values, images, product(a.dims))
 		case []float64:
-			filled(to, v, width)
+			lay(to, a.values, images, product(a.dims))
 		}
 	})
 	return t
 }
 
-// filled writes v to an array, and its last width numbers again and again into the rest.
-func filled[T int32 | float32 | float64](to []T, v []float64, width int) {
-	copyAs(to, v)
-	for n := len(v); n < len(to); n += width {
+// lay writes the numbers of images, width of each, to an array, and those of the last again and again into the rest.
+func lay[T int32 | float32 | float64](to []T, from []float64, images []int, width int) {
+	for k, i := range images {
+		copyAs(to[k*width:], from[i*width:(i+1)*width])
+	}
+	for n := len(images) * width; n < len(to); n += width {
 		copy(to[n:], to[n-width:n])
 	}
 }

@@ -30,35 +30,53 @@ func (r Rows) Of(i int) []float64 {
 //
 // The nodes that a step gets are the state's, then those of the run's arguments, then those of the loop's.
 type Loop struct {
-	model  *Model
-	most   int
-	args   []Arg     // those that are one for each image are of the images that still run
-	shared []*Tensor // of the arguments that all images have in common; nil for the others
-	images []int     // those of the batch that still run
-	parts  []part
+	model   *Model
+	most    int
+	numbers int       // of an image, in the largest of its arrays
+	args    []Arg     // those that are one for each image are of the whole batch
+	shared  []*Tensor // of the arguments that all images have in common; nil for the others
+	images  []int     // those of the batch that still run
+	parts   []part
 }
 
-// part is a cut of the images that still run: from first to last-1, filled up to size with the last. Its
-// arguments are on the device from its first run on; without state only during a run, so that a large batch
-// that is run once is there part by part.
+// part is a cut of the images that run, filled up to size with the last. Images that stop stay in it until the parts
+// are cut anew. Its arguments are on the device from its first run on; without state only during a run, so that a large
+// batch that is run once is there part by part.
 type part struct {
-	first, last, size int
-	state, args       []*Tensor
+	images      []int // that of the batch in each row
+	rows        []int // of the images that still run
+	first       int   // of those that still run in all parts, which is the first of these
+	size        int
+	state, args []*Tensor
+}
+
+// places returns for each row which of the images that still run is in it, or for one that has stopped one that is near.
+func (p part) places() []int {
+	at := make([]int, len(p.images))
+	for k, row := range p.rows {
+		for i := row; i < len(at); i++ {
+			at[i] = p.first + k
+		}
+	}
+	for i := range p.rows[0] {
+		at[i] = p.first
+	}
+	return at
 }
 
 // Loop begins a loop over a batch of n images, at most most of them at once; Batch says how many there is
 // room for, and 0 is all of them, whatever room there is. Each array of state is one for each image.
 func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
-	l := &Loop{model: m, most: most, args: slices.Clone(args)}
+	l := &Loop{model: m, args: slices.Clone(args), images: upTo(max(n, 0))}
 	if n < 1 || most < 0 {
 		return nil, fmt.Errorf("interp: a loop is over %d images, %d at once: there must be at least 1", n, most)
-	}
-	for i := range n {
-		l.images = append(l.images, i)
 	}
 	for i, a := range slices.Concat(state, args) {
 		if err := a.fits(n); err != nil {
 			return nil, err
+		}
+		if a.each {
+			l.numbers = max(l.numbers, product(a.dims))
 		}
 		if i < len(state) && !a.each {
 			return nil, fmt.Errorf("interp: array %d of a loop's state is not one for each image", i)
@@ -67,16 +85,26 @@ func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
 	for _, a := range args {
 		var t *Tensor
 		if !a.each {
-			t = l.tensor(a, part{})
+			t = l.tensor(a, nil, 0)
 		}
 		l.shared = append(l.shared, t)
 	}
+	l.most = even(n, most, l.numbers)
 	l.cut(state)
 	return l, nil
 }
 
-func (l *Loop) tensor(a Arg, p part) *Tensor {
-	return &Tensor{t: a.tensor(p.first, p.last, p.size, l.model.place.dtype)}
+func (l *Loop) tensor(a Arg, images []int, size int) *Tensor {
+	return &Tensor{t: a.tensor(images, size, l.model.place.dtype)}
+}
+
+// upTo returns 0 to n-1.
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 const (
@@ -114,24 +142,38 @@ func cuts(n, most, numbers int) (images, sizes []int) {
 	return images, sizes
 }
 
+// even returns the size of equal parts of n images, where parts of at most most would be filled up by more than an
+// eighth: 52 for 100 images in parts of at most 64. A loop asks once: sizes that follow the number of images that still
+// run would be compiled again and again.
+func even(n, most, numbers int) int {
+	if most <= middling {
+		return most
+	}
+	images, sizes := cuts(n, most, numbers)
+	filled := 0
+	for i, size := range sizes {
+		filled += size - images[i]
+	}
+	if 8*filled <= n {
+		return most
+	}
+	parts := (n + most - 1) / most
+	size := (n + parts - 1) / parts
+	return min(most, (size+3)/4*4)
+}
+
 // cut cuts the images that still run into parts, which begin with the given state of theirs.
 func (l *Loop) cut(state []Arg) {
-	numbers := 0
-	for _, a := range slices.Concat(state, l.args) {
-		if a.each {
-			numbers = max(numbers, product(a.dims))
-		}
-	}
 	l.parts = nil
 	first := 0
-	images, sizes := cuts(len(l.images), l.most, numbers)
+	images, sizes := cuts(len(l.images), l.most, l.numbers)
 	for i, n := range images {
-		p := part{first: first, last: first + n, size: sizes[i], args: slices.Clone(l.shared)}
-		first += n
+		p := part{images: l.images[first : first+n], rows: upTo(n), first: first, size: sizes[i], args: slices.Clone(l.shared)}
 		for _, a := range state {
-			p.state = append(p.state, l.tensor(a, p))
+			p.state = append(p.state, l.tensor(a, p.places(), p.size))
 		}
 		l.parts = append(l.parts, p)
+		first += n
 	}
 }
 
@@ -180,7 +222,7 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 			return nil, err
 		}
 		if !a.each {
-			shared[k] = l.tensor(a, part{})
+			shared[k] = l.tensor(a, nil, 0)
 		}
 	}
 	if last := l.parts[max(0, len(l.parts)-1):]; len(last) > 0 && last[0].size != l.parts[0].size {
@@ -192,14 +234,14 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 		for k, a := range args {
 			t := shared[k]
 			if t == nil {
-				t = l.tensor(a, *p)
+				t = l.tensor(a, p.places(), p.size)
 				own = append(own, t)
 			}
 			in = append(in, t)
 		}
 		for k, t := range p.args {
 			if t == nil {
-				p.args[k] = l.tensor(l.args[k], *p)
+				p.args[k] = l.tensor(l.args[k], p.images, p.size)
 			}
 		}
 		out, err := l.model.Run(ctx, step, rule, append(in, p.args...)...)
@@ -230,6 +272,9 @@ func (l *Loop) run(ctx context.Context, step Step, rule layer.Rule, move bool, a
 
 // collect adds a part's results to those of all images.
 func (l *Loop) collect(all *[]Rows, p part, results []*Tensor) error {
+	if len(p.rows) == 0 {
+		return nil
+	}
 	for k, t := range results {
 		dims := t.Dims()
 		if len(dims) == 0 || dims[0] != p.size {
@@ -241,7 +286,7 @@ func (l *Loop) collect(all *[]Rows, p part, results []*Tensor) error {
 		}
 		r := &(*all)[k]
 		size := product(r.Shape)
-		if err := t.read(r.Data[p.first*size : p.last*size]); err != nil {
+		if err := t.read(r.Data[p.first*size:(p.first+len(p.rows))*size], p.rows); err != nil {
 			return err
 		}
 	}
@@ -265,20 +310,30 @@ func (l *Loop) State(k int) (Rows, error) {
 	return all[0], nil
 }
 
-// Keep stops all images but those for which keep is true; they lose their state. What goes on is cut into
-// parts anew, so a batch of which most are done costs less.
+// Keep stops all images but those for which keep is true; they lose their state. Where what goes on fits in
+// smaller or fewer parts it is cut anew, so a batch of which most are done costs less.
 func (l *Loop) Keep(keep func(image int) bool) error {
-	var places, images []int
-	for i, image := range l.images {
-		if keep(image) {
-			places, images = append(places, i), append(images, image)
+	before, size, empty := len(l.images), 0, false
+	l.images = nil
+	for i := range l.parts {
+		p := &l.parts[i]
+		p.first = len(l.images)
+		p.rows = slices.DeleteFunc(p.rows, func(row int) bool { return !keep(p.images[row]) })
+		for _, row := range p.rows {
+			l.images = append(l.images, p.images[row])
 		}
+		size += p.size
+		empty = empty || len(p.rows) == 0
 	}
-	if len(images) == len(l.images) {
+	_, sizes := cuts(len(l.images), l.most, l.numbers)
+	for _, n := range sizes {
+		size -= n
+	}
+	if len(l.images) == before || size <= 0 && !empty {
 		return nil
 	}
 	var state []Arg
-	if len(images) > 0 {
+	if len(l.images) > 0 {
 		for k, t := range l.parts[0].state {
 			r, err := l.State(k)
 			if err != nil {
@@ -286,16 +341,10 @@ func (l *Loop) Keep(keep func(image int) bool) error {
 			}
 			a := Each(r.Data, r.Shape...)
 			a.whole = t.t.DType().IsInt()
-			state = append(state, a.of(places))
+			state = append(state, a)
 		}
 	}
 	l.free()
-	for k, a := range l.args {
-		if a.each {
-			l.args[k] = a.of(places)
-		}
-	}
-	l.images = images
 	l.cut(state)
 	return nil
 }

@@ -49,18 +49,21 @@ func TestLoopOfNone(t *testing.T) {
 func TestLawLoop(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		m := interptest.Linear().On(e.Backend).Float64()
-		const n, width = 7, 3
+		const n, width = 39, 3
 		start, own := make([]float64, n*width), make([]float64, n*width)
 		for i := range start {
 			start[i], own[i] = float64(i), 1/float64(i+1)
 		}
-		for _, most := range []int{0, 1, 2, 4, 16} {
+		for _, most := range []int{0, 1, 2, 4, 16, 32} {
 			l, err := m.Loop(n, most, []interp.Arg{interp.Each(start, width)}, interp.Each(own, width), interp.Float(.25))
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := slices.Clone(start)
-			images := []int{0, 1, 2, 3, 4, 5, 6}
+			var images []int
+			for i := range n {
+				images = append(images, i)
+			}
 			for round := range 4 {
 				var args []float64
 				for _, i := range images {

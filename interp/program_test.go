@@ -126,9 +126,31 @@ func TestCuts(t *testing.T) {
 	}
 }
 
+// The parts of a loop are filled up by an eighth at most, or by less than four images a part, where they are larger than 16.
+func TestEven(t *testing.T) {
+	for _, numbers := range []int{432, 3072, 12288, 150528} {
+		for most := 1; most < 65; most++ {
+			for n := 1; n < 300; n++ {
+				size := even(n, most, numbers)
+				images, sizes := cuts(n, size, numbers)
+				filled := 0
+				for i, k := range images {
+					filled += sizes[i] - k
+				}
+				if size > most || size > 16 && 8*filled > n && filled >= 4*len(images) {
+					t.Errorf("%d images of %d numbers, %d at once: %d are filled up in parts of %v", n, numbers, most, filled, sizes)
+				}
+			}
+		}
+	}
+	if got := even(100, 64, 3072); got != 52 {
+		t.Errorf("100 images are cut into parts of %d, not 52", got)
+	}
+}
+
 func TestPadded(t *testing.T) {
 	v := []float64{1, 2, 3, 4, 5, 6}
-	got := tensors.MustCopyFlatData[float64](Each(v[:4], 2).tensor(0, 2, 4, dtypes.Float64))
+	got := tensors.MustCopyFlatData[float64](Each(v[:4], 2).tensor([]int{0, 1}, 4, dtypes.Float64))
 	if !slices.Equal(got, []float64{1, 2, 3, 4, 3, 4, 3, 4}) || v[4] != 5 {
 		t.Errorf("got %v, and what was padded is now followed by %g", got, v[4])
 	}

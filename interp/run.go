@@ -86,7 +86,7 @@ func (m *Model) Tensor(a Arg) (*Tensor, error) {
 	if a.err != nil {
 		return nil, fmt.Errorf("interp: %w", a.err)
 	}
-	return &Tensor{t: a.tensor(0, a.n, a.n, m.place.dtype)}, nil
+	return &Tensor{t: a.tensor(upTo(a.n), a.n, m.place.dtype)}, nil
 }
 
 // Dims returns the dimensions.
@@ -95,23 +95,31 @@ func (t *Tensor) Dims() []int { return slices.Clone(t.t.Shape().Dimensions) }
 // Numbers returns the numbers, row-major. Of a tensor of whole numbers they are those.
 func (t *Tensor) Numbers() ([]float64, error) {
 	v := make([]float64, t.t.Shape().Size())
-	return v, t.read(v)
+	return v, t.read(v, []int{0})
 }
 
-// read copies the first len(dst) numbers.
-func (t *Tensor) read(dst []float64) error {
-	if t.t.Shape().Size() < len(dst) {
-		return fmt.Errorf("interp: a result shaped %s has fewer than %d numbers", t.t.Shape(), len(dst))
+// read copies the given rows, of equal length, which together are dst.
+func (t *Tensor) read(dst []float64, rows []int) error {
+	width := len(dst) / len(rows)
+	if last := slices.Max(rows); t.t.Shape().Size() < (last+1)*width {
+		return fmt.Errorf("interp: a result shaped %s has no row %d of %d numbers", t.t.Shape(), last, width)
 	}
 	switch t.t.DType() {
 	case dtypes.Float64:
-		return tensors.ConstFlatData(t.t, func(flat []float64) { copy(dst, flat) })
+		return tensors.ConstFlatData(t.t, func(flat []float64) { pick(dst, flat, rows) })
 	case dtypes.Float32:
-		return tensors.ConstFlatData(t.t, func(flat []float32) { copyAs(dst, flat[:len(dst)]) })
+		return tensors.ConstFlatData(t.t, func(flat []float32) { pick(dst, flat, rows) })
 	case dtypes.Int32:
-		return tensors.ConstFlatData(t.t, func(flat []int32) { copyAs(dst, flat[:len(dst)]) })
+		return tensors.ConstFlatData(t.t, func(flat []int32) { pick(dst, flat, rows) })
 	}
 	return fmt.Errorf("interp: a result is of %s, must be of float32, float64 or int32", t.t.DType())
+}
+
+func pick[T int32 | float32 | float64](dst []float64, from []T, rows []int) {
+	width := len(dst) / len(rows)
+	for k, row := range rows {
+		copyAs(dst[k*width:], from[row*width:(row+1)*width])
+	}
 }
 
 // Close frees the tensor's memory, as soon as no run uses it. A second call does nothing.

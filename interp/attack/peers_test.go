@@ -109,10 +109,14 @@ func (o theirs) Find(ctx context.Context, t *attack.Task) error {
 }
 
 // TestPeersSpeed: PGD-40 and C&W-100 on a small network and 100 images are at least 1.5 times as fast as the faster of others,
-// PGD-10 on GoogLeNet and 8 photographs 1.2 times. Each runs four times, and the fastest counts. Every step is made: the ball is
-// so small that little falls early.
+// PGD-10 on GoogLeNet and 8 photographs 1.2 times. Each runs several times, and the fastest counts. The ball is so small that
+// few images fall early. The small network is wrong about 42 of the first 100 images, which others attack all the same; of
+// 100 that it is right about nothing is spared, and no bar is set.
 func TestPeersSpeed(t *testing.T) {
 	interptest.Unchecked()
+	pgd, carlini := attack.PGD{Steps: 40}, attack.CarliniWagner{Steps: 100, Searches: 1, Weight: 1}
+	near, anywhere := attack.Linf(.1/255), attack.Anywhere(attack.Norm2)
+	pgds, carlinis := []string{"torchattacks PGD-40", "foolbox PGD-40"}, []string{"torchattacks C&W-100", "foolbox C&W-100"}
 	for _, row := range []struct {
 		net   string
 		open  func(testing.TB) *interp.Model
@@ -122,16 +126,15 @@ func TestPeersSpeed(t *testing.T) {
 		names []string
 		times float64
 	}{
-		{"tutorial", strangers.Tutorial, cifar100, attack.PGD{Steps: 40}, attack.Linf(.1 / 255),
-			[]string{"torchattacks PGD-40", "foolbox PGD-40"}, 1.5},
-		{"tutorial", strangers.Tutorial, cifar100, attack.CarliniWagner{Steps: 100, Searches: 1, Weight: 1}, attack.Anywhere(attack.Norm2),
-			[]string{"torchattacks C&W-100", "foolbox C&W-100"}, 1.5},
-		{"googlenet", openGoogLeNet, eightPhotographs, attack.PGD{Steps: 10}, attack.Linf(.1 / 255),
-			[]string{"torchattacks PGD-10", "foolbox PGD-10"}, 1.2},
+		{"tutorial", strangers.Tutorial, first100, pgd, near, pgds, 1.5},
+		{"tutorial", strangers.Tutorial, right100, pgd, near, pgds, 0},
+		{"tutorial", strangers.Tutorial, first100, carlini, anywhere, carlinis, 1.5},
+		{"tutorial", strangers.Tutorial, right100, carlini, anywhere, carlinis, 0},
+		{"googlenet", openGoogLeNet, eightPhotographs, attack.PGD{Steps: 10}, near, []string{"torchattacks PGD-10", "foolbox PGD-10"}, 1.2},
 	} {
 		m, x := row.open(t), row.x(t)
 		fastest, passes := time.Hour, 0
-		for range 5 { // the first compiles
+		for range 8 { // the first compiles
 			start := time.Now()
 			r := try(t, attack.Judge{Ball: row.ball}, m, row.ours, x)
 			passes = 0
@@ -150,7 +153,24 @@ func TestPeersSpeed(t *testing.T) {
 	}
 }
 
-func cifar100(t testing.TB) interp.Images { return strangers.CIFARImages(t, 100).Keyed() }
+func first100(t testing.TB) interp.Images { return strangers.CIFARImages(t, 100).Keyed() }
+
+// right100 is 100 images that the tutorial's network is right about.
+func right100(t testing.TB) interp.Images {
+	t.Helper()
+	x := strangers.CIFARImages(t, 300).Keyed()
+	p, err := strangers.Tutorial(t).Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var right []int
+	for i, class := range p.Top1() {
+		if class == x.Class[i] {
+			right = append(right, i)
+		}
+	}
+	return x.Pick(right[:100]...)
+}
 
 func openGoogLeNet(t testing.TB) *interp.Model {
 	t.Helper()
