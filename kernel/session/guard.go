@@ -149,6 +149,18 @@ func connOf(f *os.File) (*net.UnixConn, error) {
 // errLost is the error of processes when their guard was killed.
 var errLost = errors.New("the process that starts the notebook's programs was killed: restart the kernel")
 
+// reason is errLost where the guard was killed, with which the session's other processes end too, and else err.
+func (g *guard) reason(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.answers: // closed: nobody waits for an answer
+		return errLost
+	default:
+		return err
+	}
+}
+
 // start starts a command whose files are open files or nil. The environment and the directory are the command's.
 func (g *guard) start(cmd *exec.Cmd) (*child, error) {
 	if cmd.Err != nil {

@@ -175,12 +175,12 @@ func (s *Session) Run(ctx context.Context, r Request, out Output) (err error) {
 		return nil
 	}
 	if err := s.ready(); err != nil {
-		return failure("KernelError", err.Error())
+		return failure("KernelError", s.guard.reason(err).Error())
 	}
 	if err := s.load(ctx); ctx.Err() != nil {
 		return interrupted()
 	} else if err != nil {
-		return failure("KernelError", err.Error())
+		return failure("KernelError", s.guard.reason(err).Error())
 	}
 	return run.goCell(cell)
 }
