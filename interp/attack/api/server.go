@@ -61,11 +61,15 @@ func (s Server) describe() (Description, error) {
 	return d, d.check()
 }
 
-// Serve answers what comes in at l, until ctx ends: then it takes no more, finishes what it has, and returns nil. It closes l.
+// Serve answers what comes in at l, until ctx ends, be it while it starts: then it takes no more, finishes what it has, and
+// returns nil. It closes l.
 func (s Server) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	h, err := s.start(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return nil
+	case err != nil:
 		return err
 	}
 	web := server(h)

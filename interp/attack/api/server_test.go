@@ -500,6 +500,25 @@ func TestBatchWithoutTheGone(t *testing.T) {
 	}
 }
 
+// TestShutdownAtStart: a server that is stopped while it starts has done what it was asked to.
+func TestShutdownAtStart(t *testing.T) {
+	quiet(t)
+	for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		running, stop := context.WithTimeout(ctx, after)
+		if err := (Server{Model: interptest.Branchy()}).Serve(running, l); err != nil {
+			t.Errorf("stopped after %v: %v", after, err)
+		}
+		stop()
+		if l.Close() == nil {
+			t.Errorf("stopped after %v, it still listens", after)
+		}
+	}
+}
+
 // A server that is stopped answers what it has, and nothing of it is left.
 func TestShutdown(t *testing.T) {
 	quiet(t)
