@@ -513,6 +513,32 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// waiting is a data set whose images from one on wait for the end.
+type waiting struct {
+	numbered
+	from int
+}
+
+func (d waiting) Image(ctx context.Context, i int) (interp.Images, error) {
+	if i >= d.from {
+		<-ctx.Done()
+		return interp.Images{}, ctx.Err()
+	}
+	return d.numbered.Image(ctx, i)
+}
+
+// Whoever notices first that the context has ended, who reads or who computes, it is what the scan says.
+func TestCancelledWhileItReads(t *testing.T) {
+	m := interptest.Branchy()
+	for range 60 {
+		broken, stop := context.WithCancel(ctx)
+		plan := Scan{Layers: layers, Batch: 4, Progress: func(Progress) { stop(); time.Sleep(time.Millisecond) }}
+		if _, err := plan.Run(broken, m, waiting{data(m, 40), 4}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	m := interptest.Branchy()
 	src := data(m, 8)

@@ -240,7 +240,10 @@ func (s Scan) scan(ctx context.Context, m *interp.Model, src interp.Source, ix *
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case p := <-batches:
+		case p, ok := <-batches:
+			if !ok { // ctx has ended, and both were ready
+				return ctx.Err()
+			}
 			if err := s.look(ctx, m, ix, p); err != nil {
 				return err
 			}
