@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -193,7 +194,9 @@ type watched struct {
 	Blank    bool
 }
 
-const aDream = `ctx := context.Background()
+// aDream is compiled each time: nothing is kept in the folder of programs that it is given.
+const aDream = `os.Setenv("LUCIGO_COMPILE_CACHE", %q)
+ctx := context.Background()
 n := must.M1(subject.Open(ctx, "scenes-robust"))
 x := must.M1(n.Picture("", 96))
 layers := must.M1(n.Stages())
@@ -202,7 +205,7 @@ must.M1(show.Dream{Title: "a dream", Images: x, Frames: d.Frames(ctx, n.Model, o
 
 // A dream's line and picture change in their places, from the moment when it is being compiled.
 func testDream(p *tab) {
-	p.set(free, strings.Replace(aDream, "%d", "60", 1))
+	p.set(free, fmt.Sprintf(aDream, p.TempDir(), 60))
 	eval[bool](p, short, "driver.watch(%s)", free)
 	p.run(free)
 	p.shot("end")
@@ -217,7 +220,7 @@ func testDream(p *tab) {
 	p.checkPictures(free)
 
 	// It is interrupted, and what there is stays.
-	p.set(free, strings.Replace(aDream, "%d", "100000", 1))
+	p.set(free, fmt.Sprintf(aDream, p.TempDir(), 100000))
 	eval[bool](p, short, "driver.start(%s)", free)
 	p.until("a picture appears", time.Minute, "driver.shownPictures(%s) > 0", free)
 	time.Sleep(time.Second)
