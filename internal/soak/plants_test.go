@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 // TestLawPlantsAreFound: of each thing that a soak looks for, one in five draws that have faults does a little, and the
 // soak says so. Without any it says nothing.
 func TestLawPlantsAreFound(t *testing.T) {
+	var mu sync.Mutex // Two draws go on at once.
 	var kept [][]byte
 	var pipes []*os.File
 	var end chan struct{}
@@ -32,15 +35,17 @@ func TestLawPlantsAreFound(t *testing.T) {
 		"an error":  {func(context.Context, *draw) (string, error) { return "", errors.New("it fails") }, "it fails"},
 		"no answer": {func(context.Context, *draw) (string, error) { <-end; return "right", nil }, "it does not end"},
 		"memory": {func(context.Context, *draw) (string, error) {
-			kept = append(kept, make([]byte, 10<<20))
-			for i := range kept[len(kept)-1] {
-				kept[len(kept)-1][i] = 1
-			}
+			block := bytes.Repeat([]byte{1}, 10<<20)
+			mu.Lock()
+			defer mu.Unlock()
+			kept = append(kept, block)
 			return "right", nil
 		}, "resident memory: "},
 		"goroutines": {func(context.Context, *draw) (string, error) { go func() { <-end }(); return "right", nil }, "goroutines: "},
 		"open files": {func(context.Context, *draw) (string, error) {
 			r, w, err := os.Pipe()
+			mu.Lock()
+			defer mu.Unlock()
 			pipes = append(pipes, r, w)
 			return "right", err
 		}, "open files: "},
