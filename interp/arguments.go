@@ -106,7 +106,7 @@ func (a Arg) of(images []int) Arg {
 	return out
 }
 
-// tensor returns the argument for a batch: the whole, or the array of each of the images, of which the last is
+// tensor returns the argument for a batch: the whole, or the arrays of the given images; the last is
 // repeated up to size.
 func (a Arg) tensor(images []int, size int, dtype dtypes.DType) *tensors.Tensor {
 	if !a.each {

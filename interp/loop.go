@@ -52,14 +52,12 @@ type part struct {
 
 // places returns for each row which of the images that still run is in it, or for one that has stopped one that is near.
 func (p part) places() []int {
-	at := make([]int, len(p.images))
-	for k, row := range p.rows {
-		for i := row; i < len(at); i++ {
-			at[i] = p.first + k
+	at, k := make([]int, len(p.images)), 0
+	for row := range at {
+		if k+1 < len(p.rows) && p.rows[k+1] == row {
+			k++
 		}
-	}
-	for i := range p.rows[0] {
-		at[i] = p.first
+		at[row] = p.first + k
 	}
 	return at
 }
@@ -311,7 +309,7 @@ func (l *Loop) State(k int) (Rows, error) {
 }
 
 // Keep stops all images but those for which keep is true; they lose their state. Where what goes on fits in
-// smaller or fewer parts it is cut anew, so a batch of which most are done costs less.
+// smaller or fewer parts it is cut anew, so a batch that is nearly done costs less.
 func (l *Loop) Keep(keep func(image int) bool) error {
 	before, size, empty := len(l.images), 0, false
 	l.images = nil

@@ -19,16 +19,17 @@ func Bounded(t testing.TB, parse func()) {
 	t.Helper()
 	hangs := time.AfterFunc(Longest, func() { panic("hostile: the input takes more than " + Longest.String()) })
 	defer hangs.Stop()
-	before := allocated()
-	parse()
-	if n := allocated() - before; n > Most {
+	if n := Allocated(parse); n > Most {
 		t.Errorf("it allocates %d MB, must be at most %d", n>>20, Most>>20)
 	}
 }
 
-// allocated is what the process has allocated since it began, in bytes.
-func allocated() uint64 {
+// Allocated returns how many bytes f allocates, all that it frees again included. Nothing else may allocate meanwhile.
+func Allocated(f func()) uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
-	return s[0].Value.Uint64()
+	before := s[0].Value.Uint64()
+	f()
+	metrics.Read(s)
+	return s[0].Value.Uint64() - before
 }

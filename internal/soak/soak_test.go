@@ -228,7 +228,7 @@ func (s *soak) temporary() string { return filepath.Join(s.dir, "tmp") }
 func (s *soak) programs() string  { return filepath.Join(s.dir, "compile") }
 
 // level is what the process takes while it does nothing: the memory that is left to it once C's malloc and Go have given
-// back what is free, of which both keep much. How much that is depends on what once met.
+// back what is free. Both keep much of that otherwise.
 type level struct{ resident, native, heap, goroutines, files int }
 
 func (l level) String() string {

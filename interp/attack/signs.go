@@ -68,9 +68,7 @@ func (t *Task) leave(ctx context.Context, l *interp.Loop, rows []int, logits int
 }
 
 // signStep looks at images and moves them along the sign of the gradient. Its state is the images that it has looked at, and
-// those that are next; its arguments are the originals, the radius, the length of a step and those of the objective. XLA
-// computes the move with the gradient's last sum. As the first operation of a step it is computed in the order in which
-// the first layer reads, which takes half as long as the gradient.
+// those that are next; its arguments are the originals, the radius, the length of a step and those of the objective.
 type signStep struct{ look query }
 
 func (s signStep) Build(net *interp.Net, a []*graph.Node) []*graph.Node {

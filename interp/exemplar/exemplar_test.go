@@ -484,13 +484,18 @@ func scannedOf(path string) int {
 	return done
 }
 
-// stalled is a data set of which images from a number on never come, whatever becomes of ctx.
+// stalled is a data set whose images from a number on never come, whatever becomes of ctx unless it heeds that.
 type stalled struct {
 	numbered
-	from int
+	from  int
+	heeds bool
 }
 
 func (d stalled) Image(ctx context.Context, i int) (interp.Images, error) {
+	if i >= d.from && d.heeds {
+		<-ctx.Done()
+		return interp.Images{}, ctx.Err()
+	}
 	if i >= d.from {
 		select {}
 	}
@@ -507,24 +512,10 @@ func TestCancel(t *testing.T) {
 			stop()
 		}
 	}}
-	_, err := plan.Run(broken, m, stalled{data(m, 40), 8})
+	_, err := plan.Run(broken, m, stalled{numbered: data(m, 40), from: 8})
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "8 of 40 images") || scannedOf(plan.Path) != 8 {
 		t.Errorf("%v, with %d images in the file", err, scannedOf(plan.Path))
 	}
-}
-
-// waiting is a data set whose images from one on wait for the end.
-type waiting struct {
-	numbered
-	from int
-}
-
-func (d waiting) Image(ctx context.Context, i int) (interp.Images, error) {
-	if i >= d.from {
-		<-ctx.Done()
-		return interp.Images{}, ctx.Err()
-	}
-	return d.numbered.Image(ctx, i)
 }
 
 // Whoever notices first that the context has ended, who reads or who computes, it is what the scan says.
@@ -533,7 +524,7 @@ func TestCancelledWhileItReads(t *testing.T) {
 	for range 60 {
 		broken, stop := context.WithCancel(ctx)
 		plan := Scan{Layers: layers, Batch: 4, Progress: func(Progress) { stop(); time.Sleep(time.Millisecond) }}
-		if _, err := plan.Run(broken, m, waiting{data(m, 40), 4}); !errors.Is(err, context.Canceled) {
+		if _, err := plan.Run(broken, m, stalled{data(m, 40), 4, true}); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		_, err = childScan(path).Run(ctx, interptest.Branchy(), stalled{childData(), from})
+		_, err = childScan(path).Run(ctx, interptest.Branchy(), stalled{numbered: childData(), from: from})
 		fmt.Println(err)
 	case "memory":
 		images, err := strconv.Atoi(path)

@@ -3,9 +3,10 @@ package notebook
 import (
 	"encoding/json"
 	"fmt"
-	"runtime/metrics"
 	"strings"
 	"testing"
+
+	"lucigo/internal/hostile"
 )
 
 // TestDamaged: whatever else is in a file, the error says what, where, and what makes a notebook of it.
@@ -143,16 +144,6 @@ func TestConflicts(t *testing.T) {
 // maxAllocated is the most that may be allocated over all to read a notebook of a megabyte, whatever is let go meanwhile.
 const maxAllocated = 64_000_000
 
-// allocated is how many bytes f allocates.
-func allocated(f func()) int {
-	m := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(m)
-	before := m[0].Value.Uint64()
-	f()
-	metrics.Read(m)
-	return int(m[0].Value.Uint64() - before)
-}
-
 // TestHostileNotebooks: whatever a megabyte holds, it is read in a moment, and takes 64 MB at most, over all: not only
 // of what is held at once; errors stay short and command no terminal.
 func TestHostileNotebooks(t *testing.T) {
@@ -195,7 +186,7 @@ func TestHostileNotebooks(t *testing.T) {
 			source = `{"nbformat":3,"nbformat_minor":0,"metadata":{},"worksheets":[{"cells":[` + cells + "]}]}"
 		}
 		var err error
-		if took := allocated(func() { _, err = Parse([]byte(source)) }); took > maxAllocated {
+		if took := hostile.Allocated(func() { _, err = Parse([]byte(source)) }); took > maxAllocated {
 			t.Errorf("%s: %d MB for a notebook of 1 MB", what, took/1_000_000)
 		}
 		if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "\x1b") || strings.Contains(err.Error(), "\x07")) {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"lucigo/internal/hostile"
 )
 
 // checkFormat holds JSON against what nbformat 4.5 demands: field by field, nothing missing, nothing more except fields
@@ -318,7 +320,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var nb *Notebook
 		var err error
-		if took := allocated(func() { nb, err = Parse(b) }); took > maxAllocated && len(b) <= 1_000_000 {
+		if took := hostile.Allocated(func() { nb, err = Parse(b) }); took > maxAllocated && len(b) <= 1_000_000 {
 			t.Fatalf("%d bytes for a notebook of %d", took, len(b))
 		}
 		if err != nil {

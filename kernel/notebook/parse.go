@@ -203,7 +203,7 @@ func text(raw json.RawMessage) (string, error) {
 	return join(lines), err
 }
 
-// texts are the lines of which a text is stored as a list, or the one string that it is stored as. None is nil.
+// texts returns the lines of a text that is stored as their list, or the one string that it is stored as. None is nil.
 func texts(raw json.RawMessage) (lines []*string, err error) {
 	if len(raw) > 0 && raw[0] == '"' {
 		var s string

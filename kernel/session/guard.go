@@ -26,8 +26,8 @@ const (
 // envSession marks the processes of a session: what a cell starts inherits it, unless it is given another environment.
 const envSession = "LUCIGO_SESSION"
 
-// guard is a process of its own that starts the processes of a session, each as the leader of a group. Whatever they
-// leave behind becomes the guard's child (on Linux), so it finds all of them, whatever they have done to get away. When
+// guard is a process of its own that starts the processes of a session, each as the leader of a group. What outlives its
+// parent becomes the guard's child (on Linux), so it finds all of them, whatever they have done to get away. When
 // the kernel ends, in whatever way, it ends them and removes the session's files.
 type guard struct {
 	token string
@@ -117,7 +117,7 @@ func startGuard(dir, token string) (*guard, error) {
 	return g, nil
 }
 
-// socketPair is a connection of which the other end is a file for another process.
+// socketPair returns one end of a connection, and the other as a file for another process.
 func socketPair() (ours *net.UnixConn, its *os.File, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
