@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"lucigo/internal/proc"
 	"lucigo/kernel/headless"
 	"lucigo/kernel/jupyter"
 	"lucigo/kernel/notebook"
@@ -215,7 +216,7 @@ func testStops(t *testing.T) {
 			t.Errorf("%v: %v after %v", sig, cmd.ProcessState, took)
 		}
 		for name, pid := range map[string]int{"kernel": kernel, "cell": cell} {
-			for end := time.Now().Add(5 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(5 * time.Second); proc.Alive(pid); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Errorf("%v: the %s, process %d, lives on", sig, name, pid)
 					syscall.Kill(pid, syscall.SIGKILL)
@@ -245,15 +246,6 @@ func read(t *testing.T, dir, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// alive says whether a process runs. One that has ended, and for whose end nobody waits, does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if _, state, ok := strings.Cut(string(stat), ") "); err == nil && ok {
-		return !strings.HasPrefix(state, "Z")
-	}
-	return syscall.Kill(pid, 0) == nil
 }
 
 // TestRunCommand runs notebooks from the command line's words to the files, on a machine where nothing is built yet.

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"lucigo/internal/proc"
 	"lucigo/interp/objective"
 	"lucigo/interp/saliency"
 	"lucigo/kernel/headless"
@@ -144,16 +145,8 @@ func (w works) notebook(ctx context.Context, d *draw) (string, error) {
 }
 
 // members are the processes whose environment has a text.
-func members(text string) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range files {
-		var pid int
-		fmt.Sscanf(file, "/proc/%d/environ", &pid)
-		if env, _ := os.ReadFile(file); pid != os.Getpid() && bytes.Contains(env, []byte(text)) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+func members(text string) []int {
+	return proc.Where("environ", func(env string) bool { return strings.Contains(env, text) })
 }
 
 // unwatched is a watcher who says nothing.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"lucigo/internal/proc"
 	"lucigo/internal/project"
 	"lucigo/kernel/build"
 	"lucigo/kernel/jupyter/jupytertest"
@@ -242,7 +242,7 @@ func TestKilledRunnerLeavesNoKernel(t *testing.T) {
 	if pid == 0 {
 		return
 	}
-	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); proc.Alive(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("the kernel, process %d, lives on", pid)
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -260,16 +260,6 @@ func TestKilledRunnerLeavesNoKernel(t *testing.T) {
 			t.Errorf("%d directories are there, %v, want those of %d kernels", len(left), err, n+1)
 		}
 	}
-}
-
-// alive says whether a process runs; one that has ended and that nobody waits for does not.
-func alive(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(b), ") ")
-	return !strings.HasPrefix(state, "Z")
 }
 
 // TestStopOnError: after a cell that fails, the requests that wait are answered and do not run, and later ones run.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"lucigo/internal/proc"
 )
 
 // answer asks the user, and gives the process what they type. Where there is no answer, its input is at its end.
@@ -52,7 +54,7 @@ func (p *process) ask(ctx context.Context, group int) {
 
 // waitsForInput says whether a process of the group is in a read of the pipe that is its standard input.
 func waitsForInput(group int, pipe os.FileInfo) bool {
-	for _, pid := range processes("stat", inGroup(group)) {
+	for _, pid := range proc.Where("stat", inGroup(group)) {
 		if in, err := os.Stat(fmt.Sprintf("/proc/%d/fd/0", pid)); err != nil || !os.SameFile(in, pipe) {
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"lucigo/internal/proc"
 	"lucigo/internal/project"
 )
 
@@ -445,11 +446,11 @@ func TestProcesses(t *testing.T) {
 		return
 	}
 	pid := number(strings.TrimSpace(hidden.stdout))
-	if !lives(pid) {
+	if !proc.Alive(pid) {
 		t.Errorf("process %d cannot be seen to end", pid)
 	}
-	for _, pid := range processes("stat", childOf(n.guard.cmd.Process.Pid)) {
-		if !lives(pid) {
+	for _, pid := range proc.Where("stat", childOf(n.guard.cmd.Process.Pid)) {
+		if !proc.Alive(pid) {
 			t.Errorf("nobody has taken leave of process %d", pid)
 		}
 	}
@@ -458,10 +459,10 @@ func TestProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Close()
-	if lives(pid) {
+	if proc.Alive(pid) {
 		t.Errorf("process %d lives on", pid)
 	}
-	if !lives(outside.Process.Pid) {
+	if !proc.Alive(outside.Process.Pid) {
 		t.Error("a process was killed that the session has not started")
 	}
 	outside.Process.Kill()
@@ -481,18 +482,18 @@ func TestGuard(t *testing.T) {
 	var hidden int
 	if b, err := os.ReadFile(filepath.Join(dir, hiddenFile)); err != nil || runtime.GOOS == "linux" && len(b) == 0 {
 		t.Fatal(err)
-	} else if fmt.Sscan(string(b), &hidden); len(members(token)) < 2 || !lives(hidden) {
+	} else if fmt.Sscan(string(b), &hidden); len(members(token)) < 2 || !proc.Alive(hidden) {
 		t.Error("nothing runs")
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, err := os.Stat(dir)
-		if len(members(token)) == 0 && err != nil && !lives(hidden) {
+		if len(members(token)) == 0 && err != nil && !proc.Alive(hidden) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("processes %v, %d lives: %v, the directory: %v", members(token), hidden, lives(hidden), err)
+			t.Fatalf("processes %v, %d lives: %v, the directory: %v", members(token), hidden, proc.Alive(hidden), err)
 		}
 	}
 }
@@ -621,16 +622,9 @@ const hiddenFile = "hidden"
 // childOf says of what the system tells of a process whether it is a child of that one.
 func childOf(pid int) func(stat string) bool {
 	return func(stat string) bool {
-		_, parent, _ := parseStat(stat)
+		_, parent, _ := proc.ParseStat(stat)
 		return parent == pid
 	}
-}
-
-// lives says whether a process is there that has not ended.
-func lives(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	state, _, _ := parseStat(string(stat))
-	return err == nil && state != "Z"
 }
 
 // killed is a kernel that runs a cell until it is killed.
