@@ -80,13 +80,19 @@ type gradientAt struct {
 }
 
 func (s gradientAt) Build(net *Net, a []*graph.Node) []*graph.Node {
-	p := net.Pass(a[0], nil)
-	v := p.Layer(s.layer)
-	score := Score(s.form, p, a[1:])
-	if !computed(score, v) {
-		panic(fmt.Errorf("the objective does not depend on layer %q", s.layer))
+	v, slope, score := SlopeAt(s.form, net.Pass(a[0], nil), a[1:], s.layer)
+	return []*graph.Node{graph.Identity(v), slope, score}
+}
+
+// SlopeAt builds, on a pass, a layer's value, the derivative of the score of f by it, and that score. It panics if the
+// score does not depend on the layer.
+func SlopeAt(f Form, p *layer.Pass, args []*graph.Node, name string) (value, slope, score *graph.Node) {
+	value = p.Layer(name)
+	score = Score(f, p, args)
+	if !computed(score, value) {
+		panic(fmt.Errorf("the objective does not depend on layer %q", name))
 	}
-	return []*graph.Node{graph.Identity(v), graph.Gradient(graph.ReduceAllSum(score), v)[0], score}
+	return value, graph.Gradient(graph.ReduceAllSum(score), value)[0], score
 }
 
 // computed reports whether y is computed from v.

@@ -196,8 +196,8 @@ func (x Images) Image(n int) (image.Image, error) {
 	return m, nil
 }
 
-// Maps holds a number for every number of a batch of images: a gradient, or another saliency map. Pix is
-// signed and of any size, and Class nil where the objective asks about no class.
+// Maps holds a number for every number of a batch of images: a gradient, or another saliency map; or, with C = 1,
+// one for every pixel. Pix is signed and of any size, and Class nil where the objective asks about no class.
 type Maps struct {
 	Images
 	Score []float64 // the objective's value at each image

@@ -9,11 +9,43 @@ import (
 	"lucigo/interp/random"
 )
 
-// copies runs a method on n perturbed copies of every image, and adds each copy's map to whatever add
-// keeps: in order of the copies for each image, however the batch is cut. Perturb writes copy k of image
-// i. The copies of the next batch are made while the device is busy with this one.
+// copies asks about n perturbed copies of every image, and adds what each copy's map is to whatever add keeps: in
+// order of the copies for each image, however the batch is cut. Perturb writes copy k of image i. Add gets one of
+// the maps, which may have one number a pixel where the images have several.
 func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, method Method, n int,
-	perturb func(dst []float64, i, k int), add func(i, k int, pix []float64, score float64)) error {
+	perturb func(dst []float64, i, k int), add func(i, k int, maps interp.Maps, b int)) error {
+	return batches(m, o, x, n, perturb, func(o interp.Objective, y interp.Images, first int) error {
+		maps, err := method.Maps(ctx, m, o, y)
+		if err != nil {
+			return err
+		}
+		if maps.H != y.H || maps.W != y.W || maps.C != y.C && maps.C != 1 || len(maps.Pix) != y.N*maps.Size() {
+			return fmt.Errorf("saliency: %s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
+		}
+		for b := range y.N {
+			add((first+b)/n, (first+b)%n, maps, b)
+		}
+		return nil
+	})
+}
+
+// scores is copies for the objective's score alone.
+func scores(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, n int,
+	perturb func(dst []float64, i, k int), add func(i, k int, score float64)) error {
+	return batches(m, o, x, n, perturb, func(o interp.Objective, y interp.Images, first int) error {
+		all, err := m.Score(ctx, o, y)
+		for b, score := range all {
+			add((first+b)/n, (first+b)%n, score)
+		}
+		return err
+	})
+}
+
+// batches calls ask with n perturbed copies of every image, as many at a time as the device has room for: first
+// counts them, copy after copy and image after image. The copies of the next batch are made while the device is
+// busy with this one.
+func batches(m *interp.Model, o interp.Objective, x interp.Images, n int, perturb func(dst []float64, i, k int),
+	ask func(o interp.Objective, y interp.Images, first int) error) error {
 	size, total := x.Size(), x.N*n
 	batch := min(m.Batch(x), total)
 
@@ -45,15 +77,8 @@ func copies(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 		for b := range images {
 			images[b] = (first + b) / n
 		}
-		maps, err := method.Maps(ctx, m, o.Of(images...), y)
-		if err != nil {
+		if err := ask(o.Of(images...), y, first); err != nil {
 			return err
-		}
-		if len(maps.Pix) != len(y.Pix) {
-			return fmt.Errorf("saliency: %s returned maps of %d×%d×%d for images of %d×%d×%d", method, maps.H, maps.W, maps.C, y.H, y.W, y.C)
-		}
-		for b := range y.N {
-			add((first+b)/n, (first+b)%n, maps.Of(b), maps.Score[b])
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp
 	if n < 0 {
 		return interp.Maps{}, fmt.Errorf("saliency: Steps is %d, must be at least 1, or 0 for 50", n)
 	}
-	base, err := g.baseline(x)
+	base, err := baseline(g.Baseline, x)
 	if err != nil {
 		return interp.Maps{}, err
 	}
@@ -61,19 +61,23 @@ func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp
 			dst[p] = b + t*(pix[p]-b)
 		}
 	}
-	out := x.Like()
-	add := func(i, _ int, pix []float64, _ float64) {
+	var out interp.Maps
+	add := func(i, _ int, maps interp.Maps, b int) {
+		if out.Pix == nil {
+			out = like(x, maps.C)
+		}
 		sum := out.Of(i)
-		for p, v := range pix {
+		for p, v := range maps.Of(b) {
 			sum[p] += v / float64(n)
 		}
 	}
 	if err := copies(ctx, m, o, x, of(g.Of), n, perturb, add); err != nil {
 		return interp.Maps{}, err
 	}
-	for p := range out.Pix {
-		out.Pix[p] *= x.Pix[p] - base.Pix[p]
+	for p, b := range base.Pix {
+		base.Pix[p] = x.Pix[p] - b
 	}
+	out = times(out, base)
 	out.Score, err = m.Score(ctx, o, x)
 	return out, err
 }
@@ -81,7 +85,7 @@ func (g IntegratedGradients) Maps(ctx context.Context, m *interp.Model, o interp
 // Gap returns how far each map misses completeness: |Σ map − (score of x − score of the baseline)|, as a
 // share of that difference. Maps are those that g returned for x, and x has the classes asked about.
 func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, maps interp.Maps) ([]float64, error) {
-	base, err := g.baseline(x)
+	base, err := baseline(g.Baseline, x)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +108,13 @@ func (g IntegratedGradients) Gap(ctx context.Context, m *interp.Model, o interp.
 	return gap, nil
 }
 
-// baseline returns the baseline as a batch like x.
-func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
+// baseline returns a method's Baseline as a batch like x: one number a channel, an image, or an image for each; none
+// is black.
+func baseline(of []float64, x interp.Images) (interp.Images, error) {
 	if err := x.Check(); err != nil {
 		return x, fmt.Errorf("saliency: %w", err)
 	}
-	b, n := x, len(g.Baseline)
+	b, n := x, len(of)
 	b.Pix, b.Key = make([]float64, len(x.Pix)), nil
 	if n == 0 {
 		return b, nil
@@ -119,10 +124,10 @@ func (g IntegratedGradients) baseline(x interp.Images) (interp.Images, error) {
 			n, x.N, x.H, x.W, x.C)
 	}
 	for p := range b.Pix {
-		b.Pix[p] = g.Baseline[p%n]
+		b.Pix[p] = of[p%n]
 	}
-	if p := slices.IndexFunc(g.Baseline, interp.NotFinite); p >= 0 {
-		return b, fmt.Errorf("saliency: Baseline[%d] is %g, must be finite", p, g.Baseline[p])
+	if p := slices.IndexFunc(of, interp.NotFinite); p >= 0 {
+		return b, fmt.Errorf("saliency: Baseline[%d] is %g, must be finite", p, of[p])
 	}
 	if err := (interp.Images{N: b.N, H: b.H, W: b.W, C: b.C, Pix: b.Pix}).Check(); err != nil { // x may be free
 		return b, fmt.Errorf("saliency: Baseline: %w", err)

@@ -2,7 +2,8 @@
 // what has been made of it.
 //
 // A method is a struct whose zero value is the published default; its String has every parameter. It
-// returns numbers, signed, in the layout of the images. Package show draws them.
+// returns numbers, signed, in the layout of the images, or with one number a pixel (C = 1) where it does not tell
+// channels apart. Package show draws them.
 package saliency
 
 import (
@@ -58,7 +59,8 @@ func (g Gradient) Maps(ctx context.Context, m *interp.Model, o interp.Objective,
 }
 
 // TimesInput is a method's map times the image, number by number: with the gradient, the first-order
-// share of each pixel in the score (Shrikumar et al., arXiv:1605.01713).
+// share of each pixel in the score (Shrikumar et al., arXiv:1605.01713). A map with one number a pixel multiplies
+// each channel.
 type TimesInput struct {
 	Of Method // nil is the gradient
 }
@@ -72,10 +74,23 @@ func (t TimesInput) Maps(ctx context.Context, m *interp.Model, o interp.Objectiv
 	if err != nil {
 		return out, err
 	}
-	for i := range out.Pix {
-		out.Pix[i] *= x.Pix[i]
+	return times(out, x), nil
+}
+
+// times returns maps times the images x, number by number; a map with one number a pixel multiplies each channel.
+func times(maps interp.Maps, x interp.Images) interp.Maps {
+	out, each := maps, x.C/maps.C
+	out.C, out.Pix = x.C, make([]float64, len(x.Pix))
+	for i, v := range x.Pix {
+		out.Pix[i] = maps.Pix[i/each] * v
 	}
-	return out, nil
+	return out
+}
+
+// like returns maps of zeros for the images x, of c numbers a pixel.
+func like(x interp.Images, c int) interp.Maps {
+	x.C = c
+	return x.Like()
 }
 
 func of(m Method) Method {

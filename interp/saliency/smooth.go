@@ -104,12 +104,14 @@ func (n Noise) moments(ctx context.Context, m *interp.Model, o interp.Objective,
 			dst[p] = v + sigma[i]*dst[p]
 		}
 	}
-	mean = x.Like()
-	squares := x.Like()
-	add := func(i, k int, pix []float64, score float64) { // Welford 1962
-		mean.Score[i] += (score - mean.Score[i]) / float64(k+1)
+	var squares interp.Maps
+	add := func(i, k int, maps interp.Maps, b int) { // Welford 1962
+		if mean.Pix == nil {
+			mean, squares = like(x, maps.C), like(x, maps.C)
+		}
+		mean.Score[i] += (maps.Score[b] - mean.Score[i]) / float64(k+1)
 		mu, vv := mean.Of(i), squares.Of(i)
-		for p, v := range pix {
+		for p, v := range maps.Of(b) {
 			d := v - mu[p]
 			mu[p] += d / float64(k+1)
 			vv[p] += d * (v - mu[p])

@@ -1,0 +1,35 @@
+package googlenet
+
+import (
+	"testing"
+
+	"lucigo/interp"
+	"lucigo/interp/engine"
+	"lucigo/interp/interptest"
+	"lucigo/interp/objective"
+	"lucigo/interp/saliency"
+)
+
+// Grad-CAM's and occlusion's numbers are those of the other framework, in float64 to 1e-6 and in float32 to 1e-3.
+func TestOracleGoogLeNetAttribution(t *testing.T) {
+	m := open(t)
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		if e.Kind() == engine.Go {
+			t.Skip("skipped: 170 passes take minutes on the Go backend")
+		}
+		for _, c := range []struct {
+			m    *interp.Model
+			most float64
+		}{{m.On(e.Backend), 1e-3}, {m.On(e.Backend).Float64(), 1e-6}} {
+			for _, r := range references(t) {
+				for name, file := range map[string]string{"inception_4e/output": "gradcam_inception_4e", "inception_5b/output": "gradcam_inception_5b"} {
+					cam, err := saliency.GradCAM{Layer: name}.Coarse(t.Context(), c.m, objective.Logit, r.image)
+					if err != nil {
+						t.Fatal(err)
+					}
+					within(t, c.m.String()+", "+file, cam.Pix, r.values(t, file), c.most)
+				}
+			}
+		}
+	})
+}
