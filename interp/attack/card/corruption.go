@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"lucigo/internal/filter"
 	"lucigo/internal/parallel"
 	"lucigo/interp"
 	"lucigo/interp/random"
@@ -16,7 +17,7 @@ import (
 
 // Corruption is a change of images that nobody chose, at five severities: Hendrycks and Dietterich, arXiv:1903.12261,
 // section 3. The severities are theirs for the image's size: those of CIFAR-10-C up to 48 pixels, of Tiny ImageNet-C up to
-// 128, and of ImageNet-C above. Blur is their Gaussian blur.
+// 128, and of ImageNet-C above. Blur is their Gaussian blur, cut at four deviations.
 type Corruption int
 
 // The corruptions.
@@ -100,7 +101,7 @@ func (c Corruption) Of(x interp.Images, severity int, seed uint64) (interp.Image
 				y[p] += s.noise[k] * v
 			}
 		case Blur:
-			blur(y, x.H, x.W, x.C, s.blur[k])
+			filter.Convolve(y, x.H, x.W, x.C, filter.Gaussian(s.blur[k], int(4*s.blur[k]+.5)))
 		case Fog:
 			most, plasma := slices.Max(y), plasma(stream, max(x.H, x.W), s.decay[k])
 			side := int(math.Sqrt(float64(len(plasma))))
@@ -131,34 +132,6 @@ func (c Corruption) Of(x interp.Images, severity int, seed uint64) (interp.Image
 		}
 	}
 	return x, nil
-}
-
-// blur convolves with a Gaussian, cut at four deviations; outside, the pixels of the edge go on.
-func blur(y []float64, h, w, channels int, deviation float64) {
-	reach := int(4*deviation + .5)
-	kernel, sum := make([]float64, 2*reach+1), 0.0
-	for i := range kernel {
-		d := float64(i-reach) / deviation
-		kernel[i] = math.Exp(-d * d / 2)
-		sum += kernel[i]
-	}
-	old := make([]float64, len(y))
-	for _, vertical := range []bool{true, false} {
-		copy(old, y)
-		for p := range y {
-			row, column, c := p/channels/w, p/channels%w, p%channels
-			y[p] = 0
-			for i, v := range kernel {
-				r, q := row, column
-				if vertical {
-					r = min(max(row+i-reach, 0), h-1)
-				} else {
-					q = min(max(column+i-reach, 0), w-1)
-				}
-				y[p] += v / sum * old[(r*w+q)*channels+c]
-			}
-		}
-	}
 }
 
 // plasma is a random landscape from 0 to 1, by the diamond-square algorithm on a torus, whose side is the power of two that
