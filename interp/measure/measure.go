@@ -1,9 +1,11 @@
-// Package measure has numbers that say something of a saliency map: where its mass lies, how ragged it
-// is, and how much two maps agree; of a filter: how oriented and how colourful it is; and of the images that
-// excite a unit: how much they have in common.
+// Package measure has numbers that say something of a saliency map: where it lies, how ragged and how sparse
+// it is, how much two maps agree, and how well a map says what a network's answer depends on; of a filter: how
+// oriented and how colourful it is; and of the images that excite a unit: how much they have in common.
 //
-// Functions of maps take plain numbers, one a pixel, row by row, such as interp.Maps.Magnitude and
-// interp.Maps.Mean return.
+// Maps are plain numbers, one a pixel, row by row, such as interp.Maps.Magnitude and interp.Maps.Mean return.
+// What has no answer is NaN, never a number made of nothing: a map that holds a NaN, one of zeros, one whose
+// values are all equal where a measure compares them, a mask of everything or of nothing. Sizes that do not fit
+// together are an error.
 package measure
 
 import (
@@ -14,22 +16,6 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 )
-
-// Mass is the share of a map's magnitude that lies where mask is above a half, in [0, 1]. A map without
-// any magnitude has mass NaN.
-func Mass(m []float64, mask []float64) (float64, error) {
-	if len(m) != len(mask) {
-		return 0, fmt.Errorf("measure: a mask has %d pixels, must have the map's %d", len(mask), len(m))
-	}
-	var inside, all float64
-	for i, v := range m {
-		all += math.Abs(v)
-		if mask[i] > .5 {
-			inside += math.Abs(v)
-		}
-	}
-	return inside / all, nil
-}
 
 // Strongest is the mask of the given share of a map's pixels, in [0, 1], that have the largest magnitudes:
 // 1 there and 0 elsewhere. A part of a pixel counts as one; of equal pixels the first are taken.
@@ -51,8 +37,8 @@ func Strongest(m []float64, share float64) ([]float64, error) {
 }
 
 // Variation is the local variation of a map of the given width: the mean difference between neighbours,
-// across and down, as a share of the mean magnitude. It is 0 for a flat map and about 2 for one whose
-// neighbours have nothing to do with each other and are mostly 0. (Anisotropic total variation, Rudin,
+// across and down, as a share of the mean magnitude. It is 0 for a flat map, NaN for one of zeros, and about 2
+// for one whose neighbours have nothing to do with each other and are mostly 0. (Anisotropic total variation, Rudin,
 // Osher and Fatemi 1992, divided by the map's L1 norm, per pair of neighbours.)
 func Variation(m []float64, width int) (float64, error) {
 	if width < 1 || len(m)%width != 0 || len(m) < 2 {
@@ -70,9 +56,6 @@ func Variation(m []float64, width int) (float64, error) {
 			differences += math.Abs(v - m[i+width])
 			pairs++
 		}
-	}
-	if differences == 0 {
-		return 0, nil // also of zeros
 	}
 	return differences / float64(pairs) / (magnitudes / float64(len(m))), nil
 }
@@ -93,6 +76,9 @@ func Spearman(a, b []float64) (float64, error) {
 func Pearson(a, b []float64) (float64, error) {
 	if len(a) != len(b) || len(a) < 2 {
 		return 0, fmt.Errorf("measure: maps have %d and %d pixels, must have equally many, at least 2", len(a), len(b))
+	}
+	if flat(a) || flat(b) { // a mean may be rounded, and then no difference from it is 0
+		return math.NaN(), nil
 	}
 	return stat.Correlation(a, b, nil), nil
 }
@@ -116,4 +102,42 @@ func ranks(v []float64) []float64 {
 		i = j
 	}
 	return out
+}
+
+// Signed returns a map divided by its largest magnitude, which is then 1. A map of zeros has none: all NaN.
+func Signed(m []float64) []float64 {
+	most := 0.0
+	for _, v := range m {
+		most = max(most, math.Abs(v)) // NaN stays
+	}
+	return scaled(m, 0, most)
+}
+
+// Unit returns a map moved and divided so that its least value is 0 and its largest 1. A map whose values are all
+// equal cannot be: all NaN.
+func Unit(m []float64) []float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range m {
+		low, high = min(low, v), max(high, v)
+	}
+	return scaled(m, low, high-low)
+}
+
+func scaled(m []float64, low, size float64) []float64 {
+	out := make([]float64, len(m))
+	for i, v := range m {
+		out[i] = (v - low) / size
+		if size == 0 {
+			out[i] = math.NaN()
+		}
+	}
+	return out
+}
+
+// rows returns an error if a map does not have whole rows of a width.
+func rows(m []float64, width int) error {
+	if width < 1 || len(m) == 0 || len(m)%width != 0 {
+		return fmt.Errorf("measure: a map has %d pixels, must have whole rows of width %d", len(m), width)
+	}
+	return nil
 }
