@@ -52,6 +52,13 @@ func (n *Net) Pass(images *graph.Node, replace map[string]*graph.Node) *layer.Pa
 	return p
 }
 
+// Beside starts a run over images and as many references, which the rule compares: layer.Rescale is such a rule.
+func (n *Net) Beside(images, references *graph.Node) *layer.Pass {
+	p := layer.StartBeside(n.store.RootScope(), images, references, n.forward, n.rule)
+	n.passes = append(n.passes, p)
+	return p
+}
+
 func (n *Net) stop() {
 	for _, p := range n.passes {
 		p.Stop()

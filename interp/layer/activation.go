@@ -4,7 +4,7 @@ import "github.com/gomlx/gomlx/core/graph"
 
 // ReLU returns max(x, 0), for x of any shape. Its derivative at 0 is 0; NaN stays NaN.
 func ReLU(x *graph.Node) *graph.Node {
-	return through(x, func(r ReLURule) *graph.Node { return r.ReLU(x) }, func() *graph.Node { return relu(x) })
+	return signed(through(x, func(r ReLURule) *graph.Node { return r.ReLU(x) }, func() *graph.Node { return relu(x) }))
 }
 
 // ReLU6 returns min(max(x, 0), 6), for x of any shape. Its derivative at 0 and at 6 is 0.

@@ -16,8 +16,8 @@ type custom struct{}
 
 func (custom) String() string { return "custom" }
 
-func (custom) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	return graph.MulScalar(op(x, weights), 3)
+func (custom) Linear(l LinearLayer) *graph.Node {
+	return graph.MulScalar(l.Op(l.X, l.Weights), 3)
 }
 
 // pooling changes max-pooling, by the function that it changes.
@@ -32,8 +32,8 @@ type every struct{ guided }
 
 func (every) String() string { return "every" }
 
-func (every) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	return op(x, weights)
+func (every) Linear(l LinearLayer) *graph.Node {
+	return l.Op(l.X, l.Weights)
 }
 
 func (every) Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node { return f(x) }
@@ -202,14 +202,14 @@ func (misspelt) Relu(x *graph.Node) *graph.Node { return x }
 
 type lossy struct{ Rule }
 
-func (lossy) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	return op(x, weights)
+func (lossy) Linear(l LinearLayer) *graph.Node {
+	return l.Op(l.X, l.Weights)
 }
 
 type lossless struct{ guided }
 
-func (lossless) Linear(x, weights, _ *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	return op(x, weights)
+func (lossless) Linear(l LinearLayer) *graph.Node {
+	return l.Op(l.X, l.Weights)
 }
 
 // A rule without any method, or one that embeds another whose methods it does not get, is an error: it would

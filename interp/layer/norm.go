@@ -18,7 +18,7 @@ func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
 	if size < 1 {
 		panic(fmt.Errorf("layer: LRN: size is %d, must be at least 1", size))
 	}
-	return Pointwise(x, func(x *graph.Node) *graph.Node {
+	return signed(Pointwise(x, func(x *graph.Node) *graph.Node {
 		scale := alpha / float64(size)
 		base := graph.AddScalar(graph.MulScalar(neighbours(graph.Mul(x, x), (size-1)/2, size/2), scale), bias)
 		factor := power(base, -beta)
@@ -27,7 +27,7 @@ func LRN(x *graph.Node, size int, alpha, beta, bias float64) *graph.Node {
 			others := neighbours(graph.Mul(graph.Mul(y, v), power(base, -1)), size/2, (size-1)/2)
 			return []*graph.Node{graph.Sub(graph.Mul(v, factor), graph.MulScalar(graph.Mul(x, others), 2*scale*beta))}
 		})
-	})
+	}), x)
 }
 
 // neighbours returns the sum of each channel of x and so many before and after it.
@@ -67,9 +67,12 @@ func inverseRoot(x *graph.Node) *graph.Node {
 // Normalize is batch normalisation with known statistics: scale·(x − mean)/√(variance + epsilon) +
 // offset, channel by channel, for x [N, H, W, C] or [N, C] and the others [C].
 func Normalize(x, mean, variance, scale, offset *graph.Node, epsilon float64) *graph.Node {
+	factor := graph.Div(scale, graph.Sqrt(graph.AddScalar(variance, epsilon)))
+	shift := graph.Sub(offset, graph.Mul(mean, factor))
+	if y := folded(x, factor, shift); y != nil {
+		return y
+	}
 	return Pointwise(x, func(x *graph.Node) *graph.Node {
-		factor := graph.Div(scale, graph.Sqrt(graph.AddScalar(variance, epsilon)))
-		shift := graph.Sub(offset, graph.Mul(mean, factor))
 		return graph.Add(graph.Mul(x, graph.ExpandLeftToRank(factor, x.Rank())), graph.ExpandLeftToRank(shift, x.Rank()))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -26,13 +27,16 @@ type Pass struct {
 	// Images are what the Forward was given: [N, H, W, C], in [0, 1].
 	Images *graph.Node
 
+	beside  bool // the Forward is given references, after the images
 	rule    Rule
 	foreign foreign
 	inside  bool // a layer is being built
 	changed bool // the rule changed a layer
 	replace map[string]*graph.Node
 	layers  map[string]*graph.Node
-	names   []string // in the order of the Forward
+	linears map[*graph.Node]LinearLayer // with weights, by their values
+	signs   map[*graph.Node]bool        // nodes without negative numbers
+	names   []string                    // in the order of the Forward
 	logits  *graph.Node
 	done    bool
 	next    func() (string, bool)
@@ -47,10 +51,25 @@ type Pass struct {
 // operators of such a kind outside this package is an error, which Layer and Logits panic with: the rule
 // would not reach them. So is, at its logits, a Forward that has nothing for the rule to change.
 func Start(s *model.Scope, images *graph.Node, f Forward, rule Rule, replace map[string]*graph.Node) *Pass {
+	if _, compares := rule.(ComparingRule); compares {
+		panic(fmt.Errorf("layer: rule %s compares images with references, and this pass has none: StartBeside gives them", rule))
+	}
+	return start(s, images, images, f, rule, replace)
+}
+
+// StartBeside is Start over images and references, [N, H, W, C] both, which a ComparingRule compares layer by layer. What
+// Layer, Layers and Logits give is of the images.
+func StartBeside(s *model.Scope, images, references *graph.Node, f Forward, rule Rule) *Pass {
+	return start(s, images, graph.Concatenate([]*graph.Node{images, references}, 0), f, rule, nil)
+}
+
+// start is Start of a Forward that is given x: the images, or these and their references.
+func start(s *model.Scope, images, x *graph.Node, f Forward, rule Rule, replace map[string]*graph.Node) *Pass {
 	if rule == nil {
 		rule = Exact
 	}
-	p := &Pass{Images: images, rule: rule, replace: replace, layers: map[string]*graph.Node{}, foreign: watch(rule, images, replace)}
+	p := &Pass{Images: images, beside: x != images, rule: rule, foreign: watch(rule, x, replace), replace: replace,
+		layers: map[string]*graph.Node{}, linears: map[*graph.Node]LinearLayer{}, signs: map[*graph.Node]bool{}}
 	p.next, p.stop = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
 		defer func() {
@@ -64,9 +83,10 @@ func Start(s *model.Scope, images *graph.Node, f Forward, rule Rule, replace map
 				panic(fmt.Errorf("layer: the Forward panicked at %s: %v", line(), r))
 			}
 		}()
-		if p.logits = f(s, images); p.logits == nil {
+		if p.logits = f(s, x); p.logits == nil {
 			panic(errors.New("layer: the Forward returned no logits"))
 		}
+		p.logits = p.own(p.logits)
 	})
 	return p
 }
@@ -92,6 +112,14 @@ func line() string {
 			return fmt.Sprintf("%s:%d", f.File, f.Line)
 		}
 	}
+}
+
+// own returns what of a layer's value is of the images.
+func (p *Pass) own(x *graph.Node) *graph.Node {
+	if !p.beside {
+		return x
+	}
+	return graph.SliceAxis(x, 0, graph.AxisRange(0, x.Shape().Dim(0)/2))
 }
 
 // Layer returns the value of the named layer, [N, H, W, C] or [N, C]. It panics, as graph building does,
@@ -165,6 +193,13 @@ func (p *Pass) step() bool {
 				panic(near.Error("layer", name, p.names))
 			}
 		}
+		if r, ok := p.rule.(LRP); ok {
+			for _, u := range r.Until {
+				if p.layers[u.Layer] == nil {
+					panic(fmt.Errorf("layer: rule %s: %w", r, near.Error("layer", u.Layer, p.names)))
+				}
+			}
+		}
 	}
 	return more
 }
@@ -186,7 +221,7 @@ func At(name string, x *graph.Node) *graph.Node {
 		}
 		x = r
 	}
-	p.layers[name] = x
+	p.layers[name] = p.own(x)
 	p.names = append(p.names, name)
 	if !p.yield(name) {
 		panic(stopped{})
@@ -223,12 +258,41 @@ func through[R any](x *graph.Node, ruled func(R) *graph.Node, exact func() *grap
 
 // linear returns op(x, weights) + bias, of a layer that a LinearRule may change.
 func linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node {
-	ruled := func(r LinearRule) *graph.Node { return r.Linear(x, weights, bias, op) }
-	return through(x, ruled, func() *graph.Node {
-		y := op(x, weights)
-		if bias != nil {
-			y = graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
-		}
-		return y
-	})
+	l := LinearLayer{X: x, Weights: weights, Bias: bias, Op: op}
+	p := current(x)
+	if p != nil && !p.inside {
+		p.foreign.read(p.Images.Graph(), true) // up to x
+		l.Images, l.First, l.Positive, l.After = p.Images, !p.foreign.weighed[x], p.signs[x], slices.Clone(p.names)
+	}
+	y := through(x, func(r LinearRule) *graph.Node { return r.Linear(l) }, l.Value)
+	if p != nil && !p.inside && weights != nil {
+		p.linears[y] = l
+		p.foreign.weighed[y] = true
+	}
+	return y
+}
+
+// folded returns factor·x + shift, a number a channel both, as one linear layer with that which x is the value of, for a rule
+// of linear layers; nil where there is no such rule or layer.
+func folded(x, factor, shift *graph.Node) *graph.Node {
+	p := current(x)
+	if p == nil || p.inside || !is[LinearRule](p.rule) {
+		return nil
+	}
+	l, ok := p.linears[x]
+	if !ok {
+		return nil
+	}
+	if l.Bias != nil {
+		shift = graph.Add(shift, graph.Mul(l.Bias, factor))
+	}
+	return linear(l.X, graph.Mul(l.Weights, graph.ExpandLeftToRank(factor, l.Weights.Rank())), shift, l.Op)
+}
+
+// signed notes that y has no negative number where no x has one, and returns y.
+func signed(y *graph.Node, xs ...*graph.Node) *graph.Node {
+	if p := current(y); p != nil && !slices.ContainsFunc(xs, func(x *graph.Node) bool { return !p.signs[x] }) {
+		p.signs[y] = true
+	}
+	return y
 }

@@ -11,20 +11,20 @@ import (
 // wins, a NaN always does, and of equal values the first, row by row, gets the whole gradient.
 func MaxPool(x *graph.Node, w Window) *graph.Node {
 	ruled := func(r MaxPoolRule) *graph.Node { return r.MaxPool(x, w) }
-	return through(x, ruled, func() *graph.Node { return maxPool(x, w) })
+	return signed(through(x, ruled, func() *graph.Node { return maxPool(x, w) }), x)
 }
 
 // MeanPool returns the mean of each channel in every window over x, [N, H, W, C]. With countPad, as in
 // Caffe and as ONNX's count_include_pad, padding counts as zeros, though what a window of ceil mode has
 // outside the padding does not; without, only what is inside the image counts.
 func MeanPool(x *graph.Node, w Window, countPad bool) *graph.Node {
-	return linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return meanPool(x, w, countPad) })
+	return signed(linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return meanPool(x, w, countPad) }), x)
 }
 
 // GlobalMean returns the mean of each channel over all positions: [N, H, W, C] → [N, C].
 func GlobalMean(x *graph.Node) *graph.Node {
 	checkImages("GlobalMean", x)
-	return linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) })
+	return signed(linear(x, nil, nil, func(x, _ *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) }), x)
 }
 
 // maxPool takes the maxima along the rows, then those of the rows: the first of equals is then the first

@@ -20,9 +20,34 @@ type ReLURule interface {
 
 // LinearRule changes convolutions, dense layers, means and resizing.
 type LinearRule interface {
-	// Linear returns op(x, weights) + bias, for an op linear in x. Weights (nil for means and resizing)
-	// and bias (nil for none) are whatever shape op and + take.
-	Linear(x, weights, bias *graph.Node, op func(x, weights *graph.Node) *graph.Node) *graph.Node
+	// Linear returns l.Value(). A batch normalisation of known statistics that follows a layer with weights
+	// is folded into it: they are one linear layer.
+	Linear(l LinearLayer) *graph.Node
+}
+
+// LinearLayer is a layer whose value is Op(X, Weights) + Bias, for an Op linear in X and, where there are any, in the
+// weights, whose last axis is that of the layer's channels.
+type LinearLayer struct {
+	X, Weights, Bias *graph.Node // Weights is nil for means and resizing, Bias for none
+	Op               func(x, weights *graph.Node) *graph.Node
+
+	Images   *graph.Node // what the network was given
+	First    bool        // between Images and X there is no linear layer with weights
+	Positive bool        // X is known to have no negative number, as what a ReLU gives
+	After    []string    // the named layers before it, in order
+
+	before, ones *graph.Node // of one that LRP has entered
+}
+
+// Value returns Op(X, Weights) + Bias.
+func (l LinearLayer) Value() *graph.Node { return plus(l.Op(l.X, l.Weights), l.Bias) }
+
+// plus returns y + bias, a number a channel or nil for none.
+func plus(y, bias *graph.Node) *graph.Node {
+	if bias == nil {
+		return y
+	}
+	return graph.Add(y, graph.ExpandLeftToRank(bias, y.Rank()))
 }
 
 // PointwiseRule changes normalisations and all activations but ReLUs.
@@ -35,6 +60,12 @@ type PointwiseRule interface {
 type MaxPoolRule interface {
 	// MaxPool returns the maxima of the windows of x, as the function MaxPool does.
 	MaxPool(x *graph.Node, w Window) *graph.Node
+}
+
+// ComparingRule marks a rule that compares images with references: it is for a pass that StartBeside starts, and
+// an error elsewhere. What its methods are given is of the images and then, as many, of their references.
+type ComparingRule interface {
+	Compares()
 }
 
 // OptionalRule marks a rule that may find nothing to change in a network, and is Exact there. Of other rules that is

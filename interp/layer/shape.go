@@ -16,10 +16,10 @@ func Pad(x *graph.Node, pad [2][2]int, value float64) *graph.Node {
 }
 
 // Concat lays the channels (the last axis) of xs one after the other.
-func Concat(xs ...*graph.Node) *graph.Node { return graph.Concatenate(xs, -1) }
+func Concat(xs ...*graph.Node) *graph.Node { return signed(graph.Concatenate(xs, -1), xs...) }
 
 // Flatten returns x, [N, …], as [N, product of the rest]; of images, channels change fastest.
 func Flatten(x *graph.Node) *graph.Node {
 	n := x.Shape().Dim(0)
-	return graph.Reshape(x, n, x.Shape().Size()/n)
+	return signed(graph.Reshape(x, n, x.Shape().Size()/n), x)
 }
