@@ -25,19 +25,21 @@ type IntegratedGradients struct {
 
 // String names the method, its steps and its baseline.
 func (g IntegratedGradients) String() string {
-	s := fmt.Sprintf("IG(steps=%d, baseline ", cmp.Or(g.Steps, 50))
-	switch n := len(g.Baseline); {
-	case n == 0:
-		s += "black)"
-	case n <= 4:
-		s += fmt.Sprintf("%.3g)", g.Baseline)
-	default:
-		s += "image)"
-	}
+	s := fmt.Sprintf("IG(steps=%d, %s)", cmp.Or(g.Steps, 50), baselineName(g.Baseline))
 	if of(g.Of) != Method(Gradient{}) {
 		s += " of " + name(g.Of)
 	}
 	return s
+}
+
+func baselineName(b []float64) string {
+	switch n := len(b); {
+	case n == 0:
+		return "baseline black"
+	case n <= 4:
+		return fmt.Sprintf("baseline %.3g", b)
+	}
+	return "baseline image"
 }
 
 // Maps implements Method. The score is that of the image, not of the points on the line.
