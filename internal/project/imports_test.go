@@ -27,7 +27,7 @@ var imports = map[string][]string{
 	"interp/random":       {},
 	"interp/descent":      {},
 	"interp/lbfgsb":       {},
-	"interp/measure":      {"internal"},
+	"interp/measure":      {"internal", "interp", "interp/random"},
 	"interp/objective":    {"interp", "interp/layer"},
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/random"},

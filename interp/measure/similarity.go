@@ -215,3 +215,6 @@ func flat(m []float64) bool {
 	}
 	return true
 }
+
+// silent reports whether a map orders nothing: all its values are equal, or one is NaN.
+func silent(m []float64) bool { return flat(m) || slices.ContainsFunc(m, math.IsNaN) }
