@@ -5,3 +5,5 @@ import . "github.com/gomlx/gomlx/core/graph"
 func sumCubes(x *Node) *Node { return ReduceSum(Mul(x, Square(x)), 1, 2, 3) }
 
 func zero(x *Node) *Node { return MulScalar(ReduceSum(x, 1, 2, 3), 0) }
+
+func minusOne(x *Node) *Node { return AddScalar(MulScalar(x, 3), -1) }
