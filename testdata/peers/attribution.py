@@ -1,4 +1,4 @@
-"""Attributions of zennit, captum and PAIR's saliency, in float64, for the comparisons of interp/saliency and models/googlenet.
+"""Attributions of zennit, captum, shap and PAIR's saliency, in float64, for the comparisons of interp/saliency and models/googlenet.
 
     attribution.py small DIR             of a small network, whose weights and images are in DIR as .f64 files
     attribution.py googlenet WEIGHTS DIR of BVLC GoogLeNet, for DIR/images.f64
@@ -9,6 +9,7 @@ Arrays are float64, channels last. What is computed is written to DIR.
 import os, sys, time
 
 import numpy as np
+import shap
 import torch
 import torch.nn as nn
 from captum.attr import LRP, DeepLift, GradientShap
@@ -71,7 +72,13 @@ def small(dir):
         write(dir, name, last(relevance(net, c, x.clone().requires_grad_(), classes)))
 
     base = w("baseline", -1, 12, 12, 3)
-    write(dir, "DeepLift", last(DeepLift(net).attribute(x, before(base), target=classes)))
+    for i in range(n):  # captum's maps do not sum up where there is a max-pool and the baseline's maximum is the greater: shap's do
+        values = shap.DeepExplainer(net, before(base)[i:i + 1]).shap_values(x[i:i + 1])
+        write(dir, f"shap {i}", last(torch.from_numpy(values[..., classes[i]])))
+    for i in 0, 3, 5, 7, 9:  # shap's hooks stay
+        layers[i]._forward_hooks.clear(), layers[i]._backward_hooks.clear()
+    mean = nn.Sequential(*layers[:2], nn.AvgPool2d(2), *layers[3:])
+    write(dir, "DeepLift", last(DeepLift(mean).attribute(x, before(base), target=classes)))
 
     refs, drawn, at = w("references", -1, 12, 12, 3), w("drawn", n, -1).long().numpy(), w("at", n, -1).numpy()
     choice, uniform = np.random.choice, np.random.uniform
