@@ -136,3 +136,11 @@ func baseline(of []float64, x interp.Images) (interp.Images, error) {
 	}
 	return b, nil
 }
+
+// baselineOr is baseline where none is the given number in every channel.
+func baselineOr(of []float64, none float64, x interp.Images) (interp.Images, error) {
+	if len(of) == 0 {
+		of = slices.Repeat([]float64{none}, x.C)
+	}
+	return baseline(of, x)
+}

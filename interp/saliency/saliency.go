@@ -107,3 +107,16 @@ func name(m Method) string {
 	}
 	return s
 }
+
+// blank returns maps of zeros, h×w×1, for the images x, with the scores of the images as they are.
+func blank(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, h, w int) (interp.Maps, error) {
+	grid := x
+	grid.H, grid.W = h, w
+	out := like(grid, 1)
+	if !o.AsksClass() {
+		out.Class = nil
+	}
+	var err error
+	out.Score, err = m.Score(ctx, o, x)
+	return out, err
+}

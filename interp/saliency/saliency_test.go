@@ -54,6 +54,10 @@ var methods = []struct {
 	{saliency.GuidedGradCAM{Layer: "mixed"}, "Guided Grad-CAM(mixed)"},
 	{saliency.SmoothGrad{N: 2, Of: saliency.GradCAM{}}, "SmoothGrad(N=2, σ=0.15) of Grad-CAM(last layer with positions)"},
 	{saliency.IntegratedGradients{Steps: 2, Of: saliency.LayerCAM{}}, "IG(steps=2, baseline black) of Layer-CAM(last layer with positions)"},
+	{saliency.Occlusion{Patch: 6}, "occlusion(patch=6, stride=half, baseline grey)"},
+	{saliency.Occlusion{Patch: 5, Stride: 4, Baseline: []float64{0, .5, 1}}, "occlusion(patch=5, stride=4, baseline [0 0.5 1])"},
+	{saliency.RISE{Masks: 5, Seed: 3}, "RISE(masks=5, cells=7, keep=0.5, baseline black, seed=3)"},
+	{saliency.ScoreCAM{Layer: "mixed"}, "Score-CAM(mixed, baseline black)"},
 }
 
 func maps(t *testing.T, s saliency.Method, m *interp.Model, o interp.Objective, x interp.Images) interp.Maps {

@@ -29,6 +29,12 @@ func TestOracleGoogLeNetAttribution(t *testing.T) {
 					}
 					within(t, c.m.String()+", "+file, cam.Pix, r.values(t, file), c.most)
 				}
+				grey := []float64{mean[2] / 255, mean[1] / 255, mean[0] / 255} // zero, to the network
+				drops, err := saliency.Occlusion{Patch: 32, Stride: 16, Baseline: grey}.Coarse(t.Context(), c.m, objective.Logit, r.image)
+				if err != nil {
+					t.Fatal(err)
+				}
+				within(t, c.m.String()+", occlusion", drops.Pix, r.values(t, "occlusion_logit_drop_32_stride16"), c.most)
 			}
 		}
 	})
