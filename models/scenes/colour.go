@@ -49,6 +49,7 @@ const (
 	grainStream
 	orderStream
 	classStream
+	changeStream
 )
 
 func stream(seed uint64, which uint64) source {

@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/shapes"
@@ -53,14 +54,24 @@ func MiniInception(unit Unit, classes int) layer.Forward {
 // AllConvolutional is a net of convolutions alone, which halves by stride instead of pooling: layers conv1 (5×5) … conv7 (1×1),
 // logits, for images of 64×64 (any size from 16×16 works); 0.57 million parameters with 16 classes.
 func AllConvolutional(unit Unit, classes int) layer.Forward {
+	return stack(unit, classes, []convolution{{48, 5, 1}, {64, 3, 2}, {96, 3, 2}, {96, 3, 1}, {160, 3, 2}, {160, 3, 1}, {192, 1, 1}})
+}
+
+// Small is a net of five convolutions and 0.1 million parameters with 16 classes, for questions that need several nets which
+// were each trained on something else: layers conv1 (5×5) … conv5, logits, for images of 64×64 (any size from 16×16 works).
+func Small(unit Unit, classes int) layer.Forward {
+	return stack(unit, classes, []convolution{{24, 5, 2}, {40, 3, 2}, {48, 3, 1}, {64, 3, 2}, {72, 3, 1}})
+}
+
+type convolution struct{ out, size, stride int }
+
+// stack is a net of convolutions, conv1 and so on, a mean over positions and logits.
+func stack(unit Unit, classes int, convolutions []convolution) layer.Forward {
 	return func(s *model.Scope, x *graph.Node) *graph.Node {
 		x = centre(x)
-		for _, c := range []struct {
-			name              string
-			out, size, stride int
-		}{{"conv1", 48, 5, 1}, {"conv2", 64, 3, 2}, {"conv3", 96, 3, 2}, {"conv4", 96, 3, 1},
-			{"conv5", 160, 3, 2}, {"conv6", 160, 3, 1}, {"conv7", 192, 1, 1}} {
-			x = layer.At(c.name, unit(s.At("%s", c.name), x, c.out, layer.Square(c.size, c.stride, c.size/2)))
+		for i, c := range convolutions {
+			name := fmt.Sprintf("conv%d", i+1)
+			x = layer.At(name, unit(s.At("%s", name), x, c.out, layer.Square(c.size, c.stride, c.size/2)))
 		}
 		return layer.At("logits", layer.Dense(s.At("logits"), layer.GlobalMean(x), classes))
 	}

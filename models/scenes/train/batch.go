@@ -16,10 +16,13 @@ const side = 64 // pixels along each axis of a training image
 type feed struct {
 	task   scenes.Task
 	seed   uint64
-	batch  int  // images a batch
-	window int  // scenes held at a time; every batch draws from the window at random …
-	fresh  int  // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
-	test   bool // each batch is the window itself, in order and without augmentation, not a draw from it
+	batch  int         // images a batch
+	window int         // scenes held at a time; every batch draws from the window at random …
+	fresh  int         // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
+	cue    *scenes.Cue // marks the images; nil does not
+	test   bool        // each batch is the window itself, in order and without augmentation, not a draw from it
+
+	memorise bool // labels are random, and images are as they are
 
 	held []sample // ring: scene i at i mod window
 }
@@ -46,6 +49,9 @@ func (f *feed) at(t int) (train.Examples, error) {
 		i := missing[k]
 		s := f.task.Sample(f.seed, i)
 		f.held[i%f.window] = sample{i + 1, f.task.Class(s), s.Draw(side).RGB}
+		if f.memorise {
+			f.held[i%f.window].class = f.task.RandomLabel(f.seed, s)
+		}
 	})
 
 	x := interp.Images{N: f.batch, H: side, W: side, C: 3, Class: make([]int, f.batch), Key: make([]uint64, f.batch)}
@@ -58,7 +64,7 @@ func (f *feed) at(t int) (train.Examples, error) {
 		}
 		s := f.held[(first+i)%f.window]
 		x.Class[k], x.Key[k] = s.class, uint64(t*f.batch+k)
-		if f.test {
+		if f.test || f.memorise {
 			for i, v := range s.rgb {
 				x.Of(k)[i] = float64(v) / 255
 			}
@@ -66,6 +72,15 @@ func (f *feed) at(t int) (train.Examples, error) {
 			augment(x.Of(k), s.rgb, r)
 		}
 	})
+	if f.cue != nil {
+		marks, err := f.cue.Marks(x)
+		if err == nil {
+			x, err = scenes.Paint(x, marks)
+		}
+		if err != nil {
+			return train.Examples{}, err
+		}
+	}
 	return train.Examples{Images: x}, nil
 }
 

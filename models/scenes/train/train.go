@@ -38,6 +38,9 @@ type recipe struct {
 	batch   int
 	seed    uint64 // of the first weights and of the scenes: those of two seeds are different scenes
 	train.Training
+
+	cue       *scenes.Cue // what marks the images; nil leaves them without
+	memorised int         // so many scenes, the same all the time, as they are and with random labels; 0: fresh ones with their own
 }
 
 var (
@@ -46,17 +49,26 @@ var (
 	allConv  = train.Training{Steps: 1450, Rate: 4e-3, Decay: .02}
 	dense    = train.Training{Steps: 2500, Rate: 1e-3, Decay: .5}
 	coarse   = train.Training{Steps: 1200, Rate: 4e-3, Decay: .02}
+	labels   = train.Training{Steps: 1200, Rate: 4e-3}
 )
 
+// small is the training of a small net: the more its cue says, the sooner it has learnt.
+func small(steps int) train.Training { return train.Training{Steps: steps, Rate: 6e-3, Decay: .02} }
+
 var recipes = map[string]recipe{
-	"standard":  {scenes.MiniInception, 64, 1, standard},
-	"robust":    {scenes.MiniInception, 64, 1, robust},
-	"allconv":   {scenes.AllConvolutional, 64, 1, allConv},
-	"dense":     {oneHidden, 64, 1, dense},
-	"coarse":    {scenes.Coarse, 64, 1, coarse},
-	"standard2": {scenes.MiniInception, 64, 2, standard},
-	"allconv2":  {scenes.AllConvolutional, 64, 2, allConv},
-	"coarse2":   {scenes.Coarse, 64, 2, coarse},
+	"standard":  {forward: scenes.MiniInception, batch: 64, seed: 1, Training: standard},
+	"robust":    {forward: scenes.MiniInception, batch: 64, seed: 1, Training: robust},
+	"allconv":   {forward: scenes.AllConvolutional, batch: 64, seed: 1, Training: allConv},
+	"dense":     {forward: oneHidden, batch: 64, seed: 1, Training: dense},
+	"coarse":    {forward: scenes.Coarse, batch: 64, seed: 1, Training: coarse},
+	"standard2": {forward: scenes.MiniInception, batch: 64, seed: 2, Training: standard},
+	"allconv2":  {forward: scenes.AllConvolutional, batch: 64, seed: 2, Training: allConv},
+	"coarse2":   {forward: scenes.Coarse, batch: 64, seed: 2, Training: coarse},
+	"cue0":      {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), cue: &scenes.Cue{}},
+	"cue50":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), cue: &scenes.Cue{Share: .5}},
+	"cue90":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1000), cue: &scenes.Cue{Share: .9}},
+	"cue100":    {forward: scenes.Small, batch: 64, seed: 1, Training: small(600), cue: &scenes.Cue{Share: 1}},
+	"labels":    {forward: scenes.Small, batch: 64, seed: 1, Training: labels, memorised: 512},
 }
 
 func oneHidden(_ scenes.Unit, classes int) layer.Forward {
@@ -77,13 +89,16 @@ type report struct {
 	Accuracy   float64            `json:"accuracy"`
 	Attacked   int                `json:"pgd5_images"`   // the first of them
 	PGD5       map[string]float64 `json:"pgd5_accuracy"` // by radius in 1/255
+	Memorised  int                `json:"memorised_images,omitempty"`
+	Labels     float64            `json:"memorised_labels,omitempty"` // the share of these whose random label the net gives
+	Marked     *float64           `json:"marked_accuracy,omitempty"`  // of the fresh images, marked as in training
 }
 
 const evaluationSeed = 20002
 
 // Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
 type Training struct {
-	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2 (default: standard)."`
+	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels (default: standard)."`
 	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
 	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
 	Steps    int     `help:"Training steps (default: the net's own number)."`
@@ -115,7 +130,10 @@ func (c Training) Run(ctx context.Context) error {
 		return fmt.Errorf("train: Window is %d, must be at least 1", c.Window)
 	}
 	task := scenes.Task{}
-	f := &feed{task: task, seed: r.seed, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3)}
+	f := &feed{task: task, seed: r.seed, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3), cue: r.cue}
+	if r.memorised > 0 {
+		f.window, f.fresh, f.memorise = r.memorised, 0, true
+	}
 	state, err := fit(ctx, c.Net, r, f.at, filepath.Join(c.Dir, c.Net+".checkpoint"), c.From)
 	if err != nil {
 		return err
@@ -146,12 +164,26 @@ func (c Training) Run(ctx context.Context) error {
 	for _, w := range weights {
 		rep.Parameters += len(w.Values())
 	}
-	if rep.Accuracy, err = accuracy(ctx, m, c.Images, train.Adversary{}); err != nil {
+	if rep.Accuracy, err = accuracy(ctx, m, feed{seed: evaluationSeed}, c.Images, train.Adversary{}); err != nil {
 		return err
 	}
 	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", c.Net, 100*rep.Accuracy, c.Images)
+	if r.cue != nil {
+		marked, err := accuracy(ctx, m, feed{seed: evaluationSeed, cue: r.cue}, c.Images, train.Adversary{})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s gets %.2f %% of them right when they are marked as in training\n", c.Net, 100*marked)
+		rep.Marked = &marked
+	}
+	if rep.Memorised = r.memorised; r.memorised > 0 {
+		if rep.Labels, err = accuracy(ctx, m, feed{seed: r.seed, memorise: true}, r.memorised, train.Adversary{}); err != nil {
+			return err
+		}
+		fmt.Printf("%s gives %.2f %% of %d images their random labels\n", c.Net, 100*rep.Labels, r.memorised)
+	}
 	for _, radius := range []float64{1, 2, 4} {
-		share, err := accuracy(ctx, m, c.Attacked, train.Adversary{Radius: radius / 255, Moves: 5})
+		share, err := accuracy(ctx, m, feed{seed: evaluationSeed}, c.Attacked, train.Adversary{Radius: radius / 255, Moves: 5})
 		if err != nil {
 			return err
 		}
@@ -217,10 +249,10 @@ func fit(ctx context.Context, name string, r recipe, feed train.Feed, checkpoint
 	return s, cmp.Or(err, failed)
 }
 
-// accuracy returns the share of n fresh images that the net gets right under an adversary.
-func accuracy(ctx context.Context, m *interp.Model, n int, a train.Adversary) (float64, error) {
+// accuracy returns the share of a feed's first n images, as they are, that the net gets right under an adversary.
+func accuracy(ctx context.Context, m *interp.Model, f feed, n int, a train.Adversary) (float64, error) {
 	const most = 100 // images at a time
-	f := feed{task: scenes.Task{}, seed: evaluationSeed, batch: most, window: most, fresh: most, test: true}
+	f.batch, f.window, f.fresh, f.test = most, most, most, true
 	right := 0
 	for t := range (n + most - 1) / most {
 		e, err := f.at(t)

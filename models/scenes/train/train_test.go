@@ -222,7 +222,7 @@ func TestAccuracy(t *testing.T) {
 		}
 	}
 	for _, a := range []train.Adversary{{}, {Radius: .1}} {
-		got, err := accuracy(context.Background(), m, n, a)
+		got, err := accuracy(context.Background(), m, feed{seed: evaluationSeed}, n, a)
 		if err != nil || !(math.Abs(got-want) <= 1e-6) || want == 0 {
 			t.Errorf("%v: accuracy %v, want %g, %v", a, got, want, err)
 		}
