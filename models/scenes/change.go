@@ -3,9 +3,9 @@ package scenes
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
+	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -110,21 +110,22 @@ func (s Scene) Without(parts ...int) (Scene, error) {
 	return s, nil
 }
 
-// Pair draws the objects of two scenes in one picture, before the background of the first: the first's left and the second's
-// right of the middle, each a little smaller than half as wide as the picture. Mask is where the first is, and Other where the second is.
-func Pair(left, right Scene, size int) (p *Picture, other []float32) {
-	for _, s := range []*Scene{&left, &right} {
-		s.Size, s.Y = .48, math.Max(-.3, math.Min(s.Y, .3))
+// pair draws the objects of two scenes in one picture, before the background of the first: the first's left and the second's right
+// of the middle, each about half as wide as the picture, times its size: 0 leaves it out. Mask is where the first is, and other where the
+// second is.
+func pair(left, right Scene, sizes [2]float64, size int) (p *Picture, other []float32) {
+	for i, s := range []*Scene{&left, &right} {
+		s.Size, s.Y = .48*sizes[i], min(max(s.Y, -.3), .3)
 	}
 	left.X, right.X = -.48, .48
-	right.Background, right.Grain = left.Background, left.Grain
-	right.Seed = left.Seed // of the grain
+	right.Background, right.Grain, right.Seed = left.Background, left.Grain, left.Seed // and with it the grain
 	p = left.Draw(size)
 	q := right.Draw(size)
 	for i, m := range q.Mask {
-		if m > 0 && p.Mask[i] == 0 {
+		switch {
+		case m > 0 && p.Mask[i] == 0:
 			copy(p.RGB[3*i:3*i+3], q.RGB[3*i:])
-		} else if m > 0 {
+		case m > 0: // it is behind the first
 			q.Mask[i] = 0
 		}
 	}
@@ -157,4 +158,58 @@ func (t Task) Subjects(seed uint64, n int) []Subject {
 		all[i] = Subject{Task: t, Scene: t.Sample(seed, i)}
 	}
 	return all
+}
+
+// Duos are pictures of two objects of different classes of a task each, left and right.
+type Duos struct {
+	Images  interp.Images    // asked about the left object's class
+	Classes [2][]int         // of the left and of the right object of each image
+	Masks   [2][][]float64   // the share of each pixel that they cover
+	Removed [2]interp.Images // the same without the left, and without the right object
+}
+
+// Duos draws n pictures of two objects: those of scenes 2i and 2i+1 of the task's stream, of which the second is passed over for the
+// next where it has the first's class.
+func (t Task) Duos(seed uint64, n int) Duos {
+	type drawn struct {
+		pictures [3]*Picture // of both, without the left, without the right
+		masks    [2][]float64
+		classes  [2]int
+	}
+	all := make([]drawn, n)
+	parallel.For(n, func(i int) {
+		left, right := t.Sample(seed, 2*i), t.Sample(seed, 2*i+1)
+		for k := 2*i + 2; t.Class(right) == t.Class(left) && k < 2*i+64; k++ {
+			right = t.Sample(seed, k)
+		}
+		d := &all[i]
+		d.classes = [2]int{t.Class(left), t.Class(right)}
+		for k, size := range [][2]float64{{1, 1}, {0, 1}, {1, 0}} {
+			p, other := pair(left, right, size, 64)
+			if d.pictures[k] = p; k == 0 {
+				d.masks = [2][]float64{float64s(p.Mask), float64s(other)}
+			}
+		}
+	})
+	var out Duos
+	var pictures [3][]*Picture
+	for _, d := range all {
+		for k := range pictures {
+			pictures[k] = append(pictures[k], d.pictures[k])
+		}
+		for side := range 2 {
+			out.Classes[side] = append(out.Classes[side], d.classes[side])
+			out.Masks[side] = append(out.Masks[side], d.masks[side])
+		}
+	}
+	out.Images, out.Removed = t.Batch(pictures[0]), [2]interp.Images{t.Batch(pictures[1]), t.Batch(pictures[2])}
+	return out
+}
+
+func float64s(v []float32) []float64 {
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = float64(x)
+	}
+	return out
 }

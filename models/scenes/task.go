@@ -147,12 +147,7 @@ func (s Stream) Image(ctx context.Context, i int) (interp.Images, error) {
 
 // Mask returns which pixels of scene i belong to the object, from 0 to 1.
 func (s Stream) Mask(i int) []float64 {
-	drawn := s.Task.Sample(s.Seed, i).Draw(s.size()).Mask
-	mask := make([]float64, len(drawn))
-	for j, v := range drawn {
-		mask[j] = float64(v)
-	}
-	return mask
+	return float64s(s.Task.Sample(s.Seed, i).Draw(s.size()).Mask)
 }
 
 func (s Stream) size() int { return cmp.Or(s.Size, 64) }
