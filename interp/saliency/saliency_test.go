@@ -18,6 +18,7 @@ import (
 	"lucigo/interp/objective"
 	"lucigo/interp/random"
 	"lucigo/interp/saliency"
+	"lucigo/interp/superpixel"
 )
 
 var ctx = context.Background()
@@ -58,6 +59,10 @@ var methods = []struct {
 	{saliency.Occlusion{Patch: 5, Stride: 4, Baseline: []float64{0, .5, 1}}, "occlusion(patch=5, stride=4, baseline [0 0.5 1])"},
 	{saliency.RISE{Masks: 5, Seed: 3}, "RISE(masks=5, cells=7, keep=0.5, baseline black, seed=3)"},
 	{saliency.ScoreCAM{Layer: "mixed"}, "Score-CAM(mixed, baseline black)"},
+	{saliency.LIME{Samples: 20, Superpixels: saliency.Superpixels{SLIC: superpixel.SLIC{Count: 6}}},
+		"LIME(samples=20, width=0.25, ridge=1, SLIC(count=6, compactness=10, iterations=10), mean colour)"},
+	{saliency.KernelSHAP{Seed: 2, Superpixels: saliency.Superpixels{SLIC: superpixel.SLIC{Count: 4}, Baseline: []float64{.5, 0, 1}}},
+		"KernelSHAP(samples=2·pieces+2048, SLIC(count=4, compactness=10, iterations=10), baseline [0.5 0 1], seed=2)"},
 }
 
 func maps(t *testing.T, s saliency.Method, m *interp.Model, o interp.Objective, x interp.Images) interp.Maps {
