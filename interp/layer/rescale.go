@@ -26,6 +26,9 @@ func (rescale) String() string { return "rescale" }
 // Compares implements ComparingRule.
 func (rescale) Compares() {}
 
+// Optional implements OptionalRule: of a linear network the gradient is the multiplier.
+func (rescale) Optional() {}
+
 // ReLU implements ReLURule.
 func (rescale) ReLU(x *graph.Node) *graph.Node { return secant(x, relu(x)) }
 

@@ -1,0 +1,147 @@
+package saliency_test
+
+import (
+	"bufio"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lucigo/interp"
+	"lucigo/interp/interptest"
+	"lucigo/interp/interptest/shared"
+	"lucigo/interp/layer"
+	"lucigo/interp/objective"
+	"lucigo/interp/saliency"
+	"lucigo/models/dataset"
+	"lucigo/models/googlenet"
+)
+
+// photographs returns GoogLeNet and n photographs.
+func photographs(t testing.TB, n int) (*interp.Model, interp.Images) {
+	t.Helper()
+	m, err := googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
+	folder, err := in.Folder(shared.Path(t, "images", "imagenet_samples_dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := dataset.Read(ctx, folder, 20, 20+n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Class = nil
+	return m, x
+}
+
+// What maps of GoogLeNet sum up to, in float32: integrated gradients at 64 steps within 1 % of the rise, DeepLIFT within 1e-4 of it,
+// and relevance, in the network without its biases, within 1e-3 of the logit.
+func TestSumsOnGoogLeNet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: minutes")
+	}
+	m, x := photographs(t, 2)
+	mean := []float64{123. / 255, 117. / 255, 104. / 255} // zero, to the network
+	base := slices.Repeat(mean, len(x.Pix)/3)
+	for _, c := range []struct {
+		method saliency.Method
+		bound  float64
+	}{
+		{saliency.IntegratedGradients{Steps: 64, Baseline: mean}, .01},
+		{saliency.DeepLIFT{Baseline: mean}, 1e-4},
+	} {
+		out := maps(t, c.method, m, objective.Logit, x)
+		off := missed(out, rises(t, m, objective.Logit, x, out.Class, base))
+		t.Logf("%s: off by %.1e of the rise", c.method, off)
+		if !(off <= c.bound) {
+			t.Errorf("%s: the sum misses %g of the rise, want at most %g", c.method, off, c.bound)
+		}
+	}
+	changes := interp.Weights{}
+	for path, w := range m.Weights() {
+		if strings.HasSuffix(path, "biases") {
+			zero, err := interp.NewWeight(make([]float64, len(w.Values())), w.Dims()...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes[path] = zero
+		}
+	}
+	m, err := m.With(changes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []layer.LRP{{}, layer.EpsilonPlus, layer.EpsilonGammaBox} {
+		out := maps(t, saliency.LRP{Rule: rule}, m, objective.Logit, x)
+		off := missed(out, out.Score)
+		t.Logf("%s: off by %.1e of the logit", rule, off)
+		if !(off <= 1e-3) {
+			t.Errorf("%s: the map misses %g of the logit", rule, off)
+		}
+	}
+}
+
+// TestPeersRelevanceSpeed: LRP on GoogLeNet is at least 1.2 times as fast as the faster of captum and zennit. Each side waits while
+// the other works, and the fastest of its runs counts.
+func TestPeersRelevanceSpeed(t *testing.T) {
+	needPython(t)
+	interptest.Unchecked()
+	m, _ := photographs(t, 1)
+	cmd := exec.CommandContext(t.Context(), *python, "../../testdata/peers/attribution.py", "speed",
+		shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewScanner(out)
+	for _, n := range []int{1, 8} {
+		x := interptest.Images(m, n, 1).Asked(340)
+		for _, row := range []struct {
+			rule  layer.LRP
+			peers []string
+		}{
+			{layer.LRP{}, []string{"captum epsilon", "zennit epsilon"}},
+			{layer.EpsilonPlus, []string{"zennit EpsilonPlus"}},
+		} {
+			fastest, names := make([]float64, 1+len(row.peers)), append([]string{row.rule.String()}, row.peers...)
+			for round := range 4 { // the first compiles
+				for i, name := range names {
+					begin := time.Now()
+					ms := 0.
+					if i == 0 {
+						maps(t, saliency.LRP{Rule: row.rule}, m, objective.Logit, x)
+						ms = 1e3 * time.Since(begin).Seconds()
+					} else {
+						fmt.Fprintf(in, "%s %d\n", name, n)
+						for ms == 0 && answers.Scan() {
+							fmt.Sscanf(answers.Text(), "%g", &ms)
+						}
+					}
+					if round == 1 || round > 1 && ms < fastest[i] {
+						fastest[i] = ms
+					}
+				}
+			}
+			for i, name := range names {
+				t.Logf("%d images, %s: %.0f ms, %.2f times as long", n, name, fastest[i], fastest[i]/fastest[0])
+				if i > 0 && !(fastest[i] >= 1.2*fastest[0]) {
+					t.Errorf("%d images: %s takes %.0f ms, and %s %.0f ms", n, names[0], fastest[0], name, fastest[i])
+				}
+			}
+		}
+	}
+	in.Close()
+	cmd.Wait()
+}
