@@ -47,7 +47,8 @@ func (f Imputed) prepare(x interp.Images, i int) func(pix []float64, removed []b
 }
 
 // impute solves the equations Σ w (pixel − neighbour) = 0 of the removed pixels by conjugate gradients (Hestenes and Stiefel,
-// 1952), each channel its own, until what is left of them is 10⁻⁹ of what it was: a Laplacian, so symmetric and positive.
+// 1952), each channel its own, until what is left of them is 10⁻⁹ of what it was: a Laplacian, so symmetric and positive. They
+// take no more steps than there are unknowns, whatever is rounded.
 func impute(pix []float64, width, channels int, removed []bool) {
 	mean := means(pix, channels, func(p int) bool { return !removed[p] })
 	if !slices.Contains(removed, false) {
@@ -124,7 +125,8 @@ func (g grid) solve(known []float64) []float64 {
 			direction[k] = left[k] / g.diagonal[p]
 			size += left[k] * direction[k]
 		}
-		for end := 1e-18 * size; size > end; {
+		end := 1e-18 * size
+		for n := 0; n < len(g.removed) && size > end; n++ {
 			curvature := 0.0
 			for _, p := range g.removed {
 				k := p*g.channels + c

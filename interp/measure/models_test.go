@@ -338,8 +338,51 @@ func TestTiesAreRandom(t *testing.T) {
 	if mean := sum / 200; mean < 430 || mean > 570 {
 		t.Errorf("the first 200 of equal pixels are number %d on average, of 1000", mean)
 	}
+	// Each image has its own order: of two equal images with different keys, half of which is removed, the scores differ.
+	net := interptest.Smooth().Float64()
+	x := interptest.Images(net, 1, 1)
+	two := x.Pick(0, 0)
+	two.Key = []uint64{1, 2}
+	tied := slices.Repeat([]float64{0}, x.H*x.W)
+	tied[0] = 1
+	curves, err := Deletion{Step: 72}.Curves(ctx, net, objective.Logit, two, [][]float64{tied, tied})
+	if err != nil || curves[0].Score[1] == curves[1].Score[1] {
+		t.Errorf("with other keys equal pixels go in one order: %v, %v", curves, err)
+	}
 	if slices.Equal(order, curve{}.order(m, random.New(2, 2, 0))) {
 		t.Error("another seed, the same order")
+	}
+}
+
+// A share of the pixels is rounded to the nearest number of them.
+func TestROADShares(t *testing.T) {
+	m := interptest.Smooth().Float64()
+	x := interptest.Images(m, 1, 1)
+	most, least, err := ROAD{Shares: []float64{.1, .5}}.Curves(ctx, m, objective.Logit, x, [][]float64{normals(144, 1)})
+	if err != nil || !slices.Equal(most[0].Share, []float64{14. / 144, .5}) || !slices.Equal(least[0].Share, most[0].Share) {
+		t.Errorf("%v, %v, %v", most, least, err)
+	}
+	most, _, err = ROAD{Shares: []float64{.11}}.Curves(ctx, m, objective.Logit, x, [][]float64{normals(144, 1)})
+	if err != nil || most[0].Share[0] != 16./144 { // of 15.84
+		t.Errorf("%v, %v", most, err)
+	}
+}
+
+// A set is any of the pixels with the same chance, and each set as likely as any other.
+func TestLawChoose(t *testing.T) {
+	counts := map[[2]int]int{}
+	const draws = 12000
+	for k := range draws {
+		c := choose(2, 4, random.New(1, uint64(k), 0))
+		counts[[2]int{c[0], c[1]}]++
+	}
+	for pair, n := range counts { // 12 ordered pairs: 1000 each, give or take 30
+		if pair[0] == pair[1] || n < 850 || n > 1150 {
+			t.Errorf("%v is drawn %d times of %d", pair, n, draws)
+		}
+	}
+	if len(counts) != 12 {
+		t.Errorf("%d of 12 ordered pairs are drawn", len(counts))
 	}
 }
 
@@ -424,6 +467,11 @@ func TestFills(t *testing.T) {
 	}
 	if sd := math.Sqrt(square / n); !(math.Abs(sd-.05) <= .003) {
 		t.Errorf("noise of %g, want .05", sd)
+	}
+	other := fill(Imputed{Noise: .05}, 1)
+	plain := fill(Imputed{Noise: 1e-300}, 1)
+	if d := (other[len(other)-1] - plain[len(plain)-1]) - (noisy[len(noisy)-1] - clean[len(clean)-1]); !(math.Abs(d) >= 1e-6) {
+		t.Error("two images have the same noise")
 	}
 	if !slices.Equal(noisy, fill(Imputed{Noise: .05}, 0)) || slices.Equal(noisy, fill(Imputed{Noise: .05, Seed: 1}, 0)) {
 		t.Error("the noise is not that of the seed")

@@ -63,6 +63,12 @@ var methods = []struct {
 		"LIME(samples=20, width=0.25, ridge=1, SLIC(count=6, compactness=10, iterations=10), mean colour)"},
 	{saliency.KernelSHAP{Seed: 2, Superpixels: saliency.Superpixels{SLIC: superpixel.SLIC{Count: 4}, Baseline: []float64{.5, 0, 1}}},
 		"KernelSHAP(samples=2·pieces+2048, SLIC(count=4, compactness=10, iterations=10), baseline [0.5 0 1], seed=2)"},
+	{saliency.Edge{}, "edges"},
+	{saliency.Centre{}, "centre"},
+	{saliency.Random{Seed: 3}, "random(seed=3)"},
+	{saliency.Input{}, "image"},
+	{saliency.Blurred{}, "blurred(σ=side/32) of gradient"},
+	{saliency.Blurred{Of: saliency.SmoothGrad{N: 2}, Sigma: 2}, "blurred(σ=2) of SmoothGrad(N=2, σ=0.15)"},
 }
 
 func maps(t *testing.T, s saliency.Method, m *interp.Model, o interp.Objective, x interp.Images) interp.Maps {
