@@ -235,7 +235,7 @@ func TestMaskErrors(t *testing.T) {
 	}{
 		{saliency.Occlusion{Patch: 13}, "saliency: Patch is 13, must be 1 to 12"},
 		{saliency.Occlusion{Patch: -1}, "Patch is -1, must"},
-		{saliency.Occlusion{Patch: 3, Stride: 4}, "Stride is 4, must be 1 to 3"},
+		{saliency.Occlusion{Patch: 3, Stride: 4}, "Stride is 4, must be at most 3"},
 		{saliency.Occlusion{Stride: -2}, "Stride is -2, must"},
 		{saliency.Occlusion{Baseline: []float64{1, 2}}, "Baseline has 2 numbers"},
 		{saliency.RISE{Masks: -1}, "Masks is -1, must"},

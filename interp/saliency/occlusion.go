@@ -14,7 +14,7 @@ import (
 // covered.
 type Occlusion struct {
 	Patch  int // side of the square, in pixels; 0 is a seventh of the image's shorter side, 32 of 224
-	Stride int // from one square to the next, at most Patch; 0 is half of Patch
+	Stride int // from one square to the next, for Maps at most Patch; 0 is half of Patch
 
 	// Baseline is what covers: one number a channel, or a whole image, or one image for each; nil is grey, .5.
 	Baseline []float64
@@ -38,11 +38,17 @@ func (c Occlusion) String() string {
 
 // Maps implements Method.
 func (c Occlusion) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
-	drops, err := c.Coarse(ctx, m, o, x)
-	if err != nil {
-		return drops, err
+	if err := x.Check(); err != nil {
+		return interp.Maps{}, fmt.Errorf("saliency: %w", err)
 	}
 	patch, rows, columns, err := c.squares(x)
+	if err != nil {
+		return interp.Maps{}, err
+	}
+	if c.Stride > patch {
+		return interp.Maps{}, fmt.Errorf("saliency: Stride is %d, must be at most %d, the side of the square, or pixels between squares have no number", c.Stride, patch)
+	}
+	drops, err := c.Coarse(ctx, m, o, x)
 	if err != nil {
 		return drops, err
 	}
@@ -104,8 +110,8 @@ func (c Occlusion) squares(x interp.Images) (patch int, rows, columns []int, err
 	switch {
 	case patch < 1 || patch > least:
 		return 0, nil, nil, fmt.Errorf("saliency: Patch is %d, must be 1 to %d, the shorter side of the image, or 0 for a seventh of it", c.Patch, least)
-	case stride < 1 || stride > patch:
-		return 0, nil, nil, fmt.Errorf("saliency: Stride is %d, must be 1 to %d, the side of the square, or 0 for half of it", c.Stride, patch)
+	case stride < 1:
+		return 0, nil, nil, fmt.Errorf("saliency: Stride is %d, must be at least 1, or 0 for half of the square's side", c.Stride)
 	}
 	starts := func(n int) (all []int) {
 		for at := 0; at < n-patch; at += stride {
