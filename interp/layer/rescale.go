@@ -12,9 +12,9 @@ import (
 // StartBeside starts. The gradient that it gives at the images or at a layer is their multiplier: times the image's
 // difference from the reference and summed up, it is the score's difference.
 //
-// A ReLU or pointwise function has Δy/Δx for derivative, and its own where Δx is nothing but rounding: less than the root of
-// the number type's precision, as a share of x. So has LRN, position by position and channel by channel; what neighbouring
-// channels do goes to the channel itself. Linear layers have their own derivative. Of a max-pool's difference, what the image's
+// A ReLU has Δy/Δx for derivative, and its own where Δx is 0. So has a pointwise function, where Δx is nothing but rounding: less
+// than the root of the number type's precision, as a share of x. LRN is one, position by position and channel by channel; what
+// neighbouring channels do goes to the channel itself. Linear layers have their own derivative. Of a max-pool's difference, what the image's
 // maximum is above the reference's goes to where the image has it, and what it is below to where the reference has it, each
 // over the Δx there: as Lundberg's shap and captum have it.
 var Rescale Rule = rescale{}
@@ -30,20 +30,24 @@ func (rescale) Compares() {}
 func (rescale) Optional() {}
 
 // ReLU implements ReLURule.
-func (rescale) ReLU(x *graph.Node) *graph.Node { return secant(x, relu(x)) }
+func (rescale) ReLU(x *graph.Node) *graph.Node {
+	dx := difference(x)
+	return secant(dx, still(dx), x, relu(x))
+}
 
 // Pointwise implements PointwiseRule.
 func (r rescale) Pointwise(x *graph.Node, f func(x *graph.Node) *graph.Node) *graph.Node {
 	y := f(x)
 	sameShape(r, x, y)
-	return secant(x, y)
+	dx := difference(x)
+	image, reference := halves(x)
+	size := graph.Add(graph.Abs(image), graph.Abs(reference))
+	return secant(dx, graph.LessOrEqual(graph.Abs(dx), graph.MulScalar(size, math.Sqrt(precision(x.DType())))), x, y)
 }
 
-// secant returns y, a function of x, whose derivative is Δy/Δx.
-func secant(x, y *graph.Node) *graph.Node {
-	dx, tiny := difference(x)
-	dy, _ := difference(y)
-	slope := twice(graph.Div(dy, graph.Where(tiny, graph.OnesLike(dx), dx)))
+// secant returns y, a function of x, whose derivative is Δy/Δx, or its own where Δx is tiny.
+func secant(dx, tiny, x, y *graph.Node) *graph.Node {
+	slope := twice(graph.Div(difference(y), graph.Where(tiny, graph.OnesLike(dx), dx)))
 	tiny = twice(tiny)
 	return withDerivative(y, []*graph.Node{y, x}, func(v *graph.Node) []*graph.Node {
 		zero := graph.ZerosLike(v)
@@ -53,7 +57,8 @@ func secant(x, y *graph.Node) *graph.Node {
 
 // MaxPool implements MaxPoolRule.
 func (rescale) MaxPool(x *graph.Node, w Window) *graph.Node {
-	dx, tiny := difference(x)
+	dx := difference(x)
+	tiny := still(dx)
 	shared := graph.IdentityWithCustomGradient(x, func(_, v *graph.Node) *graph.Node {
 		image, reference := halves(v)
 		share := graph.Div(graph.Add(image, reference), graph.Where(tiny, graph.OnesLike(dx), dx))
@@ -81,13 +86,14 @@ func halves(x *graph.Node) (image, reference *graph.Node) {
 // twice lays x, of the images, beside itself for the references.
 func twice(x *graph.Node) *graph.Node { return graph.Concatenate([]*graph.Node{x, x}, 0) }
 
-// difference returns what the images' half of x is more than the references', and where that is nothing but rounding.
-func difference(x *graph.Node) (d, tiny *graph.Node) {
+// difference returns what the images' half of x is more than the references'.
+func difference(x *graph.Node) *graph.Node {
 	image, reference := halves(x)
-	d = graph.Sub(image, reference)
-	size := graph.Add(graph.Abs(image), graph.Abs(reference))
-	return d, graph.LessOrEqual(graph.Abs(d), graph.MulScalar(size, math.Sqrt(precision(x.DType()))))
+	return graph.Sub(image, reference)
 }
+
+// still says where a difference is none.
+func still(d *graph.Node) *graph.Node { return graph.Equal(d, graph.ZerosLike(d)) }
 
 // precision is the distance from 1 to the next number.
 func precision(t dtypes.DType) float64 {

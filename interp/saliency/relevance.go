@@ -28,7 +28,8 @@ func (l LRP) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x in
 
 // DeepLIFT is what each number's difference from a baseline has of the score's difference: Shrikumar, Greenside and Kundaje,
 // arXiv:1704.02685, by the rescale rule (layer.Rescale). The numbers of a map sum up to the score of the image minus that of
-// the baseline.
+// the baseline, if the score is linear in a layer, as a logit is: what an objective makes of the network's values, like the
+// probability of a class, has its own derivative.
 type DeepLIFT struct {
 	// Baseline has one number a channel, or a whole image, or one image for each; nil is black.
 	Baseline []float64

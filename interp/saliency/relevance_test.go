@@ -292,7 +292,8 @@ func TestSharesRefused(t *testing.T) {
 		want string
 	}{
 		{saliency.ExpectedGradients{}, "References: no images"},
-		{saliency.ExpectedGradients{References: interptest.ImagesOf(1, 5, 5, 3, 1)}, "References are 5×5×3, must be of the size of the images, 12×12×3"},
+		{saliency.ExpectedGradients{References: interptest.ImagesOf(1, 5, 5, 3, 1)},
+			"References are 5×5×3, must be of the size of the images, 12×12×3"},
 		{saliency.ExpectedGradients{References: dark}, "References: image 0 is 200"},
 		{saliency.ExpectedGradients{References: x, N: -1}, "N is -1, must be at least 1"},
 		{saliency.ExpectedGradients{References: x, Sigma: nan}, "Sigma is NaN"},
@@ -317,7 +318,8 @@ func TestSharesRefused(t *testing.T) {
 		return layer.Dense(s.At("logits"), layer.GlobalMean(x), 3)
 	}, [3]int{8, 8, 3}, 3, 1)
 	for _, bad := range []saliency.Method{saliency.LRP{}, saliency.DeepLIFT{}} {
-		if _, err := bad.Maps(ctx, foreign, objective.Logit, interptest.Images(foreign, 1, 1)); err == nil || !strings.Contains(err.Error(), "does not reach GoMLX's operators Max") {
+		_, err := bad.Maps(ctx, foreign, objective.Logit, interptest.Images(foreign, 1, 1))
+		if err == nil || !strings.Contains(err.Error(), "does not reach GoMLX's operators Max") {
 			t.Errorf("%s of a network with a foreign ReLU: error %v", bad, err)
 		}
 	}

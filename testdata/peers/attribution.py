@@ -164,7 +164,7 @@ def speed(weights):
 
     def captum(n):
         for m in net.modules():
-            if isinstance(m, nn.Conv2d | nn.Linear | nn.AvgPool2d | nn.MaxPool2d):
+            if isinstance(m, nn.Conv2d | nn.Linear | nn.AvgPool2d | nn.MaxPool2d | nn.Flatten):
                 m.rule = EpsilonRule()
         for m in modules:
             m.rule = IdentityRule()
