@@ -51,9 +51,6 @@ func copies(ctx context.Context, m *interp.Model, x interp.Images, n int, prepar
 			if x.Class != nil {
 				y.Class = append(y.Class, x.Class[i])
 			}
-			if x.Key != nil {
-				y.Key = append(y.Key, x.Key[i])
-			}
 		}
 		_ = parallel.Each(ctx, y.N, func(b int) error {
 			copy(y.Of(b), x.Of((first+b)/n))
@@ -65,7 +62,11 @@ func copies(ctx context.Context, m *interp.Model, x interp.Images, n int, prepar
 	ahead := make(chan interp.Images, 1)
 	go func() { ahead <- next(0) }()
 	for first := 0; first < total; first += batch {
-		y := <-ahead
+		var y interp.Images
+		select {
+		case y = <-ahead:
+		case <-ctx.Done(): // what is being made is left to itself
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -161,6 +161,24 @@ func TestLawEveryModelMeasure(t *testing.T) {
 	})
 }
 
+// A context that ends while copies are made ends the measure at once, however long one takes.
+func TestContextEndsWhileCopiesAreMade(t *testing.T) {
+	ended, cancel := context.WithCancel(ctx)
+	stuck := make(chan bool)
+	defer close(stuck)
+	m := interptest.Linear()
+	x := interptest.Images(m, 1, 1)
+	_, err := scores(ended, m, objective.LogitOf(0), x, 3, func(int) func(int, []float64) {
+		return func(int, []float64) {
+			cancel()
+			<-stuck
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // What each measure calls itself.
 func TestModelStrings(t *testing.T) {
 	for i, s := range []interface{ String() string }{
@@ -237,6 +255,37 @@ func TestLawLinear(t *testing.T) {
 	check("max-sensitivity", 0, got, err)
 	got, err = MaxSensitivity{}.Of(ctx, m, objective.Logit, x, saliency.SmoothGrad{N: 2}) // the same noise, though the images move
 	check("max-sensitivity of SmoothGrad", 0, got, err)
+}
+
+// A method that draws noise draws the same for the image that moves, and what it has for each image stays that image's.
+func TestLawMaxSensitivityOfMethods(t *testing.T) {
+	m := interptest.Smooth().Float64()
+	x := interptest.Images(m, 4, 1).Asked(0)
+	for _, method := range []saliency.Method{
+		saliency.SmoothGrad{N: 3}, saliency.IntegratedGradients{Steps: 3, Baseline: interptest.Images(m, 4, 2).Pix},
+	} {
+		got, err := MaxSensitivity{Radius: 1e-9, N: 2}.Of(ctx, m.Budget(1), objective.Logit, x, method)
+		if err != nil || !(slices.Max(got) <= 1e-6) {
+			t.Errorf("%s: moved by 10⁻⁹ its maps move by %v, %v", method, got, err)
+		}
+	}
+	got, err := MaxSensitivity{}.Of(ctx, m, objective.Logit, x, unless(x.Pix[0]))
+	if err != nil || !math.IsNaN(got[0]) || !math.IsNaN(got[3]) {
+		t.Errorf("of a map of zeros that becomes another: %v, %v", got, err)
+	}
+}
+
+// unless is a method whose map is of zeros where the first number of the images is this one, and the images otherwise.
+type unless float64
+
+func (unless) String() string { return "zeros or the image" }
+
+func (u unless) Maps(_ context.Context, _ *interp.Model, _ interp.Objective, x interp.Images) (interp.Maps, error) {
+	out := x.Like()
+	if x.Pix[0] != float64(u) {
+		copy(out.Pix, x.Pix)
+	}
+	return out, nil
 }
 
 // A map of one channel stands for all of them.

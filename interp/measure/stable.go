@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/interp/random"
@@ -56,35 +57,31 @@ func (s MaxSensitivity) Of(ctx context.Context, m *interp.Model, o interp.Object
 		return nil, err
 	}
 	most := make([]float64, x.N)
-	prepare := func(i int) func(k int, pix []float64) {
-		return func(k int, pix []float64) {
+	for k := range n {
+		y := x.Free() // all images at once: what a method has for each of them stays theirs
+		y.Pix = slices.Clone(x.Pix)
+		for i := range x.N {
 			stream := random.New(s.Seed, x.Key[i], uint64(k))
-			for p := range pix {
-				pix[p] += radius * (2*stream.Uniform(p) - 1)
+			for p := range x.Size() {
+				y.Of(i)[p] += radius * (2*stream.Uniform(p) - 1)
 			}
 		}
-	}
-	err = copies(ctx, m, x, n, prepare, func(y interp.Images, of []int) error {
-		moved, err := method.Maps(ctx, m, o.Of(of...), y)
+		moved, err := method.Maps(ctx, m, o, y)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if len(moved.Pix) != y.N*still.Size() || len(still.Pix) != x.N*still.Size() {
-			return fmt.Errorf("measure: %s returned maps of %d and %d numbers for %d and %d images", method, len(still.Pix), len(moved.Pix), x.N, y.N)
+		if len(still.Pix) != x.N*still.Size() || len(moved.Pix) != len(still.Pix) {
+			return nil, fmt.Errorf("measure: %s returned maps of %d and then of %d numbers for the same %d images", method, len(still.Pix), len(moved.Pix), x.N)
 		}
-		for b, i := range of {
+		for i := range most {
 			var way, size float64
 			for p, v := range still.Of(i) {
-				d := moved.Of(b)[p] - v
+				d := moved.Of(i)[p] - v
 				way += d * d
 				size += v * v
 			}
 			most[i] = max(most[i], math.Sqrt(way/size)) // NaN stays
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	for i := range most {
 		if math.IsInf(most[i], 1) { // a share of nothing
