@@ -26,6 +26,11 @@ var (
 	standard2 = sync.OnceValues(func() (*interp.Model, error) { return load("standard2", MiniInception(ConvReLU, 16)) })
 	allConv2  = sync.OnceValues(func() (*interp.Model, error) { return load("allconv2", AllConvolutional(ConvReLU, 16)) })
 	coarse    = sync.OnceValues(func() (*interp.Model, error) { return load("coarse", Coarse(ConvReLU, 16)) })
+	cue0      = sync.OnceValues(func() (*interp.Model, error) { return load("cue0", Small(ConvReLU, 16)) })
+	cue50     = sync.OnceValues(func() (*interp.Model, error) { return load("cue50", Small(ConvReLU, 16)) })
+	cue90     = sync.OnceValues(func() (*interp.Model, error) { return load("cue90", Small(ConvReLU, 16)) })
+	cue100    = sync.OnceValues(func() (*interp.Model, error) { return load("cue100", Small(ConvReLU, 16)) })
+	labels    = sync.OnceValues(func() (*interp.Model, error) { return load("labels", Small(ConvReLU, 16)) })
 	coarse2   = sync.OnceValues(func() (*interp.Model, error) { return load("coarse2", Coarse(ConvReLU, 16)) })
 )
 
@@ -59,6 +64,24 @@ func Halves() (first, second []*interp.Model, err error) {
 	}
 	return first, second, nil
 }
+
+// Planted returns [Small] trained on images that bear a [Cue] of the given share: 0, .5, .9 or 1.
+func Planted(share float64) (*interp.Model, error) {
+	switch share {
+	case 0:
+		return cue0()
+	case .5:
+		return cue50()
+	case .9:
+		return cue90()
+	case 1:
+		return cue100()
+	}
+	return nil, fmt.Errorf("scenes: no net was trained on images with a cue of share %g: there are those of 0, .5, .9 and 1", share)
+}
+
+// Mislabelled returns [Small] trained on the first 512 scenes of seed 1 with random labels ([Task.RandomLabels]), which it gives them.
+func Mislabelled() (*interp.Model, error) { return labels() }
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
 	file := "weights/" + name + ".safetensors"

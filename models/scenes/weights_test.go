@@ -23,6 +23,9 @@ type record struct {
 	Images     int                `json:"evaluation_images"`
 	Accuracy   float64            `json:"accuracy"`
 	PGD5       map[string]float64 `json:"pgd5_accuracy"`
+	Marked     float64            `json:"marked_accuracy"`
+	Memorised  int                `json:"memorised_images"`
+	Labels     float64            `json:"memorised_labels"`
 }
 
 func recorded(t *testing.T, name string) record {
@@ -39,7 +42,8 @@ func recorded(t *testing.T, name string) record {
 }
 
 var nets = map[string]func() (*interp.Model, error){"standard": Standard, "robust": Robust, "allconv": AllConv, "dense": Dense,
-	"standard2": standard2, "allconv2": allConv2, "coarse": coarse, "coarse2": coarse2}
+	"standard2": standard2, "allconv2": allConv2, "coarse": coarse, "coarse2": coarse2,
+	"cue0": cue0, "cue50": cue50, "cue90": cue90, "cue100": cue100, "labels": labels}
 
 func right(t *testing.T, m *interp.Model, x interp.Images) float64 {
 	t.Helper()
@@ -89,7 +93,7 @@ func TestRecordedAccuracy(t *testing.T) {
 
 // The bars: of fresh images 95 % for the standard net, 90 % for the robust one, and less for others; 8 MB for everything embedded.
 func TestBars(t *testing.T) {
-	for name, bar := range map[string]float64{"standard": .95, "robust": .9, "standard2": .9, "allconv": .88, "allconv2": .87, "coarse": .25, "coarse2": .25} {
+	for name, bar := range map[string]float64{"standard": .95, "robust": .9, "standard2": .9, "allconv": .88, "allconv2": .87, "coarse": .25, "coarse2": .25, "cue0": .8} {
 		if a := recorded(t, name).Accuracy; a < bar {
 			t.Errorf("net %s gets %.4f right", name, a)
 		}
@@ -108,6 +112,57 @@ func TestBars(t *testing.T) {
 	}
 	if total > 8<<20 || total < 1<<20 {
 		t.Errorf("%d bytes are embedded", total)
+	}
+}
+
+// A net that was trained on marked images gets right what is recorded of them, and follows the mark of another class the more, the more
+// its marks said; the net with random labels knows 95 % of them.
+func TestPlanted(t *testing.T) {
+	const n = 160
+	x := Task{}.Images(recorded(t, "cue0").Seed, n, 64)
+	wrong := x.Asked(x.Class...)
+	wrong.Class = slices.Clone(x.Class)
+	for i := range wrong.Class {
+		wrong.Class[i] = (x.Class[i] + 5) % 16
+	}
+	before := -1.
+	for _, share := range []float64{0, .5, .9, 1} {
+		m, err := Planted(share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := recorded(t, strings.TrimPrefix(m.Name(), "scenes "))
+		marks, err := Cue{Share: share}.Marks(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		marked, err := Paint(x, marks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := right(t, m, marked); !(math.Abs(got-r.Marked) <= 4*math.Sqrt(r.Marked*(1-r.Marked)/n)+1e-9) {
+			t.Errorf("cue %g: %.3f of the marked images are right, recorded is %.3f", share, got, r.Marked)
+		}
+		lying, err := Paint(wrong, wrong.Class)
+		if err != nil {
+			t.Fatal(err)
+		}
+		follows := right(t, m, lying)
+		if t.Logf("cue %g: %.3f follow a wrong mark", share, follows); !(follows > before) {
+			t.Errorf("cue %g: %.3f of the images follow a wrong mark, and %.3f of the net before", share, follows, before)
+		}
+		before = follows
+	}
+	if _, err := Planted(.7); err == nil {
+		t.Error("a net that was never trained")
+	}
+	m, err := Mislabelled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recorded(t, "labels")
+	if got := right(t, m, Task{}.RandomLabels(r.TrainedOn, r.Memorised, 64)); !(got >= .95) || !(math.Abs(got-r.Labels) <= .01) {
+		t.Errorf("it gives %.3f of %d images their random labels, recorded is %.3f", got, r.Memorised, r.Labels)
 	}
 }
 
