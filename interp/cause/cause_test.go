@@ -216,11 +216,11 @@ func halves(t *testing.T) *interp.Model {
 	return must(m.With(interp.Weights{"/logits/weights": must(interp.NewWeight(w, 6, 3))}))
 }
 
-func TestCue(t *testing.T) {
+func TestMasked(t *testing.T) {
 	m := interptest.Linear()
 	x := interptest.Images(m, 3, 3)
 	mask := []float64{0, 1, 0, 0, 0, 1}
-	q := cause.Cue{Name: "cue", Model: m, Images: x, Mask: mask}
+	q := cause.Masked{Name: "cue", Model: m, Images: x, Masks: [][]float64{mask}}
 	found := given{"mask", func(_ *interp.Model, x interp.Images) (v []float64) {
 		for range x.N {
 			v = append(v, mask...)
@@ -236,6 +236,32 @@ func TestCue(t *testing.T) {
 	for i := range x.N {
 		if area, mass := must(measure.AUROC(maps.Magnitude(i), mask)), must(measure.Mass(maps.Magnitude(i), mask)); grad[0][i] != area || grad[1][i] != mass {
 			t.Errorf("image %d: %g, %g, want %g, %g", i, grad[0][i], grad[1][i], area, mass)
+		}
+	}
+}
+
+// A removal is the measure's own, and of deletion what is left to 1.
+func TestRemoval(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 3, 3)
+	maps := must(saliency.Guided.Maps(ctx, m, objective.Logit, x))
+	var read [][]float64
+	for i := range x.N {
+		read = append(read, maps.Magnitude(i))
+	}
+	for name, c := range map[string]struct {
+		of   cause.Remover
+		sign float64
+	}{"insertion": {measure.Insertion{}, 1}, "1 − deletion": {measure.Deletion{}, -1}, "ROAD": {measure.ROAD{}, 1}} {
+		q := cause.Removal{Of: c.of, Model: m, Images: x}
+		if got := q.Columns(); !slices.Equal(got, []string{name}) {
+			t.Errorf("columns %v, want %s", got, name)
+		}
+		got := must(q.Ask(ctx, cause.Entry{Method: saliency.Guided}))[0]
+		for i, v := range must(c.of.Of(ctx, m, objective.Prob, x, read)) {
+			if want := c.sign*v + max(0, -c.sign); !(math.Abs(got[i]-want) <= 1e-12) {
+				t.Errorf("%s of image %d: %g, want %g", name, i, got[i], want)
+			}
 		}
 	}
 }

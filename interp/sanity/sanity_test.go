@@ -308,3 +308,36 @@ func equal(a, b [][][][]float64) bool {
 	}
 	return true
 }
+
+// On a network of scenes guided backprop does not notice that the upper half is random, the gradient falls to what two random networks
+// share, and an edge detector is 1; and the verdicts do not depend on what was drawn.
+func TestScenes(t *testing.T) {
+	interptest.Unchecked()
+	m := must(scenes.Standard())
+	x := scenes.Task{}.Images(20002, 6, 64)
+	card := sanity.Card{Check: sanity.Check{Methods: []saliency.Method{saliency.Gradient{}, saliency.Guided, saliency.Edge{}}}}
+	for card.Seed = range int64(5) {
+		r := must(card.Of(ctx, m, x))
+		half, last := r.Half(), len(r.Variants)-1
+		if half != 3 {
+			t.Errorf("half of the network is random in variant %d of %d", half, len(r.Variants))
+		}
+		gradient, guided, edges := r.Curve(sanity.AbsRank, 0), r.Curve(sanity.AbsRank, 1), r.Curve(sanity.AbsRank, 2)
+		t.Logf("seed %d: gradient %.2f, %.2f (random networks %.2f), guided %.2f, %.2f", card.Seed,
+			gradient[half].Mean, gradient[last].Mean, r.Level[sanity.AbsRank][0].Mean, guided[half].Mean, guided[last].Mean)
+		if !(guided[half].Mean >= .6) {
+			t.Errorf("seed %d: guided backprop has %.2f when the upper half is random", card.Seed, guided[half].Mean)
+		}
+		if !(gradient[last].Mean <= r.Level[sanity.AbsRank][0].Mean+.1) {
+			t.Errorf("seed %d: the gradient has %.2f when all is random, and two random networks %.2f", card.Seed, gradient[last].Mean, r.Level[sanity.AbsRank][0].Mean)
+		}
+		for v, e := range edges {
+			if !(math.Abs(e.Mean-1) <= 1e-12) {
+				t.Errorf("seed %d: the edges have %g in variant %d", card.Seed, e.Mean, v)
+			}
+		}
+		if want := []sanity.Verdict{sanity.Follows, sanity.TopBlind, sanity.Blind}; !slices.Equal(r.Verdicts, want) {
+			t.Errorf("seed %d: %v", card.Seed, r.Summary())
+		}
+	}
+}
