@@ -3,7 +3,9 @@ package show
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
+	"lucigo/interp"
 	"lucigo/interp/cause"
 	"lucigo/interp/measure"
 	"lucigo/interp/sanity"
@@ -16,6 +18,7 @@ type Sanity struct {
 	Title      string
 	Report     sanity.Report
 	Similarity sanity.Similarity
+	Image      interp.Images // the image that the maps are of, shown before the first row; empty for none
 	Style      Style
 	Size       int // of a map, as in Figure
 }
@@ -31,7 +34,16 @@ func (s Sanity) Show() error {
 // Maps returns the maps of the first image as a figure: a row for each method, a column for each variant.
 func (s Sanity) Maps() (Figure, error) {
 	r := s.Report
-	f := Figure{Title: s.Title, Rows: r.Methods, Columns: []string{"as trained"}, Size: cmp.Or(s.Size, 88)}
+	f := Figure{Title: s.Title, Rows: r.Methods, Columns: []string{"as trained"}, Size: cmp.Or(s.Size, 80)}
+	pictures := make([]Cell, len(r.Methods))
+	if s.Image.N > 0 {
+		var err error
+		if pictures, err = cells(s.Image.Slice(0, 1), nil, len(r.Methods)); err != nil {
+			return f, fmt.Errorf("show: Sanity.Image: %w", err)
+		}
+		f.Columns = append([]string{"image"}, f.Columns...)
+	}
+	first := len(f.Columns)
 	if len(r.Shown) == 0 || len(r.Shown[0]) == 0 {
 		return f, fmt.Errorf("show: Sanity.Report has no maps, must have those of at least one method")
 	}
@@ -40,12 +52,15 @@ func (s Sanity) Maps() (Figure, error) {
 	}
 	if len(r.Variants) > 1 && r.Random[1] > 0 { // a cascade
 		for v := range r.Variants[1:] {
-			f.Columns[v+2] = "… and " + r.Variants[v+1]
+			f.Columns[first+v+1] = "… and " + r.Variants[v+1]
 		}
 	}
 	for k := range r.Methods {
 		curve := r.Curve(s.Similarity, k)
-		var row []Cell
+		row := pictures[k : k+1 : k+1]
+		if s.Image.N == 0 {
+			row = nil
+		}
 		for v, m := range r.Shown[k] {
 			c, err := s.Style.draw(m, 0, m.Images)
 			if err != nil {
@@ -93,7 +108,7 @@ func estimate(e measure.Estimate) string {
 	case 1:
 		return number.Text(e.Mean, 2)
 	}
-	return fmt.Sprintf("%.2f ±\u00a0%.2f", e.Mean, e.High-e.Mean)
+	return strings.ReplaceAll(fmt.Sprintf("%.2f ±\u00a0%.2f", e.Mean, e.High-e.Mean), "-", "−")
 }
 
 // SanityCard is a page with a verdict for each method.
@@ -117,7 +132,7 @@ func (c SanityCard) Figure() (Figure, error) {
 	for k := range r.Methods {
 		curve := r.Curve(sanity.AbsRank, k)
 		t.Cells = append(t.Cells, []any{estimate(curve[r.Half()]), estimate(curve[len(curve)-1]), estimate(r.Level[sanity.AbsRank][k]),
-			fmt.Sprintf("%.2f", r.Kept(k)), "It " + r.Verdicts[k].String() + "."})
+			strings.ReplaceAll(fmt.Sprintf("%.2f", r.Kept(k)), "-", "−"), "It " + r.Verdicts[k].String() + "."})
 	}
 	return t.Figure(), nil
 }
