@@ -219,9 +219,12 @@ func (r relevanceNet) slow(rule LRP, n int) ([]float64, float64) {
 	pool := func(x array) array { return slowMeanPool(x, r.mean, false) }
 	mean := inFull(z, pool, pool)
 	m := flat(pool(z))
-	dense1 := inFull(m, func(x array) array { return slowAffine(x, in[10], in[11]) }, func(x array) array { return slowAffine(x, in[10], array{}) })
+	dense := func(x, w, b array) affine {
+		return inFull(x, func(x array) array { return slowAffine(x, w, b) }, func(x array) array { return slowAffine(x, w, array{}) })
+	}
+	dense1 := dense(m, in[10], in[11])
 	d := slowMap(flat(apply(dense1, m, 1, 5)), positive)
-	dense2 := inFull(d, func(x array) array { return slowAffine(x, in[12], in[13]) }, func(x array) array { return slowAffine(x, in[12], array{}) })
+	dense2 := dense(d, in[12], in[13])
 	y := apply(dense2, d, 1, 3)
 
 	back := func(k int, a affine, x array, relevance []float64) []float64 {
