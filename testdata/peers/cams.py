@@ -91,7 +91,7 @@ class Tapped(GoogLeNet):
 
     def __init__(self, w):
         super().__init__(w)
-        self.tap = nn.Identity()
+        self.tap, self.where = nn.Identity(), nn.Parameter(torch.zeros(1))  # pytorch-grad-cam asks a parameter for its device
 
     def block(self, x, name):
         y = super().block(x, name)
