@@ -278,6 +278,42 @@ func (a asked) Ask(_ context.Context, e cause.Entry) ([][]float64, error) {
 	return nil, errors.New("no answer")
 }
 
+// counted counts how often maps are computed.
+type counted struct {
+	given
+	asked *int
+}
+
+func (c counted) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	*c.asked++
+	return saliency.Guided.Maps(ctx, m, o, x)
+}
+
+// Several questions about the same images compute the maps once, and answer as each does alone.
+func TestCompareComputesOnce(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 3, 3)
+	mask := make([]float64, 144)
+	mask[40] = 1
+	a, b := cause.Masked{Name: "a", Model: m, Images: x, Masks: [][]float64{mask}}, cause.Removal{Of: measure.Deletion{}, Model: m, Images: x}
+	other := cause.Masked{Name: "other", Model: m, Images: x.Asked(1), Masks: [][]float64{mask}}
+	asked := 0
+	entry := cause.Entry{Method: counted{given{name: "counted"}, &asked}}
+	all := must(cause.Compare(ctx, []cause.Entry{entry}, []cause.Question{a, b, other}, nil))
+	if asked != 2 {
+		t.Errorf("maps were computed %d times, of two kinds of images", asked)
+	}
+	var want []measure.Estimate
+	for _, q := range []cause.Question{a, b, other} {
+		for _, v := range must(q.Ask(ctx, entry)) {
+			want = append(want, measure.Estimated(v))
+		}
+	}
+	if !slices.Equal(all.Rows[0].Cells, want) {
+		t.Errorf("together %v, one by one %v", all.Rows[0].Cells, want)
+	}
+}
+
 // A measure proves nothing where a control wins it, or comes so near that the intervals meet.
 func TestProves(t *testing.T) {
 	entry := func(name string, control bool) cause.Entry {

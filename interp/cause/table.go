@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/interp/measure"
@@ -71,6 +72,7 @@ func Compare(ctx context.Context, entries []Entry, questions []Question, progres
 			return t, fmt.Errorf("cause: entry %d has no Method", k)
 		}
 		row := Row{Name: e.Method.String(), Control: e.Control}
+		e.Method = &once{Method: e.Method}
 		for j, q := range questions {
 			if progress != nil {
 				progress(fmt.Sprintf("%s: %s", row.Name, q.Columns()[0]), k*len(questions)+j, len(entries)*len(questions))
@@ -86,6 +88,33 @@ func Compare(ctx context.Context, entries []Entry, questions []Question, progres
 		t.Rows = append(t.Rows, row)
 	}
 	return t, nil
+}
+
+// once is a method that computes the maps of equal images of a network once: several questions are asked about them.
+type once struct {
+	saliency.Method
+	made []made
+}
+
+type made struct {
+	m    *interp.Model
+	o    string
+	x    interp.Images
+	maps interp.Maps
+}
+
+// Maps implements saliency.Method.
+func (c *once) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	for _, k := range c.made {
+		if k.m == m && k.o == o.String() && slices.Equal(k.x.Pix, x.Pix) && slices.Equal(k.x.Class, x.Class) && slices.Equal(k.x.Key, x.Key) {
+			return k.maps, nil
+		}
+	}
+	maps, err := c.Method.Maps(ctx, m, o, x)
+	if err == nil {
+		c.made = append(c.made, made{m, o.String(), x, maps})
+	}
+	return maps, err
 }
 
 // Winner returns the row with the largest mean in a column, the first of equal ones; −1 where no row has any.
