@@ -38,9 +38,9 @@ func (s Superpixels) title() string {
 
 // cut returns the pieces of image i: the pixels of each.
 func (s Superpixels) cut(x interp.Images, i int) (pieces [][]int, err error) {
-	labels, n := s.Labels, 0
+	labels := s.Labels
 	if labels == nil {
-		if labels, n, err = s.SLIC.Cut(x.Of(i), x.H, x.W, x.C); err != nil {
+		if labels, _, err = s.SLIC.Cut(x.Of(i), x.H, x.W, x.C); err != nil {
 			return nil, fmt.Errorf("saliency: image %d: %w", i, err)
 		}
 	}
@@ -50,7 +50,8 @@ func (s Superpixels) cut(x interp.Images, i int) (pieces [][]int, err error) {
 	if low := slices.Min(labels); low < 0 {
 		return nil, fmt.Errorf("saliency: Labels has %d, must be at least 0", low)
 	}
-	if n = slices.Max(labels) + 1; n > most {
+	n := slices.Max(labels) + 1
+	if n > most {
 		return nil, fmt.Errorf("saliency: image %d has %d pieces, must have at most %d: ask for fewer", i, n, most)
 	}
 	pieces = make([][]int, n)

@@ -81,7 +81,7 @@ func (s Sanity) Maps() (Figure, error) {
 
 // Curves returns the similarity against the number of variants, a line for each method. Where it is undefined a line has no point.
 func (s Sanity) Curves() (Figure, error) {
-	c := Curves{Title: s.Title, X: "variant, in the order of the columns above; 0 is the network as trained", Y: s.Similarity.String()}
+	c := Curves{Title: s.Title, X: "columns above, 0 as trained", Y: s.Similarity.String()}
 	for k, name := range s.Report.Methods {
 		line := Curve{Name: name, X: []float64{0}, Y: []float64{1}, Low: []float64{1}, High: []float64{1}}
 		for v, e := range s.Report.Curve(s.Similarity, k) {
