@@ -203,8 +203,10 @@ func TestLayers(t *testing.T) {
 	inception := []string{"conv1", "conv2", "mixed3a", "mixed3b", "mixed4a", "mixed4b", "mixed5a", "logits"}
 	convolutions := []string{"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "logits"}
 	coarse := []string{"hidden1", "hidden2", "logits"}
+	small := []string{"conv1", "conv2", "conv3", "conv4", "conv5", "logits"}
 	want := map[string][]string{"standard": inception, "robust": inception, "dense": {"hidden", "logits"}, "allconv": convolutions,
-		"standard2": inception, "allconv2": convolutions, "coarse": coarse, "coarse2": coarse}
+		"standard2": inception, "allconv2": convolutions, "coarse": coarse, "coarse2": coarse,
+		"cue0": small, "cue50": small, "cue90": small, "cue100": small, "labels": small}
 	for name, open := range nets {
 		m, err := open()
 		if err != nil {
