@@ -19,7 +19,7 @@ import (
 // reasons.
 var imports = map[string][]string{
 	"internal":            {},
-	"interp":              {"interp/engine", "interp/internal", "interp/layer", "interp/near", "interp/random"},
+	"interp":              {"internal", "interp/engine", "interp/internal", "interp/layer", "interp/near", "interp/random"},
 	"interp/engine":       {"internal"},
 	"interp/internal":     {},
 	"interp/layer":        {"interp/near"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -30,66 +29,20 @@ func fit(x interp.Images, maps [][]float64) error {
 	return nil
 }
 
-// copies makes n copies of each image, as many at once as m has room for, and calls use with them and the images that they
-// are of: all copies of one image, then those of the next. Prepare is called once for each image, and returns what changes
-// copy k, which it is given. The next copies are made while these are used.
-func copies(ctx context.Context, m *interp.Model, x interp.Images, n int, prepare func(i int) func(k int, pix []float64),
-	use func(y interp.Images, of []int) error) error {
-	total := x.N * n
-	batch := min(m.Batch(x), total)
-	last, change := -1, func(int, []float64) {}
-	next := func(first int) interp.Images {
-		y := interp.Images{N: min(batch, total-first), H: x.H, W: x.W, C: x.C}.Free()
-		y.Pix = make([]float64, y.N*y.Size())
-		changes := make([]func(k int, pix []float64), y.N)
-		for b := range changes {
-			i := (first + b) / n
-			if i != last && ctx.Err() == nil {
-				last, change = i, prepare(i)
-			}
-			changes[b] = change
-			if x.Class != nil {
-				y.Class = append(y.Class, x.Class[i])
-			}
-		}
-		_ = parallel.Each(ctx, y.N, func(b int) error {
-			copy(y.Of(b), x.Of((first+b)/n))
-			changes[b]((first+b)%n, y.Of(b))
-			return nil
-		})
-		return y
-	}
-	ahead := make(chan interp.Images, 1)
-	go func() { ahead <- next(0) }()
-	for first := 0; first < total; first += batch {
-		var y interp.Images
-		select {
-		case y = <-ahead:
-		case <-ctx.Done(): // what is being made is left to itself
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if first+batch < total {
-			go func() { ahead <- next(first + batch) }()
-		}
-		of := make([]int, y.N)
-		for b := range of {
-			of[b] = (first + b) / n
-		}
-		if err := use(y, of); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scores returns the score of n copies of each image, [image][copy].
+// scores returns the score of n copies of each image, [image][copy]. Prepare is called once for each image, and returns what changes
+// copy k, which it is given.
 func scores(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, n int,
 	prepare func(i int) func(k int, pix []float64)) ([][]float64, error) {
 	all := make([][]float64, x.N)
-	err := copies(ctx, m, x, n, prepare, func(y interp.Images, of []int) error {
-		s, err := m.Score(ctx, o.Of(of...), y)
+	change := func(i int) func(k int, dst []float64) {
+		prepared := prepare(i)
+		return func(k int, dst []float64) {
+			copy(dst, x.Of(i))
+			prepared(k, dst)
+		}
+	}
+	err := m.Copies(ctx, o, x, n, change, func(o interp.Objective, y interp.Images, of []int) error {
+		s, err := m.Score(ctx, o, y)
 		for b, v := range s {
 			all[of[b]] = append(all[of[b]], v)
 		}
