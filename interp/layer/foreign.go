@@ -108,17 +108,17 @@ func (f *foreign) kinds(n *graph.Node) kinds {
 // foreign finds the operators of a Forward that do what its pass's rule changes and are outside this
 // package.
 type foreign struct {
-	changes   kinds
-	depends   map[*graph.Node]bool // on the images; weights are not what a rule is about
-	weighed   map[*graph.Node]bool // those that depend on a linear layer with weights
-	relevance bool                 // the rule is LRP
-	next      int                  // the first node of the graph that was not read yet
-	found     []*graph.Node
+	changes kinds
+	depends map[*graph.Node]bool // on the images; weights are not what a rule is about
+	weighed map[*graph.Node]bool // those that depend on a linear layer with weights
+	entered bool                 // the rule is an enteringRule
+	next    int                  // the first node of the graph that was not read yet
+	found   []*graph.Node
 }
 
 func watch(rule Rule, images *graph.Node, replace map[string]*graph.Node) foreign {
 	f := foreign{changes: changes(rule), depends: map[*graph.Node]bool{images: true}, weighed: map[*graph.Node]bool{}}
-	_, f.relevance = rule.(LRP)
+	f.entered = is[enteringRule](rule)
 	for _, x := range replace {
 		f.depends[x], f.weighed[x] = true, true
 	}
@@ -146,7 +146,7 @@ func (f *foreign) read(g *graph.Graph, foreign bool) {
 		if foreign && f.kinds(n)&f.changes != 0 {
 			f.found = append(f.found, n)
 		}
-		if foreign && f.relevance && raw && f.weighed[n] {
+		if foreign && f.entered && raw && f.weighed[n] {
 			panic(fmt.Errorf("layer: LRP: the images join what layers have made of them (%s), must enter a layer with weights first: "+
 				"only there is their relevance known", n.Type()))
 		}

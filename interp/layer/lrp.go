@@ -74,6 +74,17 @@ func (r LRP) String() string {
 	return "LRP(" + strings.Join(parts, ", ") + ")"
 }
 
+// layers implements namingRule.
+func (r LRP) layers() (names []string) {
+	for _, u := range r.Until {
+		names = append(names, u.Layer)
+	}
+	return names
+}
+
+// enters implements enteringRule.
+func (r LRP) enters() {}
+
 // Linear implements LinearRule.
 func (r LRP) Linear(l LinearLayer) *graph.Node {
 	y := l.Value()

@@ -19,7 +19,7 @@ type affine struct {
 	seen [][]bool
 }
 
-// inFull writes out a layer f of one image x, linear but for its bias, whose windows are those that ones sees.
+// inFull writes out a layer f of one image x, linear except for its bias, whose windows are those that ones sees.
 func inFull(x array, f, ones func(x array) array) affine {
 	a := affine{b: f(zeros(x.dims...)).v}
 	for i := range x.v {
@@ -360,15 +360,20 @@ func TestLawRelevanceIsConserved(t *testing.T) {
 	}
 }
 
-// What cannot be relevance is an error that says so.
+// owned is somebody's rule that is LRP except for its name.
+type owned struct{ LRP }
+
+// What cannot be relevance is an error that says so, of a rule that embeds LRP too.
 func TestRelevanceRefused(t *testing.T) {
 	w := func(x *Node, dims ...int) *Node { return weights(x, dims...) }
 	conv := func(x *Node) *Node { return Convolve(x, w(x, 1, 1, x.Shape().Dim(3), 2), nil, Window{}, 1) }
 	for _, c := range []struct {
-		rule LRP
+		rule Rule
 		f    func(x *Node) *Node
 		want string
 	}{
+		{owned{LRP{Until: []Until{{"convv", Epsilon{}}}}}, func(x *Node) *Node { return GlobalMean(At("conv", conv(x))) }, `"convv"`},
+		{owned{}, func(x *Node) *Node { return Concat(x, conv(x)) }, "the images join what layers have made of them (Concatenate)"},
 		{LRP{Conv: Box{}}, func(x *Node) *Node { return conv(conv(x)) }, "box is for LRP.First alone"},
 		{LRP{Until: []Until{{"convv", Epsilon{}}}}, func(x *Node) *Node { return GlobalMean(At("conv", conv(x))) }, `"convv"`},
 		{LRP{Conv: Epsilon{-1}}, conv, "Epsilon.Epsilon is -1, must be above 0"},

@@ -193,10 +193,10 @@ func (p *Pass) step() bool {
 				panic(near.Error("layer", name, p.names))
 			}
 		}
-		if r, ok := p.rule.(LRP); ok {
-			for _, u := range r.Until {
-				if p.layers[u.Layer] == nil {
-					panic(fmt.Errorf("layer: rule %s: %w", r, near.Error("layer", u.Layer, p.names)))
+		if r, ok := p.rule.(namingRule); ok {
+			for _, name := range r.layers() {
+				if p.layers[name] == nil {
+					panic(fmt.Errorf("layer: rule %s: %w", p.rule, near.Error("layer", name, p.names)))
 				}
 			}
 		}

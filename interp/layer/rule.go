@@ -74,6 +74,17 @@ type OptionalRule interface {
 	Optional()
 }
 
+// namingRule is a rule that is about layers of these names. One that the network does not have is an error.
+type namingRule interface {
+	layers() []string
+}
+
+// enteringRule marks a rule to which the first layers with weights are the way from the images into the network: what joins the
+// images with what layers have made of them is an error.
+type enteringRule interface {
+	enters()
+}
+
 // The rules. Guided and Deconv follow max-pooling's switches, as the exact gradient does.
 var (
 	// Exact is the derivative. A ReLU's is 0 at 0, and NaN stays NaN.
