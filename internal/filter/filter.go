@@ -4,12 +4,15 @@ package filter
 import "math"
 
 // Gaussian returns the weights of a Gaussian of the given standard deviation, in pixels, up to reach pixels from its middle.
-// They sum up to 1.
+// They sum up to 1. Of deviation 0 all of it is in the middle.
 func Gaussian(deviation float64, reach int) []float64 {
 	weights, sum := make([]float64, 2*reach+1), 0.0
 	for i := range weights {
-		d := float64(i-reach) / deviation
-		weights[i] = math.Exp(-d * d / 2)
+		weights[i] = 1
+		if i != reach {
+			d := float64(i-reach) / deviation
+			weights[i] = math.Exp(-d * d / 2)
+		}
 		sum += weights[i]
 	}
 	for i := range weights {

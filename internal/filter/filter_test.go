@@ -43,3 +43,10 @@ func TestGaussian(t *testing.T) {
 		t.Errorf("%d weights sum up to %g", len(g), sum)
 	}
 }
+
+// Of deviation 0 nothing is outside the middle.
+func TestGaussianOfNothing(t *testing.T) {
+	if got := Gaussian(0, 2); !slices.Equal(got, []float64{0, 0, 1, 0, 0}) {
+		t.Errorf("weights %v", got)
+	}
+}

@@ -50,7 +50,7 @@ func (f Infidelity) perturb() Perturbation {
 	return f.Perturb
 }
 
-// Of returns the infidelity of each image's map. Maps have the images' channels, or one, which then stands for each of them.
+// Of returns the infidelity of each image's map. Maps have the images' channels, or one, which is then that of each of them.
 // A map of zeros has NaN, and so has one that holds a NaN.
 func (f Infidelity) Of(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, maps interp.Maps) ([]float64, error) {
 	n := cmp.Or(f.N, 100)
@@ -233,7 +233,7 @@ func (s SensitivityN) Of(ctx context.Context, m *interp.Model, o interp.Objectiv
 		fill := s.fill().prepare(x, i)
 		return func(k int, pix []float64) {
 			stream, removed := random.New(s.Seed, x.Key[i], uint64(2+k)), make([]bool, pixels)
-			for _, p := range choose(n, pixels, stream) {
+			for _, p := range stream.Choose(0, n, pixels) {
 				removed[p] = true
 				sums[i][k] += maps[i][p]
 			}
@@ -257,17 +257,4 @@ func (s SensitivityN) Of(ctx context.Context, m *interp.Model, o interp.Objectiv
 		}
 	}
 	return all, nil
-}
-
-// choose returns n of the numbers below all, in random order: Fisher and Yates (Durstenfeld, 1964).
-func choose(n, all int, s random.Stream) []int {
-	numbers := make([]int, all)
-	for i := range numbers {
-		numbers[i] = i
-	}
-	for i := range n {
-		j := i + s.Intn(i, all-i)
-		numbers[i], numbers[j] = numbers[j], numbers[i]
-	}
-	return numbers[:n]
 }

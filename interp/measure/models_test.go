@@ -417,24 +417,6 @@ func TestROADShares(t *testing.T) {
 	}
 }
 
-// A set is any of the pixels with the same chance, and each set as likely as any other.
-func TestLawChoose(t *testing.T) {
-	counts := map[[2]int]int{}
-	const draws = 12000
-	for k := range draws {
-		c := choose(2, 4, random.New(1, uint64(k), 0))
-		counts[[2]int{c[0], c[1]}]++
-	}
-	for pair, n := range counts { // 12 ordered pairs: 1000 each, give or take 30
-		if pair[0] == pair[1] || n < 850 || n > 1150 {
-			t.Errorf("%v is drawn %d times of %d", pair, n, draws)
-		}
-	}
-	if len(counts) != 12 {
-		t.Errorf("%d of 12 ordered pairs are drawn", len(counts))
-	}
-}
-
 // What is imputed obeys its equations, and continues a ramp exactly.
 func TestLawImputed(t *testing.T) {
 	const h, w, c = 12, 15, 2
@@ -560,7 +542,7 @@ func TestLawSensitivityN(t *testing.T) {
 	for k := range sets {
 		y, sum := x, 0.0
 		y.Pix = slices.Clone(x.Pix)
-		set := choose(n, len(pixels), random.New(8, x.Key[0], uint64(2+k)))
+		set := random.New(8, x.Key[0], uint64(2+k)).Choose(0, n, len(pixels))
 		slices.Sort(set)
 		if len(slices.Compact(slices.Clone(set))) != n {
 			t.Fatal("a pixel is twice in a set")

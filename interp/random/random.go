@@ -42,6 +42,20 @@ func (s Stream) Uniform(i int) float64 { return (float64(s.Bits(i)>>11) + 0.5) /
 // Intn returns element i as a number in [0, n), for n from 1 to 2³².
 func (s Stream) Intn(i, n int) int { return int((s.Bits(i) >> 32) * uint64(n) >> 32) }
 
+// Choose returns n of the numbers 0 to all−1, in random order, by the elements first to first+n−1: Fisher and Yates, as Durstenfeld
+// has it (1964).
+func (s Stream) Choose(first, n, all int) []int {
+	numbers := make([]int, all)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	for i := range n {
+		j := i + s.Intn(first+i, all-i)
+		numbers[i], numbers[j] = numbers[j], numbers[i]
+	}
+	return numbers[:n]
+}
+
 // Normals fills dst with the stream's standard normals: elements 2j and 2j+1 are the two of Box and
 // Muller (1958) from uniforms 2j and 2j+1, so dst[i] does not depend on len(dst).
 func (s Stream) Normals(dst []float64) {

@@ -85,3 +85,29 @@ func BenchmarkNormals(b *testing.B) {
 		New(1, 2, uint64(i)).Normals(x)
 	}
 }
+
+// Each set of 2 of 5 numbers is chosen equally often, in both orders, and by no other elements than those that are said.
+func TestLawChoose(t *testing.T) {
+	const draws = 40_000
+	count := map[[2]int]float64{}
+	for k := range uint64(draws) {
+		s := New(3, 0, k)
+		got := s.Choose(4, 2, 5)
+		count[[2]int(got)]++
+		if first := s.Intn(4, 5); got[0] != first {
+			t.Fatalf("draw %d begins with %d, and element 4 says %d", k, got[0], first)
+		}
+	}
+	const want = draws / 20.
+	for pair, n := range count {
+		if pair[0] == pair[1] || !(math.Abs(n-want) <= 5*math.Sqrt(want)) {
+			t.Errorf("%v comes %g times, want %g", pair, n, want)
+		}
+	}
+	if len(count) != 20 {
+		t.Errorf("%d pairs in order, want 20", len(count))
+	}
+	if all := New(1, 0, 0).Choose(0, 6, 6); slices.Max(all) != 5 || slices.Min(all) != 0 {
+		t.Errorf("all of 6: %v", all)
+	}
+}

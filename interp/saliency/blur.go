@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"lucigo/internal/filter"
 	"lucigo/interp"
 )
 
@@ -41,15 +41,11 @@ func (b BlurIG) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x
 	if err != nil {
 		return interp.Maps{}, err
 	}
-	args, err := o.For(x)
+	l, err := loop(m, o, x, m.Batch(x))
 	if err != nil {
 		return interp.Maps{}, err
 	}
-	loop, err := m.Loop(x.N, m.Batch(x), nil, append([]interp.Arg{x.Arg()}, args...)...)
-	if err != nil {
-		return interp.Maps{}, err
-	}
-	defer loop.Close()
+	defer l.Close()
 	out := x.Like()
 	for step := range steps {
 		at := float64(step) * sigma / float64(steps)
@@ -62,7 +58,7 @@ func (b BlurIG) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x
 			}
 			kernels = append(kernels, interp.Array(k, n, n), interp.Array(more, n, n), interp.Array(slope, n, n))
 		}
-		r, err := loop.Look(ctx, blurred{o.Form}, nil, kernels...)
+		r, err := l.Look(ctx, blurred{o.Form}, nil, kernels...)
 		if err != nil {
 			return interp.Maps{}, err
 		}
@@ -81,21 +77,11 @@ func (b BlurIG) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x
 
 // blur returns the matrix, n×n, by which a Gaussian of the given standard deviation blurs a row of n pixels.
 func blur(n int, sigma float64) []float64 {
-	radius := int(4*sigma + .5)
-	weight := func(d int) float64 {
-		if sigma == 0 {
-			return 1
-		}
-		return math.Exp(-.5 * float64(d*d) / (sigma * sigma))
-	}
-	var sum float64
-	for d := -radius; d <= radius; d++ {
-		sum += weight(d)
-	}
-	k := make([]float64, n*n)
+	reach := int(4*sigma + .5)
+	weights, k := filter.Gaussian(sigma, reach), make([]float64, n*n)
 	for i := range n {
-		for j := max(0, i-radius); j <= min(n-1, i+radius); j++ {
-			k[i*n+j] = weight(j-i) / sum
+		for j := max(0, i-reach); j <= min(n-1, i+reach); j++ {
+			k[i*n+j] = weights[reach+j-i]
 		}
 	}
 	return k

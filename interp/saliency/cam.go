@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"lucigo/interp"
+	"lucigo/interp/layer"
 	"lucigo/interp/near"
 )
 
@@ -120,12 +121,7 @@ func (gradCAMPlusPlus) weigh(v, g *graph.Node) *graph.Node {
 	return graph.ReduceAndKeep(weights, graph.ReduceSum, 1, 2)
 }
 
-func (layerCAM) weigh(_, g *graph.Node) *graph.Node { return positive(g) }
-
-// positive is max(x, 0), and NaN of NaN.
-func positive(x *graph.Node) *graph.Node {
-	return graph.Where(graph.LessOrEqual(x, graph.ZerosLike(x)), graph.ZerosLike(x), x)
-}
+func (layerCAM) weigh(_, g *graph.Node) *graph.Node { return layer.ReLU(g) }
 
 // cam is the maps at a layer's size, and the scores. Only they leave the device.
 type cam struct {
@@ -136,7 +132,7 @@ type cam struct {
 
 func (s cam) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	v, g, score := interp.SlopeAt(s.form, net.Pass(a[0], nil), a[1:], s.layer)
-	return []*graph.Node{positive(graph.ReduceSum(graph.Mul(v, s.by.weigh(v, g)), -1)), score}
+	return []*graph.Node{layer.ReLU(graph.ReduceSum(graph.Mul(v, s.by.weigh(v, g)), -1)), score}
 }
 
 func coarse(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, layer string, by weighing) (interp.Maps, error) {
@@ -148,7 +144,12 @@ func coarse(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 	if err != nil {
 		return interp.Maps{}, err
 	}
-	r, err := run(ctx, m, cam{o.Form, name, by}, o, x)
+	l, err := loop(m, o, x, m.Batch(x))
+	if err != nil {
+		return interp.Maps{}, err
+	}
+	defer l.Close()
+	r, err := l.Look(ctx, cam{o.Form, name, by}, nil)
 	if err != nil {
 		return interp.Maps{}, err
 	}
@@ -160,18 +161,14 @@ func coarse(ctx context.Context, m *interp.Model, o interp.Objective, x interp.I
 	return maps, finite(maps, name)
 }
 
-// run runs a step of the images and of an objective's arguments, once.
-func run(ctx context.Context, m *interp.Model, step interp.Step, o interp.Objective, x interp.Images) ([]interp.Rows, error) {
+// loop begins a loop over the images, at most most at once. Its arguments are the images, what comes with them, and those of the
+// objective.
+func loop(m *interp.Model, o interp.Objective, x interp.Images, most int, with ...interp.Arg) (*interp.Loop, error) {
 	args, err := o.For(x)
 	if err != nil {
 		return nil, err
 	}
-	l, err := m.Loop(x.N, m.Batch(x), nil, append([]interp.Arg{x.Arg()}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	return l.Look(ctx, step, nil)
+	return m.Loop(x.N, most, nil, slices.Concat([]interp.Arg{x.Arg()}, with, args)...)
 }
 
 // finite returns an error if a map or a score is not a number.

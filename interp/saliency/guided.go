@@ -90,7 +90,7 @@ func (g GuidedIG) move(at, a, b, slope []float64, step int) {
 	for p := range at {
 		total += math.Abs(b[p] - a[p])
 		most[p] = a[p] + (b[p]-a[p])*high
-		if b[p] != a[p] && (at[p]-a[p])/(b[p]-a[p]) < low { // it has fallen behind
+		if b[p] != a[p] && (at[p]-a[p])/(b[p]-a[p]) < low { // it is late
 			at[p] = a[p] + (b[p]-a[p])*low
 		}
 		left += math.Abs(b[p] - at[p])

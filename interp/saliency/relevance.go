@@ -47,17 +47,12 @@ func (d DeepLIFT) Maps(ctx context.Context, m *interp.Model, o interp.Objective,
 	if x, err = m.Resolve(ctx, o, x); err != nil {
 		return interp.Maps{}, err
 	}
-	args, err := o.For(x)
+	l, err := loop(m, o, x, max(m.Batch(x)/2, 1), base.Arg()) // half of those that go through at once are references
 	if err != nil {
 		return interp.Maps{}, err
 	}
-	// Half of those that go through at once are references.
-	loop, err := m.Loop(x.N, max(m.Batch(x)/2, 1), nil, append([]interp.Arg{x.Arg(), base.Arg()}, args...)...)
-	if err != nil {
-		return interp.Maps{}, err
-	}
-	defer loop.Close()
-	r, err := loop.Look(ctx, rescaled{o.Form}, layer.Rescale)
+	defer l.Close()
+	r, err := l.Look(ctx, rescaled{o.Form}, layer.Rescale)
 	if err != nil {
 		return interp.Maps{}, err
 	}

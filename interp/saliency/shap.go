@@ -77,7 +77,6 @@ func (k KernelSHAP) coalitions(key uint64, pieces int) (z [][]bool, weights []fl
 	for n := 1; n < pieces; n++ {
 		total += 1 / float64(n*(pieces-n))
 	}
-	order := make([]int, pieces)
 	for draw := 0; draw < (samples+1)/2; draw++ {
 		s := random.New(k.Seed, key, uint64(draw))
 		at, n := s.Uniform(0)*total, 1
@@ -86,14 +85,9 @@ func (k KernelSHAP) coalitions(key uint64, pieces int) (z [][]bool, weights []fl
 				break
 			}
 		}
-		for j := range order {
-			order[j] = j
-		}
 		drawn := make([]bool, pieces)
-		for j := range n { // the first of a shuffle
-			other := j + s.Intn(1+j, pieces-j)
-			order[j], order[other] = order[other], order[j]
-			drawn[order[j]] = true
+		for _, j := range s.Choose(1, n, pieces) {
+			drawn[j] = true
 		}
 		add(1, func(j int) bool { return drawn[j] })
 		add(1, func(j int) bool { return !drawn[j] })
