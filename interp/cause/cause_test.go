@@ -326,7 +326,7 @@ func TestProves(t *testing.T) {
 		want          bool
 	}{
 		"ahead":           {[]float64{.9, .91, .92}, []float64{.1, .11, .12}, true},
-		"behind":          {[]float64{.1, .11, .12}, []float64{.9, .91, .92}, false},
+		"beaten":          {[]float64{.1, .11, .12}, []float64{.9, .91, .92}, false},
 		"not surely":      {[]float64{.5, .9, .7}, []float64{.4, .8, .6}, false},
 		"undefined":       {[]float64{nan, nan, nan}, []float64{nan, nan, nan}, false},
 		"without control": {[]float64{.9, .91, .92}, []float64{nan, nan, nan}, true},

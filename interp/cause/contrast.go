@@ -174,10 +174,7 @@ func (r Removal) Ask(ctx context.Context, e Entry) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var read [][]float64
-	for i := range maps.N {
-		read = append(read, e.read(maps, i))
-	}
+	read := measure.Each(maps.N, func(i int) []float64 { return e.read(maps, i) })
 	x := r.Images
 	x.Class = maps.Class
 	values, err := r.Of.Of(ctx, r.Model, objective.Prob, x, read)

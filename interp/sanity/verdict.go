@@ -74,6 +74,10 @@ func (v Verdict) String() string {
 // Of fills in the card of m with the images x.
 func (c Card) Of(ctx context.Context, m *interp.Model, x interp.Images) (Result, error) {
 	var r Result
+	x, err := m.Resolve(ctx, c.objective(), x)
+	if err != nil {
+		return r, err
+	}
 	variants, err := Cascade(m, c.Seed)
 	if err != nil {
 		return r, err
@@ -89,11 +93,7 @@ func (c Card) Of(ctx context.Context, m *interp.Model, x interp.Images) (Result,
 	if c.Path != "" {
 		c.Path += ".level"
 	}
-	classed, err := m.Resolve(ctx, c.objective(), x)
-	if err != nil {
-		return r, err
-	}
-	level, err := c.Run(ctx, one, []Variant{{Name: "another random network", Model: other}}, classed)
+	level, err := c.Run(ctx, one, []Variant{{Name: "another random network", Model: other}}, x)
 	if err != nil {
 		return r, err
 	}

@@ -108,8 +108,11 @@ func estimate(e measure.Estimate) string {
 	case 1:
 		return number.Text(e.Mean, 2)
 	}
-	return strings.ReplaceAll(fmt.Sprintf("%.2f ±\u00a0%.2f", e.Mean, e.High-e.Mean), "-", "−")
+	return hundredths(e.Mean) + " ±\u00a0" + hundredths(e.High-e.Mean)
 }
+
+// hundredths is a number with two digits after the point.
+func hundredths(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−") }
 
 // SanityCard is a page with a verdict for each method.
 type SanityCard struct {
@@ -132,7 +135,7 @@ func (c SanityCard) Figure() (Figure, error) {
 	for k := range r.Methods {
 		curve := r.Curve(sanity.AbsRank, k)
 		t.Cells = append(t.Cells, []any{estimate(curve[r.Half()]), estimate(curve[len(curve)-1]), estimate(r.Level[sanity.AbsRank][k]),
-			strings.ReplaceAll(fmt.Sprintf("%.2f", r.Kept(k)), "-", "−"), "It " + r.Verdicts[k].String() + "."})
+			hundredths(r.Kept(k)), "It " + r.Verdicts[k].String() + "."})
 	}
 	return t.Figure(), nil
 }
