@@ -1,9 +1,6 @@
 package saliency_test
 
 import (
-	"bufio"
-	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -114,29 +111,7 @@ func TestPeersSpeedOfCAMs(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := interptest.Images(m, 1, 1).Asked(340)
-	cmd := exec.CommandContext(t.Context(), *python, "../../testdata/peers/cams.py", "speed", weights)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { in.Close(); cmd.Wait() }()
-	lines := bufio.NewScanner(out)
-	theirs := func(name string) (ms float64) {
-		fmt.Fprintln(in, name)
-		if !lines.Scan() {
-			t.Fatalf("%s: the other side ended", name)
-		}
-		fmt.Sscan(lines.Text(), &ms)
-		return ms
-	}
+	theirs := timer(t, "cams.py")
 	ours := func(method saliency.Method, o interp.Objective) float64 {
 		begin := time.Now()
 		maps(t, method, m, o, x)
@@ -156,12 +131,12 @@ func TestPeersSpeedOfCAMs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ours(c.warm, c.o)
-			theirs(c.names[0])
+			theirs(t, c.names[0])
 			us, them, fastest := []float64{}, map[string][]float64{}, ""
 			for range c.rounds {
 				us = append(us, ours(c.method, c.o))
 				for _, name := range c.names[1:] {
-					them[name] = append(them[name], theirs(name))
+					them[name] = append(them[name], theirs(t, name))
 				}
 			}
 			for name, all := range them {

@@ -1,13 +1,8 @@
 package saliency_test
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -65,28 +60,7 @@ func TestSumsOnGoogLeNet(t *testing.T) {
 			t.Errorf("%s: the sum misses %g of the rise, want at most %g", c.method, off, c.bound)
 		}
 	}
-	changes := interp.Weights{}
-	for path, w := range m.Weights() {
-		if strings.HasSuffix(path, "biases") {
-			zero, err := interp.NewWeight(make([]float64, len(w.Values())), w.Dims()...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			changes[path] = zero
-		}
-	}
-	m, err := m.With(changes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rule := range []layer.LRP{{}, layer.EpsilonPlus, layer.EpsilonGammaBox} {
-		out := maps(t, saliency.LRP{Rule: rule}, m, objective.Logit, x)
-		off := missed(out, out.Score)
-		t.Logf("%s: off by %.1e of the logit", rule, off)
-		if !(off <= 1e-3) {
-			t.Errorf("%s: the map misses %g of the logit", rule, off)
-		}
-	}
+	conserves(t, m, x, layer.LRP{}, layer.EpsilonPlus, layer.EpsilonGammaBox)
 }
 
 // TestPeersRelevanceSpeed: LRP on GoogLeNet is at least 1.2 times as fast as the faster of captum and zennit. Each side waits while
@@ -95,21 +69,7 @@ func TestPeersRelevanceSpeed(t *testing.T) {
 	needPython(t)
 	interptest.Unchecked()
 	m, _ := photographs(t, 1)
-	cmd := exec.CommandContext(t.Context(), *python, "../../testdata/peers/attribution.py", "speed",
-		shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	answers := bufio.NewScanner(out)
+	theirs := timer(t, "attribution.py")
 	for _, n := range []int{1, 8} {
 		x := interptest.Images(m, n, 1).Asked(340)
 		for _, row := range []struct {
@@ -128,13 +88,7 @@ func TestPeersRelevanceSpeed(t *testing.T) {
 						maps(t, saliency.LRP{Rule: row.rule}, m, objective.Logit, x)
 						ms = 1e3 * time.Since(begin).Seconds()
 					} else {
-						fmt.Fprintf(in, "%s %d\n", name, n)
-						if !answers.Scan() {
-							t.Fatalf("%s: the script ended", name)
-						}
-						if ms, err = strconv.ParseFloat(answers.Text(), 64); err != nil {
-							t.Fatal(err)
-						}
+						ms = theirs(t, fmt.Sprintf("%s %d", name, n))
 					}
 					if round == 1 || round > 1 && ms < fastest[i] {
 						fastest[i] = ms
@@ -149,6 +103,4 @@ func TestPeersRelevanceSpeed(t *testing.T) {
 			}
 		}
 	}
-	in.Close()
-	cmd.Wait()
 }

@@ -1,13 +1,16 @@
 package saliency_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +34,43 @@ func needPython(t testing.TB) {
 	t.Helper()
 	if *python == "" {
 		t.Skip("skipped: compares with other libraries; run with -peers PYTHON")
+	}
+}
+
+// timer starts a script that times other libraries on GoogLeNet, and returns what asks it: how many milliseconds something takes.
+// It waits while nothing is asked.
+func timer(t *testing.T, script string) func(t *testing.T, what string) float64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), *python, "../../testdata/peers/"+script, "speed",
+		shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	answers := bufio.NewScanner(out)
+	return func(t *testing.T, what string) float64 {
+		t.Helper()
+		fmt.Fprintln(in, what)
+		if !answers.Scan() {
+			t.Fatalf("%s: the script ended", what)
+		}
+		ms, err := strconv.ParseFloat(answers.Text(), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ms
 	}
 }
 

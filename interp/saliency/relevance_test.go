@@ -95,6 +95,12 @@ func TestLawLinearShares(t *testing.T) {
 // A network without biases has its logit in the pixels.
 func TestLawRelevanceOfAModel(t *testing.T) {
 	m := interptest.Branchy()
+	conserves(t, m, interptest.Images(m, 3, 1), layer.LRP{}, layer.LRP{Conv: layer.Gamma{}}, layer.EpsilonPlus, layer.EpsilonPlusFlat, layer.EpsilonGammaBox)
+}
+
+// conserves checks that the relevance of the pixels sums up to the logit, in the network m without its biases.
+func conserves(t *testing.T, m *interp.Model, x interp.Images, rules ...layer.LRP) {
+	t.Helper()
 	changes := interp.Weights{}
 	for path, w := range m.Weights() {
 		if strings.HasSuffix(path, "biases") {
@@ -109,8 +115,7 @@ func TestLawRelevanceOfAModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := interptest.Images(m, 3, 1)
-	for _, rule := range []layer.LRP{{}, {Conv: layer.Gamma{}}, layer.EpsilonPlus, layer.EpsilonPlusFlat, layer.EpsilonGammaBox} {
+	for _, rule := range rules {
 		out := maps(t, saliency.LRP{Rule: rule}, m, objective.Logit, x)
 		off := missed(out, out.Score)
 		t.Logf("%s: off by %.1e of the logit", rule, off)
