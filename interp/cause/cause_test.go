@@ -216,6 +216,44 @@ func halves(t *testing.T) *interp.Model {
 	return must(m.With(interp.Weights{"/logits/weights": must(interp.NewWeight(w, 6, 3))}))
 }
 
+// Each image has its own mask, or all have the one.
+func TestMasksOfImages(t *testing.T) {
+	m := interptest.Linear()
+	x := interptest.Images(m, 2, 3)
+	masks := [][]float64{{1, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 1}}
+	first := given{"first", func(_ *interp.Model, x interp.Images) []float64 { return []float64{2, 1, 1, 1, 1, 0, 2, 1, 1, 1, 1, 0} }}
+	got := must(cause.Masked{Model: m, Images: x, Masks: masks}.Ask(ctx, cause.Entry{Method: first}))[0]
+	if !slices.Equal(got, []float64{1, 0}) {
+		t.Errorf("areas %v, want 1 and 0", got)
+	}
+	if _, err := (cause.Masked{Model: m, Images: x, Masks: slices.Repeat(masks, 2)}).Ask(ctx, cause.Entry{Method: first}); err == nil {
+		t.Error("four masks of two images were taken")
+	}
+}
+
+// white is a subject whose pixels are 1 where they are left out.
+type white struct{ pixels }
+
+func (w white) Without(parts ...int) (interp.Images, error) {
+	x, err := w.pixels.Without()
+	for _, i := range parts {
+		x.Pix[i] = 1
+	}
+	return x, err
+}
+
+// A part is where the picture changes without it, whether it becomes darker or brighter.
+func TestRegionsOfBrighterParts(t *testing.T) {
+	c := must(cause.Measure(ctx, interptest.Linear(), []white{{subjects(1)[0]}}))
+	for p, region := range c.All[0].Regions {
+		want := make([]float64, 6)
+		want[p] = 1
+		if !slices.Equal(region, want) {
+			t.Errorf("region of part %d is %v", p, region)
+		}
+	}
+}
+
 func TestMasked(t *testing.T) {
 	m := interptest.Linear()
 	x := interptest.Images(m, 3, 3)

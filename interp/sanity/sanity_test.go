@@ -1,7 +1,9 @@
 package sanity_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"math"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/internal/journal"
 	"lucigo/interp"
 	"lucigo/interp/interptest"
 	"lucigo/interp/measure"
@@ -253,6 +256,54 @@ func TestLawResume(t *testing.T) {
 	}
 	if _, err := (sanity.Check{Methods: both, Path: path}).Run(ctx, m, variants, x); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a file of something else: %v", err)
+	}
+}
+
+// What a method keeps is beyond what two random networks share, in the better of the two rank correlations.
+func TestKept(t *testing.T) {
+	curve := func(v float64) [][][]float64 { return [][][]float64{{{v}, {0}}} } // of one method, two variants, one image
+	level := func(v float64) []measure.Estimate { return []measure.Estimate{{Mean: v}} }
+	for _, c := range []struct{ abs, absLevel, signed, signedLevel, want float64 }{
+		{.9, .5, .2, 0, .8}, {.5, .5, .3, 0, .3}, {.4, .5, 0, 0, 0}, {math.NaN(), .5, .2, 0, math.NaN()},
+	} {
+		r := sanity.Result{Report: sanity.Report{Methods: []string{"a"}, Variants: []string{"half", "all"}, Random: []float64{.5, 1},
+			Values: [][][][]float64{sanity.AbsRank: curve(c.abs), sanity.Rank: curve(c.signed)}},
+			Level: [][]measure.Estimate{sanity.AbsRank: level(c.absLevel), sanity.Rank: level(c.signedLevel)}}
+		if got := r.Kept(0); !(math.Abs(got-c.want) <= 1e-12) && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("%v: kept %g", c, got)
+		}
+	}
+}
+
+// A file of the same check whose results do not fit it is an error that names it.
+func TestDamagedResults(t *testing.T) {
+	type result struct { // as the file has it
+		Method, Variant int
+		Values          []float64
+		Map             []float32
+		Channels        int
+	}
+	m := interptest.Branchy()
+	x := interptest.Images(m, 2, 4)
+	variants := must(sanity.Independent(m, 1))[:1]
+	whole := result{0, 1, make([]float64, 2*len(sanity.Similarities())), make([]float32, 12*12*3), 3}
+	for what, change := range map[string]func(r *result){
+		"method 1": func(r *result) { r.Method = 1 }, "variant 2": func(r *result) { r.Variant = 2 }, "it has 3 values": func(r *result) { r.Values = r.Values[:3] },
+		"432 numbers": func(r *result) { r.Channels = 2 }, "0 channels": func(r *result) { r.Channels = 0 },
+	} {
+		path := filepath.Join(t.TempDir(), "check")
+		check := sanity.Check{Methods: []saliency.Method{saliency.Gradient{}}, Path: path}
+		must(check.Run(ctx, m, variants, x))
+		j := must(journal.Open(path, "sanity check", func([]byte) error { return nil }))
+		r := whole
+		change(&r)
+		var b bytes.Buffer
+		if err := errors.Join(gob.NewEncoder(&b).Encode(r), j.Append(b.Bytes()), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := check.Run(ctx, m, variants, x); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), path) {
+			t.Errorf("want an error with %q and the file's name: %v", what, err)
+		}
 	}
 }
 
