@@ -23,11 +23,11 @@ type Check struct {
 	Progress func(what string, done, of int)
 }
 
-// Methods are those that a zero Check compares: of the eight of Adebayo et al. all but the gradient's integral over noise, and
-// the deconvnet, with their defaults.
+// Methods are those that a zero Check compares: of the eight of Adebayo et al. all but the integral of noisy gradients, and
+// the deconvnet instead, with their defaults.
 func Methods() []saliency.Method {
 	return []saliency.Method{saliency.Gradient{}, saliency.SmoothGrad{}, saliency.TimesInput{}, saliency.IntegratedGradients{},
-		saliency.Guided, saliency.Deconvnet}
+		saliency.Guided, saliency.Deconvnet, saliency.GradCAM{}, saliency.GuidedGradCAM{}}
 }
 
 // Report is what came of a Check. Where it was interrupted it has the variants that were done, of all methods.

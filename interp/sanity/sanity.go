@@ -11,38 +11,40 @@ package sanity
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"lucigo/interp"
 	"lucigo/interp/near"
 	"lucigo/interp/random"
 )
 
-// Stage is a part of a network whose weights are drawn anew together: what the network computes after one named layer, up to
-// the next that has weights of its own.
+// Stage is a part of a network whose weights are drawn anew together: a layer, which is what the network computes after one
+// named layer, up to the next that has weights of its own, or a block of several.
 type Stage struct {
-	Layer string   // its last layer; "" is what comes after the last named layer
+	Name  string   // of its last layer, or of its block; "" is what comes after the last named layer
 	Paths []string // of its weights
 }
 
-// String returns the name of the layer.
+// String returns the name.
 func (s Stage) String() string {
-	if s.Layer == "" {
+	if s.Name == "" {
 		return "the end"
 	}
-	return s.Layer
+	return s.Name
 }
 
-// Stages returns the stages of a network, from the logits down to the images.
-func Stages(m *interp.Model) ([]Stage, error) {
+// Layers returns a stage for each layer that has weights, from the logits down to the images.
+func Layers(m *interp.Model) ([]Stage, error) {
 	variables, err := m.Variables()
 	if err != nil {
 		return nil, err
 	}
 	var stages []Stage
 	for _, v := range variables {
-		if n := len(stages); n == 0 || stages[n-1].Layer != v.Layer {
-			stages = append(stages, Stage{Layer: v.Layer})
+		if n := len(stages); n == 0 || stages[n-1].Name != v.Layer {
+			stages = append(stages, Stage{Name: v.Layer})
 		}
 		last := &stages[len(stages)-1]
 		last.Paths = append(last.Paths, v.Path)
@@ -54,31 +56,54 @@ func Stages(m *interp.Model) ([]Stage, error) {
 	return stages, nil
 }
 
+// Blocks returns a stage for each block of layers, from the logits down to the images: layers that follow each other and whose
+// names are the same up to the last slash, as "inception_3a/1x1" and "inception_3a/pool_proj". Other layers are blocks of their own.
+func Blocks(m *interp.Model) ([]Stage, error) {
+	layers, err := Layers(m)
+	if err != nil {
+		return nil, err
+	}
+	var blocks []Stage
+	last := ""
+	for _, l := range layers {
+		block := ""
+		if i := strings.LastIndexByte(l.Name, '/'); i >= 0 {
+			block = l.Name[:i]
+		}
+		if n := len(blocks); block != "" && block == last {
+			blocks[n-1].Name, blocks[n-1].Paths = block, append(blocks[n-1].Paths, l.Paths...)
+			continue
+		}
+		blocks, last = append(blocks, l), block
+	}
+	return blocks, nil
+}
+
 // Variant is a network that a method's maps are compared with those of.
 type Variant struct {
 	Name  string
 	Model *interp.Model
 
-	// Random is the share of the network's stages whose weights are drawn anew, from 0 to 1, where the share grows from one
+	// Random is the share of the network's blocks whose weights are drawn anew, from 0 to 1, where the share grows from one
 	// variant to the next; 0 where they are not of such a series.
 	Random float64
 }
 
-// Cascade returns a variant for each stage: the first has new weights in the last stage of the network alone, the next in the
-// last two, and so on to the images (arXiv:1810.03292, section 3). New weights are drawn from the distributions of the
+// Cascade returns a variant for each of the Blocks: the first has new weights in the last block of the network alone, the next in
+// the last two, and so on to the images (arXiv:1810.03292, section 3). New weights are drawn from the distributions of the
 // network's own initialisers, and those of batch norm are its initial ones: see interp.Model.Initial. Equal seeds give equal
 // variants.
 func Cascade(m *interp.Model, seed int64) ([]Variant, error) {
 	return series(m, seed, true)
 }
 
-// Independent returns a variant for each stage, in which the weights of that stage alone are new.
+// Independent returns a variant for each of the Blocks, in which the weights of that block alone are new.
 func Independent(m *interp.Model, seed int64) ([]Variant, error) {
 	return series(m, seed, false)
 }
 
 func series(m *interp.Model, seed int64, cascade bool) ([]Variant, error) {
-	stages, err := Stages(m)
+	stages, err := Blocks(m)
 	if err != nil {
 		return nil, err
 	}
@@ -101,26 +126,30 @@ func series(m *interp.Model, seed int64, cascade bool) ([]Variant, error) {
 	return variants, nil
 }
 
-// Redraw returns the network with new weights in the stages of the given layers; with none, in all.
-func Redraw(m *interp.Model, seed int64, layers ...string) (*interp.Model, error) {
-	stages, err := Stages(m)
+// Redraw returns the network with new weights in the given layers or blocks; with none, in all.
+func Redraw(m *interp.Model, seed int64, names ...string) (*interp.Model, error) {
+	layers, err := Layers(m)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, s := range stages {
-		names = append(names, s.Layer)
+	blocks, err := Blocks(m)
+	if err != nil {
+		return nil, err
 	}
-	of := stages
-	if len(layers) > 0 {
+	of := blocks
+	if len(names) > 0 {
 		of = nil
 	}
-	for _, l := range layers {
-		i := slices.Index(names, l)
-		if i < 0 {
-			return nil, fmt.Errorf("sanity: %s: %w", m.Name(), near.Error("layer with weights", l, names))
+	all := map[string]Stage{}
+	for _, s := range slices.Concat(layers, blocks) {
+		all[s.String()] = s
+	}
+	for _, n := range names {
+		s, ok := all[n]
+		if !ok {
+			return nil, fmt.Errorf("sanity: %s: %w", m.Name(), near.Error("layer with weights", n, slices.Sorted(maps.Keys(all))))
 		}
-		of = append(of, stages[i])
+		of = append(of, s)
 	}
 	drawn, err := initial(m, seed)
 	if err != nil {

@@ -12,9 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
 	"lucigo/internal/journal"
 	"lucigo/interp"
 	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
 	"lucigo/interp/measure"
 	"lucigo/interp/objective"
 	"lucigo/interp/saliency"
@@ -31,11 +35,11 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Stages have every weight once, from the logits to the images.
-func TestLawStages(t *testing.T) {
+// Layers have every weight once, from the logits to the images, and so have blocks.
+func TestLawLayers(t *testing.T) {
 	m := interptest.Branchy()
 	var paths, layers []string
-	for _, s := range must(sanity.Stages(m)) {
+	for _, s := range must(sanity.Layers(m)) {
 		paths = append(paths, s.Paths...)
 		layers = append(layers, s.String())
 	}
@@ -48,10 +52,38 @@ func TestLawStages(t *testing.T) {
 	}
 }
 
+// Layers whose names are the same up to the last slash are a block where they follow each other.
+func TestLawBlocks(t *testing.T) {
+	m := interptest.Model("blocks", func(s *model.Scope, x *graph.Node) *graph.Node {
+		for _, name := range []string{"a/0/one", "a/0/two", "alone", "a/1/one", "b", "a/1/two", "c/one", "c/two"} {
+			x = layer.At(name, layer.ReLU(layer.Conv(s.At("%s", strings.ReplaceAll(name, "/", "_")), x, 1, layer.Square(1, 1, 0))))
+		}
+		return layer.Dense(s.At("logits"), layer.Flatten(x), 2)
+	}, [3]int{2, 2, 1}, 2, 1)
+	var got []string
+	paths := 0
+	for _, s := range must(sanity.Blocks(m)) {
+		got, paths = append(got, s.String()), paths+len(s.Paths)
+	}
+	if want := []string{"the end", "c", "a/1/two", "b", "a/1/one", "alone", "a/0"}; !slices.Equal(got, want) {
+		t.Errorf("blocks %v, want %v", got, want)
+	}
+	if want := len(m.Weights()); paths != want {
+		t.Errorf("blocks have %d weights, want %d", paths, want)
+	}
+	block, one := must(sanity.Redraw(m, 7, "a/0")), must(sanity.Redraw(m, 7, "a/0/two"))
+	if got := changed(t, m, block); !slices.Equal(got, []string{"a/0/two", "a/0/one"}) {
+		t.Errorf("redrawn are %v", got)
+	}
+	if got := changed(t, m, one); !slices.Equal(got, []string{"a/0/two"}) {
+		t.Errorf("redrawn are %v", got)
+	}
+}
+
 // changed returns the stages of m of which variant v has other weights; one of whose weights fewer than half are others is an error.
 func changed(t *testing.T, m, v *interp.Model) (stages []string) {
 	t.Helper()
-	for _, s := range must(sanity.Stages(m)) {
+	for _, s := range must(sanity.Layers(m)) {
 		other := 0
 		for _, path := range s.Paths {
 			if !slices.Equal(m.Weights()[path].Values(), v.Weights()[path].Values()) {
@@ -80,7 +112,7 @@ func TestLawVariants(t *testing.T) {
 	}
 	cascade, independent := must(sanity.Cascade(m, 7)), must(sanity.Independent(m, 7))
 	var all []string
-	for i, s := range must(sanity.Stages(m)) {
+	for i, s := range must(sanity.Layers(m)) {
 		all = append(all, s.String())
 		if got := changed(t, m, cascade[i].Model); !slices.Equal(got, all) || cascade[i].Name != s.String() {
 			t.Errorf("variant %d of the cascade, %s, has new %v, want %v", i, cascade[i].Name, got, all)

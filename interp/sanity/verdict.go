@@ -134,7 +134,7 @@ func (r Result) verdict(k int) Verdict {
 	return Undecided
 }
 
-// Half returns the variant in which the upper half of the network is random: the first in which at least half of the stages are.
+// Half returns the variant in which the upper half of the network is random: the first in which at least half of the blocks are.
 func (r Report) Half() int {
 	for v, share := range r.Random {
 		if share >= .5 {
