@@ -266,14 +266,20 @@ func TestMasked(t *testing.T) {
 		return v
 	}}
 	got := must(q.Ask(ctx, cause.Entry{Method: found}))
-	if want := []float64{1, 1, 1}; !slices.Equal(got[0], want) || !slices.Equal(got[1], want) {
-		t.Errorf("the mask itself: %v", got)
+	for k, name := range q.Columns() {
+		if !slices.Equal(got[k], []float64{1, 1, 1}) {
+			t.Errorf("%s of the mask itself: %v", name, got[k])
+		}
 	}
 	grad := must(q.Ask(ctx, cause.Entry{Method: saliency.Gradient{}}))
 	maps := must(saliency.Gradient{}.Maps(ctx, m, objective.Logit, x))
 	for i := range x.N {
-		if area, mass := must(measure.AUROC(maps.Magnitude(i), mask)), must(measure.Mass(maps.Magnitude(i), mask)); grad[0][i] != area || grad[1][i] != mass {
-			t.Errorf("image %d: %g, %g, want %g, %g", i, grad[0][i], grad[1][i], area, mass)
+		v := maps.Magnitude(i)
+		for k, want := range []float64{must(measure.AUROC(v, mask)), must(measure.Mass(v, mask)), must(measure.PointingGame{}.Of(v, mask, 3)),
+			measure.IoU(must(measure.Box{}.Of(v, 3)), must(measure.Around(mask, 3)))} {
+			if !close(grad[k][i], want) {
+				t.Errorf("image %d, %s: %g, want %g", i, q.Columns()[k], grad[k][i], want)
+			}
 		}
 	}
 }
@@ -290,7 +296,7 @@ func TestRemoval(t *testing.T) {
 	for name, c := range map[string]struct {
 		of   cause.Remover
 		sign float64
-	}{"insertion": {measure.Insertion{}, 1}, "1 − deletion": {measure.Deletion{}, -1}, "ROAD": {measure.ROAD{}, 1}} {
+	}{"insertion": {measure.Insertion{}, 1}, "1 − deletion": {measure.Deletion{}, -1}, "ROAD": {measure.ROAD{}, 1}, "sensitivity-n": {measure.SensitivityN{}, 1}} {
 		q := cause.Removal{Of: c.of, Model: m, Images: x}
 		if got := q.Columns(); !slices.Equal(got, []string{name}) {
 			t.Errorf("columns %v, want %s", got, name)
@@ -300,6 +306,41 @@ func TestRemoval(t *testing.T) {
 			if want := c.sign*v + max(0, -c.sign); !(math.Abs(got[i]-want) <= 1e-12) {
 				t.Errorf("%s of image %d: %g, want %g", name, i, got[i], want)
 			}
+		}
+	}
+}
+
+// Measures of what a map foretells, of how it moves and of how it looks are the measures' own, with the sign that makes more better.
+func TestOtherQuestions(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 3, 3)
+	entry := cause.Entry{Method: saliency.TimesInput{}, Signed: true, Shares: true}
+	maps := must(entry.Method.Maps(ctx, m, objective.Logit, x))
+	x.Class = maps.Class
+	infidelity := must(measure.Infidelity{N: 7, Shares: true, Scaled: true}.Of(ctx, m, objective.Logit, x, maps))
+	moves := must(measure.MaxSensitivity{N: 3}.Of(ctx, m, objective.Logit, x, entry.Method))
+	questions := []cause.Question{
+		cause.Infidelity{Of: measure.Infidelity{N: 7}, Model: m, Images: x},
+		cause.Stability{Of: measure.MaxSensitivity{N: 3}, Model: m, Images: x},
+		cause.Concentration{Model: m, Images: x},
+	}
+	var got [][]float64
+	for _, q := range questions {
+		got = append(got, must(q.Ask(ctx, entry))...)
+	}
+	for i := range x.N {
+		v := maps.Mean(i)
+		want := []float64{-infidelity[i], -moves[i], measure.Gini(v), 1 - measure.Entropy(v)/math.Log(144)}
+		for k := range want {
+			if !close(got[k][i], want[k]) {
+				t.Errorf("image %d, number %d: %g, want %g", i, k, got[k][i], want[k])
+			}
+		}
+	}
+	table := must(cause.Compare(ctx, []cause.Entry{entry}, questions, nil))
+	for k, cell := range table.Rows[0].Cells {
+		if want := measure.Estimated(got[k]); cell != want {
+			t.Errorf("%s in a table: %v, alone %v", table.Columns[k], cell, want)
 		}
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"lucigo/interp"
-	"lucigo/interp/measure"
 	"lucigo/interp/objective"
 )
 
@@ -103,116 +101,4 @@ func (p *Pairs) truth(ctx context.Context) error {
 	}
 	p.contrast = contrast
 	return nil
-}
-
-// Masked is the question whether a map lies where a mask is: on a mark that a network has learnt its answers from, or on the object of a
-// scene. It is the area under the curve of the map's pixels against the mask, and the share of the map's magnitude there.
-type Masked struct {
-	Name   string // before the names of the columns
-	Model  *interp.Model
-	Images interp.Images
-	Masks  [][]float64 // of each image, or one for all
-}
-
-// Columns implements Question.
-func (q Masked) Columns() []string { return []string{q.Name + ": AUROC", q.Name + ": mass"} }
-
-// Ask implements Question.
-func (q Masked) Ask(ctx context.Context, e Entry) ([][]float64, error) {
-	n := q.Images.N
-	if len(q.Masks) != n && len(q.Masks) != 1 {
-		return nil, fmt.Errorf("cause: %d images have %d masks, must have one each, or one for all", n, len(q.Masks))
-	}
-	maps, err := e.Method.Maps(ctx, q.Model, objective.Logit, q.Images)
-	if err != nil {
-		return nil, err
-	}
-	values := [][]float64{make([]float64, n), make([]float64, n)}
-	for i := range n {
-		m, mask := e.read(maps, i), q.Masks[i%len(q.Masks)]
-		if values[0][i], err = measure.AUROC(m, mask); err != nil {
-			return nil, err
-		}
-		if values[1][i], err = measure.Mass(m, mask); err != nil {
-			return nil, err
-		}
-	}
-	return values, nil
-}
-
-// Removal is the question of a measure that removes pixels, those first that a map says matter most: measure.Insertion, measure.ROAD, or
-// measure.Deletion, whose area under the curve of the class's probability is taken from 1, so that more is better there too.
-type Removal struct {
-	Of     Remover
-	Model  *interp.Model
-	Images interp.Images
-}
-
-// Remover is a measure of maps, a number a pixel, by removing pixels.
-type Remover interface {
-	String() string
-	Of(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images, maps [][]float64) ([]float64, error)
-}
-
-// Columns implements Question.
-func (r Removal) Columns() []string {
-	name, _, _ := strings.Cut(r.Of.String(), "(")
-	if r.lower() {
-		name = "1 − " + name
-	}
-	return []string{name}
-}
-
-func (r Removal) lower() bool {
-	_, ok := r.Of.(measure.Deletion)
-	return ok
-}
-
-// Ask implements Question.
-func (r Removal) Ask(ctx context.Context, e Entry) ([][]float64, error) {
-	maps, err := e.Method.Maps(ctx, r.Model, objective.Logit, r.Images)
-	if err != nil {
-		return nil, err
-	}
-	read := measure.Each(maps.N, func(i int) []float64 { return e.read(maps, i) })
-	x := r.Images
-	x.Class = maps.Class
-	values, err := r.Of.Of(ctx, r.Model, objective.Prob, x, read)
-	if err != nil {
-		return nil, err
-	}
-	if r.lower() {
-		for i, v := range values {
-			values[i] = 1 - v
-		}
-	}
-	return [][]float64{values}, nil
-}
-
-// Parts is the question whether maps are correct and complete.
-type Parts struct{ Cases }
-
-// Columns implements Question.
-func (Parts) Columns() []string {
-	return []string{"correctness", "completeness: kept", "completeness: lost", "completeness: ignored"}
-}
-
-// Ask implements Question.
-func (p Parts) Ask(ctx context.Context, e Entry) ([][]float64, error) {
-	maps, err := e.Method.Maps(ctx, p.model, objective.Logit, p.Images)
-	if err != nil {
-		return nil, err
-	}
-	values := make([][]float64, 4)
-	for i, one := range p.All {
-		m := e.read(maps, i)
-		kept, lost, ignored, err := p.Completeness(ctx, i, m)
-		if err != nil {
-			return nil, err
-		}
-		for k, v := range []float64{one.Correctness(m), kept, lost, ignored} {
-			values[k] = append(values[k], v)
-		}
-	}
-	return values, nil
 }

@@ -20,6 +20,9 @@ type Entry struct {
 	// are read as their magnitude, the largest |·| over channels.
 	Signed bool
 
+	// Shares says that a map's numbers are shares of the score, as measure.Infidelity.Shares does.
+	Shares bool
+
 	// Control marks a map that cannot know what the network does. A measure that it wins proves nothing.
 	Control bool
 }
