@@ -160,7 +160,7 @@ func TestLawOneNumberAPixel(t *testing.T) {
 			t.Fatalf("number %d times the image is %g, want %g", i, v, want)
 		}
 	}
-	ig := maps(t, saliency.IntegratedGradients{Of: inner, Steps: 1, Baseline: []float64{0, .25, .5}}, m, objective.Logit, x)
+	ig := maps(t, saliency.IntegratedGradients{Of: inner, Steps: 1, Even: true, Baseline: []float64{0, .25, .5}}, m, objective.Logit, x)
 	half := x.Free()
 	half.Pix = make([]float64, len(x.Pix))
 	for i, v := range x.Pix {

@@ -36,29 +36,34 @@ func photographs(t testing.TB, n int) (*interp.Model, interp.Images) {
 	return m, x
 }
 
-// What maps of GoogLeNet sum up to, in float32: DeepLIFT within 1e-4 of the rise, and relevance, in the network without its biases,
-// within 1e-3 of the logit. Integrated gradients at 64 midpoints miss 2.9 % of the rise of one of these photographs, because most of
-// the rise is near the baseline, and few of the points are.
+// What maps of GoogLeNet sum up to, in float32: integrated gradients of 64 steps within 1 % of the rise in the mean of photographs (.8 %;
+// even points miss 3.3 %), DeepLIFT within 1e-4 of it, and relevance, in the network without its biases, within 1e-3 of the logit.
 func TestSumsOnGoogLeNet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: minutes")
 	}
-	m, x := photographs(t, 2)
+	m, x := photographs(t, 6)
 	mean := []float64{123. / 255, 117. / 255, 104. / 255} // zero, to the network
-	base := slices.Repeat(mean, len(x.Pix)/3)
-	for _, c := range []struct {
-		method saliency.Method
-		bound  float64
-	}{
-		{saliency.IntegratedGradients{Steps: 64, Baseline: mean}, .05},
-		{saliency.DeepLIFT{Baseline: mean}, 1e-4},
-	} {
-		out := maps(t, c.method, m, objective.Logit, x)
-		off := missed(out, rises(t, m, objective.Logit, x, out.Class, base))
-		t.Logf("%s: off by %.1e of the rise", c.method, off)
-		if !(off <= c.bound) {
-			t.Errorf("%s: the sum misses %g of the rise, want at most %g", c.method, off, c.bound)
-		}
+	g := saliency.IntegratedGradients{Steps: 64, Baseline: mean}
+	gaps, err := g.Gap(ctx, m, objective.Logit, x, maps(t, g, m, objective.Logit, x))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.
+	for _, gap := range gaps {
+		sum += gap
+	}
+	t.Logf("%s: off by %.4f of the rise, the mean of %.4f", g, sum/float64(len(gaps)), gaps)
+	if !(sum/float64(len(gaps)) <= .01) {
+		t.Errorf("%s: the sums miss %.4f of the rise, want at most .01 in the mean", g, gaps)
+	}
+	x = x.Slice(0, 2)
+	lift := saliency.DeepLIFT{Baseline: mean}
+	out := maps(t, lift, m, objective.Logit, x)
+	off := missed(out, rises(t, m, objective.Logit, x, out.Class, slices.Repeat(mean, len(x.Pix)/3)))
+	t.Logf("%s: off by %.1e of the rise", lift, off)
+	if !(off <= 1e-4) {
+		t.Errorf("%s: the sum misses %g of the rise, want at most 1e-4", lift, off)
 	}
 	conserves(t, m, x, layer.LRP{}, layer.EpsilonPlus, layer.EpsilonGammaBox)
 }

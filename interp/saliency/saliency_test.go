@@ -38,6 +38,7 @@ var methods = []struct {
 	{saliency.VarGrad{N: 5, Sigma: .3, Of: saliency.Guided}, "VarGrad(N=5, σ=0.3) of guided backprop"},
 	{saliency.IntegratedGradients{}, "IG(steps=50, baseline black)"},
 	{saliency.IntegratedGradients{Steps: 7, Baseline: []float64{.5, .25, .125}}, "IG(steps=7, baseline [0.5 0.25 0.125])"},
+	{saliency.IntegratedGradients{Even: true}, "IG(steps=50, baseline black, even)"},
 	{saliency.SmoothGrad{N: 2, Of: saliency.IntegratedGradients{Steps: 3}}, "SmoothGrad(N=2, σ=0.15) of IG(steps=3, baseline black)"},
 	{saliency.LRP{}, "LRP(ε=1e-06)"},
 	{saliency.LRP{Rule: layer.EpsilonPlus}, "LRP(conv z⁺, dense ε=1e-06)"},
@@ -142,6 +143,7 @@ func TestLawLinear(t *testing.T) {
 		{saliency.VarGrad{}, func(_, _ float64) float64 { return 0 }},
 		{saliency.IntegratedGradients{}, func(w, x float64) float64 { return w * x }},
 		{saliency.IntegratedGradients{Baseline: base, Steps: 1}, func(w, x float64) float64 { return w * (x - .3) }},
+		{saliency.IntegratedGradients{Baseline: base, Steps: 3, Even: true}, func(w, x float64) float64 { return w * (x - .3) }},
 	} {
 		for i, v := range maps(t, c.method, m, objective.Logit, x).Pix {
 			if want := c.want(w[i], x.Pix[i]); !(math.Abs(v-want) <= 1e-14) {
@@ -223,17 +225,19 @@ func TestLawCompleteness(t *testing.T) {
 	x := interptest.Images(m, 3, 2)
 	whole := interptest.Images(m, 3, 9)
 	for _, base := range [][]float64{nil, {.2, .4, .6}, whole.Pix[:x.Size()], whole.Pix} {
-		gap := func(steps int) float64 {
-			g := saliency.IntegratedGradients{Steps: steps, Baseline: base}
+		gap := func(steps int, even bool) float64 {
+			g := saliency.IntegratedGradients{Steps: steps, Baseline: base, Even: even}
 			gaps, err := g.Gap(ctx, m, objective.LogProb, x, maps(t, g, m, objective.LogProb, x))
 			if err != nil {
 				t.Fatal(err)
 			}
 			return slices.Max(gaps)
 		}
-		coarse, fine := gap(16), gap(64)
-		if fine > 1e-3 || fine > coarse/8 { // midpoints err as 1/steps²
-			t.Errorf("baseline of %d numbers: the sum misses by %g of the rise at 16 steps and %g at 64", len(base), coarse, fine)
+		for _, even := range []bool{false, true} {
+			coarse, fine := gap(16, even), gap(64, even)
+			if fine > 1e-3 || fine > coarse/8 { // both err as 1/steps²
+				t.Errorf("baseline of %d numbers, even %t: the sum misses by %g of the rise at 16 steps and %g at 64", len(base), even, coarse, fine)
+			}
 		}
 	}
 	g := saliency.IntegratedGradients{Baseline: []float64{1, 2}}
@@ -301,9 +305,11 @@ func TestIntegratedGradientsClosedForm(t *testing.T) {
 		t.Errorf("scores %v, and the images' are %v", got, score)
 	}
 	cube := interp.Objective{Name: "Σx³", Form: interp.FormOf(func(p *layer.Pass, _ []*graph.Node) *graph.Node { return sumCubes(p.Images) })}
-	for i, v := range maps(t, saliency.IntegratedGradients{Steps: 400}, m, cube, x).Pix {
-		if want := math.Pow(x.Pix[i], 3); !(math.Abs(v-want) <= 1e-5) {
-			t.Errorf("number %d is %g, want %g", i, v, want)
+	for _, even := range []bool{false, true} {
+		for i, v := range maps(t, saliency.IntegratedGradients{Steps: 800, Even: even}, m, cube, x).Pix {
+			if want := math.Pow(x.Pix[i], 3); !(math.Abs(v-want) <= 1e-5) {
+				t.Errorf("even %t: number %d is %g, want %g", even, i, v, want)
+			}
 		}
 	}
 }

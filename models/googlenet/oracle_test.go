@@ -207,7 +207,7 @@ func compare(t *testing.T, m *interp.Model, most bounds) {
 			if end, ok := t.Deadline(); ok && time.Until(end) < 64*time.Since(began)/3 {
 				t.Skip("skipped: integrated gradients, for which too little of go test's time is left; give it more with -timeout")
 			}
-			ig, err := saliency.IntegratedGradients{Steps: 64, Baseline: black}.Maps(ctx, m, objective.Logit, r.image)
+			ig, err := saliency.IntegratedGradients{Steps: 64, Baseline: black, Even: true}.Maps(ctx, m, objective.Logit, r.image)
 			if err != nil {
 				t.Fatal(err)
 			}
