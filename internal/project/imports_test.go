@@ -31,7 +31,7 @@ var imports = map[string][]string{
 	"interp/objective":    {"interp", "interp/layer"},
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/superpixel"},
-	"interp/superpixel":   {},
+	"interp/superpixel":   {"internal"},
 	"interp/sanity":       {"internal", "interp", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/saliency"},
 	"interp/cause":        {"internal", "interp", "interp/measure", "interp/objective", "interp/saliency"},
 	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},

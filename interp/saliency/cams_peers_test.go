@@ -1,7 +1,6 @@
 package saliency_test
 
 import (
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -66,10 +65,7 @@ func TestPeersCAMs(t *testing.T) {
 	}
 	e.write("labels", labels)
 	e.write("z", z)
-	cmd := exec.CommandContext(t.Context(), *python, "../../testdata/peers/cams.py", "small", e.dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	e.run("cams.py", "small", e.dir)
 	interptest.OnEach(t, func(t *testing.T, on *engine.Engine) {
 		m := m.On(on.Backend)
 		for _, tap := range []string{"tap1", "tap2"} {

@@ -98,9 +98,9 @@ func (e exchange) read(name string) []float64 {
 	return v
 }
 
-func (e exchange) run(args ...string) {
+func (e exchange) run(script string, args ...string) {
 	e.t.Helper()
-	cmd := exec.CommandContext(e.t.Context(), *python, append([]string{"../../testdata/peers/attribution.py"}, args...)...)
+	cmd := exec.CommandContext(e.t.Context(), *python, append([]string{"../../testdata/peers/" + script}, args...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		e.t.Fatalf("%v\n%s", err, out)
 	}
@@ -151,7 +151,7 @@ func TestPeersAttribution(t *testing.T) {
 	}
 	e.write("drawn", drawn)
 	e.write("at", at)
-	e.run("small", e.dir)
+	e.run("attribution.py", "small", e.dir)
 
 	interptest.OnEach(t, func(t *testing.T, on *engine.Engine) {
 		m := m.On(on.Backend)
@@ -190,7 +190,7 @@ func TestPeersGoogLeNetRelevance(t *testing.T) {
 	x := interptest.Images(m, 1, 1).Asked(340)
 	e := exchange{t, t.TempDir()}
 	e.write("images", x.Pix)
-	e.run("googlenet", weights, e.dir)
+	e.run("attribution.py", "googlenet", weights, e.dir)
 	for name, rule := range map[string]layer.LRP{"epsilon": {}, "EpsilonPlus": layer.EpsilonPlus, "EpsilonGammaBox": layer.EpsilonGammaBox} {
 		near(t, name+" in float64", maps(t, saliency.LRP{Rule: rule}, m.Float64(), objective.Logit, x).Pix, e.read(name), 1e-4)
 		near(t, name+" in float32", maps(t, saliency.LRP{Rule: rule}, m, objective.Logit, x).Pix, e.read(name), 1e-4)

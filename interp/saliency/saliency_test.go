@@ -64,6 +64,8 @@ var methods = []struct {
 		"LIME(samples=20, width=0.25, ridge=1, SLIC(count=6, compactness=10, iterations=10), mean colour)"},
 	{saliency.KernelSHAP{Seed: 2, Superpixels: saliency.Superpixels{SLIC: superpixel.SLIC{Count: 4}, Baseline: []float64{.5, 0, 1}}},
 		"KernelSHAP(samples=2·pieces+2048, SLIC(count=4, compactness=10, iterations=10), baseline [0.5 0 1], seed=2)"},
+	{saliency.XRAI{}, "XRAI of IG(steps=100, baselines black and white)"},
+	{saliency.XRAI{Of: saliency.SmoothGrad{N: 2}, Labels: [][]int{eight(), make([]int, 144)}}, "XRAI(2 segmentations given) of SmoothGrad(N=2, σ=0.15)"},
 	{saliency.Edge{}, "edges"},
 	{saliency.Centre{}, "centre"},
 	{saliency.Random{Seed: 3}, "random(seed=3)"},

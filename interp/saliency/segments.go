@@ -44,6 +44,11 @@ func (s Superpixels) cut(x interp.Images, i int) (pieces [][]int, err error) {
 			return nil, fmt.Errorf("saliency: image %d: %w", i, err)
 		}
 	}
+	return piecesOf(labels, x, i, most)
+}
+
+// piecesOf returns the pixels of each piece of image i, of at most so many.
+func piecesOf(labels []int, x interp.Images, i, most int) ([][]int, error) {
 	if len(labels) != x.H*x.W {
 		return nil, fmt.Errorf("saliency: Labels has %d numbers, must have one for each of %d×%d pixels", len(labels), x.H, x.W)
 	}
@@ -54,7 +59,7 @@ func (s Superpixels) cut(x interp.Images, i int) (pieces [][]int, err error) {
 	if n > most {
 		return nil, fmt.Errorf("saliency: image %d has %d pieces, must have at most %d: ask for fewer", i, n, most)
 	}
-	pieces = make([][]int, n)
+	pieces := make([][]int, n)
 	for p, k := range labels {
 		pieces[k] = append(pieces[k], p)
 	}

@@ -1,4 +1,5 @@
-// Package superpixel cuts images into connected pieces of like colour.
+// Package superpixel cuts images into connected pieces of like colour: of about one size (SLIC), or as large as what they show
+// (Felzenszwalb).
 package superpixel
 
 import (
@@ -36,20 +37,15 @@ func (s SLIC) defaults() SLIC {
 // blue in sRGB.
 func (s SLIC) Cut(pix []float64, height, width, channels int) (labels []int, n int, err error) {
 	s = s.defaults()
-	switch {
-	case min(height, width, channels) < 1 || len(pix) != height*width*channels:
-		return nil, 0, fmt.Errorf("superpixel: an image of %d×%d×%d has %d numbers", height, width, channels, len(pix))
+	switch err := check(pix, height, width, channels); {
+	case err != nil:
+		return nil, 0, err
 	case s.Count < 1:
 		return nil, 0, fmt.Errorf("superpixel: Count is %d, must be at least 1, or 0 for 50", s.Count)
 	case !(s.Compactness > 0 && s.Compactness <= math.MaxFloat64):
 		return nil, 0, fmt.Errorf("superpixel: Compactness is %g, must be above 0 and finite, or 0 for 10", s.Compactness)
 	case s.Iterations < 1:
 		return nil, 0, fmt.Errorf("superpixel: Iterations is %d, must be at least 1, or 0 for 10", s.Iterations)
-	}
-	for _, v := range pix {
-		if math.IsNaN(v - v) {
-			return nil, 0, errors.New("superpixel: a number of the image is not finite")
-		}
 	}
 	if channels == 3 {
 		pix = lab(pix)
@@ -58,6 +54,19 @@ func (s SLIC) Cut(pix []float64, height, width, channels int) (labels []int, n i
 	rows, columns := grid(min(s.Count, height*width), height, width)
 	labels = im.cluster(rows, columns, s)
 	return join(labels, height, width, height*width/(4*rows*columns))
+}
+
+// check returns an error where pix is no image of that size.
+func check(pix []float64, height, width, channels int) error {
+	if min(height, width, channels) < 1 || len(pix) != height*width*channels {
+		return fmt.Errorf("superpixel: an image of %d×%d×%d has %d numbers", height, width, channels, len(pix))
+	}
+	for _, v := range pix {
+		if math.IsNaN(v - v) {
+			return errors.New("superpixel: a number of the image is not finite")
+		}
+	}
+	return nil
 }
 
 type image struct {
@@ -181,14 +190,19 @@ func join(labels []int, height, width, least int) (joined []int, n int, err erro
 			}
 		})
 	}
-	number := map[int]int{}
-	for p, k := range joined {
-		if _, ok := number[k]; !ok {
-			number[k] = len(number)
+	return joined, number(joined), nil
+}
+
+// number gives labels the numbers from 0 up, in the order of their first pixels, and returns how many there are.
+func number(labels []int) int {
+	to := map[int]int{}
+	for p, k := range labels {
+		if _, ok := to[k]; !ok {
+			to[k] = len(to)
 		}
-		joined[p] = number[k]
+		labels[p] = to[k]
 	}
-	return joined, len(number), nil
+	return len(to)
 }
 
 // around calls f with the pixels above, left of, right of and below p.

@@ -46,7 +46,7 @@ func TestLawPieces(t *testing.T) {
 			if next != n || len(labels) != c.height*c.width {
 				t.Errorf("%s: %d labels of %d pieces", name, next, n)
 			}
-			if found := components(labels, c.height, c.width); found != n {
+			if found := components(labels, c.height, c.width, false); found != n {
 				t.Errorf("%s: %d pieces are %d connected ones", name, n, found)
 			}
 			want := float64(min(s.defaults().Count, c.height*c.width))
@@ -60,14 +60,15 @@ func TestLawPieces(t *testing.T) {
 	}
 }
 
-// components counts the connected pieces, by union of neighbours.
-func components(labels []int, height, width int) (n int) {
+// components counts the connected pieces, by union of neighbours, those at corners too or not.
+func components(labels []int, height, width int, corners bool) (n int) {
 	parent := make([]int, len(labels))
 	for p := range parent {
 		parent[p] = p
 	}
 	root := func(p int) int {
 		for parent[p] != p {
+			parent[p] = parent[parent[p]]
 			p = parent[p]
 		}
 		return p
@@ -78,6 +79,12 @@ func components(labels []int, height, width int) (n int) {
 		}
 		if p >= width && labels[p-width] == labels[p] {
 			parent[root(p-width)] = root(p)
+		}
+		if corners && p >= width && p%width > 0 && labels[p-width-1] == labels[p] {
+			parent[root(p-width-1)] = root(p)
+		}
+		if corners && p >= width && p%width < width-1 && labels[p-width+1] == labels[p] {
+			parent[root(p-width+1)] = root(p)
 		}
 	}
 	for p := range parent {
