@@ -48,104 +48,94 @@ func (f Imputed) prepare(x interp.Images, i int) func(pix []float64, removed []b
 
 // impute solves the equations Σ w (pixel − neighbour) = 0 of the removed pixels by conjugate gradients (Hestenes and Stiefel,
 // 1952), each channel its own, until what is left of them is 10⁻⁹ of what it was: a Laplacian, so symmetric and positive. They
-// take no more steps than there are unknowns, whatever is rounded.
+// take no more steps than there are unknowns, whatever is rounded, and a dozen or two after multigrid cycles.
 func impute(pix []float64, width, channels int, removed []bool) {
 	mean := means(pix, channels, func(p int) bool { return !removed[p] })
 	if !slices.Contains(removed, false) {
 		mean = means(pix, channels, func(int) bool { return true })
 	}
-	height := len(pix) / channels / width
-	g := grid{width: width + 2, channels: channels, diagonal: make([]float64, (height+2)*(width+2))}
-	inside := func(p int) int { return (p/width+1)*g.width + p%width + 1 } // in a frame one pixel wide
+	g := equationsOf(removed, width)
+	at := func(p int) int { return g.inside(p/width, p%width) }
+	for c := range channels {
+		right := make([]float64, len(g.rest)) // of the equations of values less the mean
+		for p, r := range removed {
+			if r {
+				g.each(p, func(q int, weight float64) {
+					if !removed[q] {
+						right[at(p)] += weight * (pix[q*channels+c] - mean[c])
+					}
+				})
+			}
+		}
+		solved := g.solve(right)
+		for p, r := range removed {
+			if r {
+				pix[p*channels+c] = mean[c] + solved[at(p)]
+			}
+		}
+	}
+}
+
+// equationsOf returns the matrix of the removed pixels' equations.
+func equationsOf(removed []bool, width int) *grid {
+	g := newGrid(len(removed)/width, width)
+	at := func(p int) int { return g.inside(p/width, p%width) }
 	for p, r := range removed {
 		if r {
-			g.removed = append(g.removed, inside(p))
+			g.each(p, func(q int, weight float64) {
+				g.add(at(p), at(p), weight)
+				if q > p && removed[q] {
+					g.add(at(p), at(q), -weight)
+				}
+			})
 		}
 	}
-	for p := range removed {
-		g.each(inside(p), func(q int, weight float64) { g.diagonal[q] += weight })
-	}
-	known := make([]float64, len(g.diagonal)*channels) // less the mean; 0 where removed
-	for p, r := range removed {
-		for c := range channels {
-			if !r {
-				known[inside(p)*channels+c] = pix[p*channels+c] - mean[c]
-			}
-		}
-	}
-	solved := g.solve(known)
-	for p, r := range removed {
-		for c := range channels {
-			if r {
-				pix[p*channels+c] = mean[c] + solved[inside(p)*channels+c]
+	g.coarsen()
+	return g
+}
+
+// each calls f with the neighbours of a pixel, and their weights.
+func (g *grid) each(p int, f func(q int, weight float64)) {
+	row, column := p/g.width, p%g.width
+	for r := max(row-1, 0); r <= min(row+1, g.height-1); r++ {
+		for c := max(column-1, 0); c <= min(column+1, g.width-1); c++ {
+			switch {
+			case r != row && c != column:
+				f(r*g.width+c, 1./12)
+			case r != row || c != column:
+				f(r*g.width+c, 1./6)
 			}
 		}
 	}
 }
 
-// grid is the equations of the removed pixels, which are numbered in an image with a frame, whose values are 0.
-type grid struct {
-	width, channels int
-	removed         []int
-	diagonal        []float64 // the sum of the weights of a pixel's neighbours
-}
-
-// each calls f with the neighbours of a pixel.
-func (g grid) each(p int, f func(q int, weight float64)) {
-	for dy := -1; dy <= 1; dy++ {
-		for dx := -1; dx <= 1; dx++ {
-			switch dx*dx + dy*dy {
-			case 1:
-				f(p+dy*g.width+dx, 1./6)
-			case 2:
-				f(p+dy*g.width+dx, 1./12)
-			}
+// solve returns what the right side is of. It changes that into what is left of it.
+func (g *grid) solve(left []float64) []float64 {
+	solved, direction, image := make([]float64, len(left)), make([]float64, len(left)), make([]float64, len(left))
+	size := func() (sum float64) {
+		for _, p := range g.unknown {
+			sum += left[p] * left[p] / g.entry[0][p]
 		}
+		return sum
 	}
-}
-
-// near returns Σ w v of the neighbours of a pixel, in one channel.
-func (g grid) near(v []float64, p, channel int) float64 {
-	at, down := p*g.channels+channel, g.width*g.channels
-	above, here, below := at-down, at, at+down
-	right := g.channels
-	return (v[above]+v[here-right]+v[here+right]+v[below])/6 +
-		(v[above-right]+v[above+right]+v[below-right]+v[below+right])/12
-}
-
-// solve returns the values of the removed pixels that fit to the known ones.
-func (g grid) solve(known []float64) []float64 {
-	solved, direction, image := make([]float64, len(known)), make([]float64, len(known)), make([]float64, len(known))
-	left := make([]float64, len(known)) // of the equations
-	for c := range g.channels {
-		size := 0.0
-		for _, p := range g.removed {
-			k := p*g.channels + c
-			left[k] = g.near(known, p, c)
-			direction[k] = left[k] / g.diagonal[p]
-			size += left[k] * direction[k]
+	before, end := 1., 1e-18*size()
+	for n := 0; n < len(g.unknown) && size() > end; n++ {
+		near, gain, curvature := g.cycle(left), 0., 0.
+		for _, p := range g.unknown {
+			gain += left[p] * near[p]
 		}
-		end := 1e-18 * size
-		for n := 0; n < len(g.removed) && size > end; n++ {
-			curvature := 0.0
-			for _, p := range g.removed {
-				k := p*g.channels + c
-				image[k] = g.diagonal[p]*direction[k] - g.near(direction, p, c)
-				curvature += image[k] * direction[k]
-			}
-			step, before := size/curvature, size
-			size = 0
-			for _, p := range g.removed {
-				k := p*g.channels + c
-				solved[k] += step * direction[k]
-				left[k] -= step * image[k]
-				size += left[k] * left[k] / g.diagonal[p]
-			}
-			for _, p := range g.removed {
-				k := p*g.channels + c
-				direction[k] = left[k]/g.diagonal[p] + size/before*direction[k]
-			}
+		for _, p := range g.unknown {
+			direction[p] = near[p] + gain/before*direction[p]
 		}
+		for _, p := range g.unknown {
+			image[p] = g.entry[0][p]*direction[p] + g.row(direction, p)
+			curvature += image[p] * direction[p]
+		}
+		for _, p := range g.unknown {
+			solved[p] += gain / curvature * direction[p]
+			left[p] -= gain / curvature * image[p]
+		}
+		before = gain
 	}
 	return solved
 }
