@@ -138,6 +138,7 @@ func (t *transfer) part(ctx context.Context, p Part, begin int64) error {
 // breakError is what may go better the next time.
 type breakError struct{ error }
 
+// Unwrap returns the error itself.
 func (e *breakError) Unwrap() error { return e.error }
 
 // broken is a breakError that says why ctx ended, if it has.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/interp"
 	"lucigo/interp/random"
@@ -117,7 +118,7 @@ func (a Boundary) Find(ctx context.Context, t *Task) error {
 
 // stroll takes one step of each walk. Every tenth also asks about the point on the sphere, from which the lengths learn.
 func (t *Task) stroll(ctx context.Context, p Points, walk []walker, step int) error {
-	sphere, try := p.Pick(order(len(p.Rows))), p.Pick(order(len(p.Rows)))
+	sphere, try := Points{p.Rows, slices.Clone(p.Pix)}, Points{p.Rows, slices.Clone(p.Pix)}
 	each(p, func(k int, y []float64) {
 		propose(t.Random(p.Rows[k], step), t.Original(p, k), y, sphere.Of(k), try.Of(k), walk[p.Rows[k]])
 	})
@@ -173,12 +174,4 @@ func propose(s random.Stream, x, y, sphere, nearer []float64, w walker) {
 	for i, v := range x {
 		nearer[i] = v + share*(sphere[i]-v)
 	}
-}
-
-func order(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }

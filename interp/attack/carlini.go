@@ -167,6 +167,7 @@ type tanhStep struct {
 	norm   Norm
 }
 
+// Build implements interp.Step.
 func (s tanhStep) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	w, first, second, slope, best, distance := a[0], a[1], a[2], a[3], a[4], a[5]
 	rate, original, c, confidence := a[6], a[7], a[8], a[9]

@@ -152,6 +152,7 @@ func salient(x, from, up, down []float64, theta float64) (pair [2]int, ok bool) 
 // allLogits is the sum of the logits.
 type allLogits struct{}
 
+// Score implements interp.Form.
 func (allLogits) Score(p *layer.Pass, _ []*graph.Node) *graph.Node {
 	return graph.ReduceSum(p.Logits(), -1)
 }

@@ -88,6 +88,7 @@ type ascent struct {
 	smooth   Smooth
 }
 
+// String names the parameters.
 func (a ascent) String() string {
 	s := fmt.Sprintf("steps=%d, rate=%.4g, %s", a.steps, a.rate, a.loss)
 	if a.momentum != 0 {

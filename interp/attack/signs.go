@@ -71,6 +71,7 @@ func (t *Task) leave(ctx context.Context, l *interp.Loop, rows []int, logits int
 // those that are next; its arguments are the originals, the radius, the length of a step and those of the objective.
 type signStep struct{ look query }
 
+// Build implements interp.Step.
 func (s signStep) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	seen, original, radius, rate := a[1], a[2], a[3], a[4]
 	out := s.look.Build(net, slices.Concat([]*graph.Node{seen}, a[5:]))

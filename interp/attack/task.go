@@ -235,6 +235,7 @@ type query struct {
 	classes int
 }
 
+// Build implements interp.Step.
 func (s query) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
 	pass := net.Pass(a[0], nil)
 	logits := pass.Logits()

@@ -153,6 +153,7 @@ func (s Server) start(ctx context.Context) (*service, error) {
 	return h, nil
 }
 
+// ServeHTTP implements http.Handler.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // stop ends what start began.

@@ -177,6 +177,7 @@ type Failure struct {
 	Remedy string `json:"remedy"`
 }
 
+// Error returns the cause and the remedy.
 func (f Failure) Error() string { return f.Cause + ": " + f.Remedy }
 
 type failed struct {
