@@ -230,9 +230,9 @@ func TestSegmentErrors(t *testing.T) {
 		{saliency.LIME{Superpixels: saliency.Superpixels{SLIC: superpixel.SLIC{Count: -1}}}, "Count is -1, must"},
 		{saliency.KernelSHAP{Superpixels: saliency.Superpixels{Baseline: []float64{1, 2}}}, "Baseline has 2 numbers"},
 		{saliency.KernelSHAP{Samples: -1}, "Samples is -1, must"},
-		{saliency.KernelSHAP{Samples: 4}, "Samples is 4, too few to tell"},
+		{saliency.KernelSHAP{Samples: 4}, "saliency: image 0: too few Samples, 4, to tell"},
 	} {
-		if _, err := c.bad.Maps(ctx, m, objective.Logit, x); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := c.bad.Maps(ctx, m, objective.Logit, x); err == nil || !strings.Contains(err.Error(), c.want) || strings.Count(err.Error(), "saliency: ") != 1 {
 			t.Errorf("%s: error %v, want one that says %q", c.bad, err, c.want)
 		}
 	}

@@ -112,7 +112,7 @@ func shapley(ctx context.Context, z [][]bool, weights, scores []float64) ([]floa
 		return weights[k], scores[k] - none - rest*(all-none)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("saliency: Samples is %d, too few to tell %d pieces apart: %w", len(z)-2, last+1, err)
+		return nil, fmt.Errorf("too few Samples, %d, to tell %d pieces apart: %w", len(z)-2, last+1, err)
 	}
 	for j, v := range first {
 		values[j] = v
