@@ -3,6 +3,7 @@ package show
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"strings"
 
 	"lucigo/interp"
@@ -67,7 +68,7 @@ func (s Sanity) Maps() (Figure, error) {
 				c = Cell{Caption: "not drawn: " + err.Error()}
 			}
 			if v > 0 {
-				c.Caption = estimate(curve[v-1])
+				c.Caption = strings.TrimPrefix(c.Caption+"\n"+estimate(curve[v-1]), "\n")
 			}
 			row = append(row, c)
 		}
@@ -112,7 +113,12 @@ func estimate(e measure.Estimate) string {
 }
 
 // hundredths is a number with two digits after the point.
-func hundredths(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−") }
+func hundredths(v float64) string {
+	if math.IsNaN(v) {
+		return "undefined"
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−")
+}
 
 // SanityCard is a page with a verdict for each method.
 type SanityCard struct {
