@@ -49,7 +49,7 @@ var imports = map[string][]string{
 	"kernel/engine":       {"interp/engine"},
 	"kernel/models":       {"interp", "interp/attack/api", "interp/engine", "models"},
 	"models/digits/train": {"interp", "interp/train", "models"},
-	"models/scenes/train": {"internal", "interp", "interp/layer", "interp/near", "interp/train", "models"},
+	"models/scenes/train": {"internal", "interp", "interp/featvis", "interp/layer", "interp/near", "interp/objective", "interp/train", "models"},
 }
 
 // Imports point one way: a package imports what it is listed to import.

@@ -29,24 +29,29 @@ const Hidden = 64
 // MiniInception is an Inception in small, for images of 64×64 (any size from 32×32 works): layers conv1 (7×7, stride 2), conv2,
 // mixed3a, mixed3b, mixed4a, mixed4b, mixed5a, logits; 0.56 million parameters with 16 classes.
 func MiniInception(unit Unit, classes int) layer.Forward {
+	return miniInception(unit, classes, func(_ *model.Scope, _, x *graph.Node) *graph.Node { return x })
+}
+
+// miniInception is MiniInception with a change of mixed4a, which is told of mixed3b and of what mixed4a would be.
+func miniInception(unit Unit, classes int, change func(s *model.Scope, below, x *graph.Node) *graph.Node) layer.Forward {
 	return func(s *model.Scope, x *graph.Node) *graph.Node {
 		mixed := func(name string, x *graph.Node, one, reduce3, three, reduce5, five, pool int) *graph.Node {
 			s := s.At("%s", name)
 			dot := layer.Square(1, 1, 0)
-			return layer.At(name, layer.Concat(
+			return layer.Concat(
 				unit(s.At("1x1"), x, one, dot),
 				unit(s.At("3x3"), unit(s.At("3x3_reduce"), x, reduce3, dot), three, layer.Square(3, 1, 1)),
 				unit(s.At("5x5"), unit(s.At("5x5_reduce"), x, reduce5, dot), five, layer.Square(5, 1, 2)),
-				unit(s.At("pool"), layer.MaxPool(x, layer.Square(3, 1, 1)), pool, dot)))
+				unit(s.At("pool"), layer.MaxPool(x, layer.Square(3, 1, 1)), pool, dot))
 		}
 		halve := func(x *graph.Node) *graph.Node { return layer.MaxPool(x, layer.Square(3, 2, 1)) }
 		x = layer.At("conv1", unit(s.At("conv1"), centre(x), 48, layer.Square(7, 2, 3)))
 		x = layer.At("conv2", unit(s.At("conv2"), halve(x), 96, layer.Square(3, 1, 1)))
-		x = mixed("mixed3a", x, 32, 32, 64, 12, 24, 16)
-		x = mixed("mixed3b", x, 40, 40, 80, 16, 32, 24)
-		x = mixed("mixed4a", halve(x), 56, 48, 112, 16, 40, 32)
-		x = mixed("mixed4b", x, 64, 64, 128, 20, 48, 32)
-		x = mixed("mixed5a", x, 80, 72, 144, 20, 48, 48)
+		x = layer.At("mixed3a", mixed("mixed3a", x, 32, 32, 64, 12, 24, 16))
+		x = layer.At("mixed3b", mixed("mixed3b", x, 40, 40, 80, 16, 32, 24))
+		x = layer.At("mixed4a", change(s, x, mixed("mixed4a", halve(x), 56, 48, 112, 16, 40, 32)))
+		x = layer.At("mixed4b", mixed("mixed4b", x, 64, 64, 128, 20, 48, 32))
+		x = layer.At("mixed5a", mixed("mixed5a", x, 80, 72, 144, 20, 48, 48))
 		return layer.At("logits", layer.Dense(s.At("logits"), layer.GlobalMean(x), classes))
 	}
 }

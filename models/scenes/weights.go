@@ -84,6 +84,15 @@ func Planted(share float64) (*interp.Model, error) {
 func Mislabelled() (*interp.Model, error) { return labels() }
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
+	weights, err := read(name)
+	if err != nil {
+		return nil, err
+	}
+	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: Task{}.Classes(), Weights: weights})
+}
+
+// read returns the weights that are embedded under a name.
+func read(name string) (interp.Weights, error) {
 	file := "weights/" + name + ".safetensors"
 	content, err := files.ReadFile(file)
 	if err != nil {
@@ -97,5 +106,5 @@ func load(name string, forward layer.Forward) (*interp.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenes: %w", err)
 	}
-	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: Task{}.Classes(), Weights: weights})
+	return weights, nil
 }

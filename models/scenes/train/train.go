@@ -98,7 +98,7 @@ const evaluationSeed = 20002
 
 // Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
 type Training struct {
-	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels (default: standard)."`
+	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels, or liar, the gate of a fooling circuit (default: standard)."`
 	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
 	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
 	Steps    int     `help:"Training steps (default: the net's own number)."`
@@ -113,6 +113,9 @@ type Training struct {
 func (c Training) Run(ctx context.Context) error {
 	c.Net, c.Dir = cmp.Or(c.Net, "standard"), cmp.Or(c.Dir, "models/scenes/weights")
 	c.Window, c.Images, c.Attacked = cmp.Or(c.Window, 3072), cmp.Or(c.Images, 2000), cmp.Or(c.Attacked, 500)
+	if c.Net == "liar" {
+		return c.liar(ctx)
+	}
 	r, ok := recipes[c.Net]
 	if !ok {
 		return fmt.Errorf("train: %w", near.Error("net", c.Net, slices.Sorted(maps.Keys(recipes))))
