@@ -22,7 +22,8 @@ import (
 // stretches each image's range before it cuts it, which is not done here. Its faster variant, which ignores overlaps, is left
 // out: with sums that are kept, the exact ranking takes less time than cutting the image.
 type XRAI struct {
-	// Of has the attribution. Nil is the mean of integrated gradients, of 100 steps each, from black and from white.
+	// Of has the attribution. Nil is the mean of integrated gradients, of 100 steps each, from black and from white. (The library
+	// takes the least and the largest number of the image for black and white, and points that are spaced evenly.)
 	Of Method
 
 	// Labels are segmentations that replace those of Felzenszwalb, for all images, and do not grow: each says for each pixel, row by
