@@ -1,0 +1,321 @@
+// Package concept asks whether an idea of people, such as stripes, is in what a network computes, and whether its answers depend on
+// it: testing with concept activation vectors, Kim et al., arXiv:1711.11279. A concept is a set of images that show it. A classifier
+// that tells their activations at a layer from those of other images gives a direction, the concept's vector; and the score is the
+// share of a class's images whose logit rises along it.
+//
+//	report, err := concept.Study{Layers: []string{"mixed4b"}}.Run(ctx, m, objective.LogitOf(3), concepts, random, x)
+//
+// Activations are computed once for all concepts, counterparts and classifiers.
+package concept
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"lucigo/interp"
+	"lucigo/interp/measure"
+	"lucigo/interp/random"
+)
+
+// Set is images that have something in common, or nothing.
+type Set struct {
+	Name   string
+	Images interp.Images
+}
+
+// Study compares concepts with random counterparts.
+type Study struct {
+	Layers     []string
+	Classifier Classifier // nil is Logistic{}
+	Held       float64    // share of each set that is held out to test the classifiers; 0 is ⅓, Kim et al.'s
+	Seed       uint64     // of which images are held out
+
+	// Memory is how many bytes the activations may take that are kept at once; 0 is 1 GiB. Layers that do not fit are computed
+	// one after the other, and the images pass through the network again for each.
+	Memory int64
+
+	// Progress, if it is not nil, is told what is done next, and how many of such parts are done.
+	Progress func(what string, done, of int)
+}
+
+// Report is what came of a study.
+type Report struct {
+	Classifier string
+	Concepts   []string
+	Layers     []Layer
+}
+
+// Layer is what came of a study at a layer.
+type Layer struct {
+	Name    string
+	Results []Result // of each concept
+
+	// Random are the mean scores of each random set, taken for a concept, with all others. Their mean is ½.
+	Random []float64
+
+	// Alike are the cosines of the concepts' vectors with each other (entanglement): Alike[a][b], 1 where a is b.
+	Alike [][]float64
+}
+
+// Result is what a study says of a concept at a layer.
+type Result struct {
+	CAV CAV
+
+	// Scores are the TCAV score with each random counterpart: the share of the images whose score rises along the vector, where those
+	// for which it neither rises nor falls count half. Score is their mean, with its interval over the counterparts.
+	Scores []float64
+	Score  measure.Estimate
+
+	// Rise is how fast the score of an image rises along the vector, in the mean of the images, with its interval over the counterparts.
+	Rise measure.Estimate
+
+	// Accuracy is the share of held-out images that the classifiers tell right, with its interval over the counterparts.
+	Accuracy measure.Estimate
+
+	// Found reports whether the concept is told from its counterparts better than random sets are from each other, at the 5 % level.
+	// Where it is not, there is no direction, and the score is of nothing.
+	Found bool
+
+	// P is the chance of a Rise as far from 0 where the concept is one more random set (Significance), and Corrected is P times the
+	// number of concepts and layers, at most 1 (Bonferroni). PublishedP is Kim et al.'s: that of Student's t of the Scores and those of
+	// random sets. It takes runs for independent that share the concept's images, and so it finds far too many concepts.
+	P, Corrected, PublishedP float64
+
+	// Stability is the mean cosine of the vectors of two counterparts.
+	Stability float64
+}
+
+// CAV is a concept activation vector: a direction at a layer.
+type CAV struct {
+	Layer  string
+	Shape  []int     // of the layer's values, without the images' axis
+	Vector []float64 // of length 1, from the counterparts to the concept; the mean of those of all counterparts in a Result
+}
+
+// Run studies the concepts, with all random sets as counterparts of each, at images x of a class, or of several. Kim et al. ask for at
+// least 20 random sets of as many images as a concept has, and 3 are needed. o is most often a class's logit, objective.LogitOf.
+func (s Study) Run(ctx context.Context, m *interp.Model, o interp.Objective, concepts, random []Set, x interp.Images) (Report, error) {
+	r := Report{Classifier: s.classifier().String()}
+	if err := s.check(concepts, random, x); err != nil {
+		return r, err
+	}
+	x, err := m.Resolve(ctx, o, x)
+	if err != nil {
+		return r, err
+	}
+	for _, c := range concepts {
+		r.Concepts = append(r.Concepts, c.Name)
+	}
+	sets := slices.Concat(concepts, random)
+	groups, err := s.groups(m, sets, x)
+	if err != nil {
+		return r, err
+	}
+	parts, done := len(sets)*len(groups)+len(s.Layers), 0
+	tell := func(what string) {
+		if s.Progress != nil {
+			s.Progress(what, done, parts)
+		}
+		done++
+	}
+	for _, layers := range groups {
+		all := make([]values, len(layers))
+		for _, set := range sets {
+			tell(set.Name)
+			a, err := m.Activations(ctx, set.Images, layers...)
+			if err != nil {
+				return r, err
+			}
+			for k := range layers {
+				all[k].add(a[k].Rows)
+			}
+		}
+		for k, name := range layers {
+			tell(name)
+			_, slope, _, err := m.GradientAt(ctx, o, nil, x, name)
+			if err != nil {
+				return r, err
+			}
+			all[k].add(slope.Rows)
+			l, err := s.layer(ctx, m, name, all[k], len(concepts), len(random))
+			if err != nil {
+				return r, fmt.Errorf("concept: layer %s: %w", name, err)
+			}
+			all[k] = values{}
+			r.Layers = append(r.Layers, l)
+		}
+	}
+	tests := float64(len(concepts) * len(s.Layers))
+	for _, l := range r.Layers {
+		for k := range l.Results {
+			l.Results[k].Corrected = min(1, tests*l.Results[k].P)
+		}
+	}
+	return r, nil
+}
+
+func (s Study) classifier() Classifier {
+	if s.Classifier == nil {
+		return Logistic{}
+	}
+	return s.Classifier
+}
+
+func (s Study) check(concepts, random []Set, x interp.Images) error {
+	switch {
+	case len(s.Layers) == 0:
+		return errors.New("concept: Layers has none, must have at least one")
+	case len(concepts) == 0:
+		return errors.New("concept: there are no concepts, must be at least one")
+	case len(random) < 3:
+		return fmt.Errorf("concept: there are %d random sets, must be at least 3, and should be 20", len(random))
+	case x.N == 0:
+		return errors.New("concept: there are no images of a class to ask about, must be at least one")
+	case !(s.Held >= 0 && s.Held < 1):
+		return fmt.Errorf("concept: Held is %g, must be from 0 to less than 1, where 0 is ⅓", s.Held)
+	case s.Memory < 0:
+		return fmt.Errorf("concept: Memory is %d, must be at least 1, or 0 for 1 GiB", s.Memory)
+	}
+	type place struct{ set, image int }
+	seen := map[uint64][]place{}
+	all := slices.Concat(concepts, random)
+	for k, set := range all {
+		if err := set.Images.Check(); err != nil {
+			return fmt.Errorf("concept: set %q: %w", set.Name, err)
+		}
+		if train, held := s.cut(set.Images.N); train < 2 || held < 1 {
+			return fmt.Errorf("concept: set %q has %d images, of which %d are to train with and %d are held out: must have at least 2 and 1, and should have 50",
+				set.Name, set.Images.N, train, held)
+		}
+		for i := range set.Images.N {
+			h := hash(set.Images.Of(i))
+			for _, p := range seen[h] {
+				if p.set != k && slices.Equal(all[p.set].Images.Of(p.image), set.Images.Of(i)) {
+					return fmt.Errorf("concept: image %d of set %q is image %d of set %q too: nothing can tell them apart, so remove it from one", i, set.Name, p.image, all[p.set].Name)
+				}
+			}
+			seen[h] = append(seen[h], place{k, i})
+		}
+	}
+	return nil
+}
+
+func hash(pix []float64) uint64 {
+	h := uint64(len(pix))
+	for _, v := range pix {
+		h = random.Hash(h, math.Float64bits(v))
+	}
+	return h
+}
+
+// cut returns how many images of n are to train with, and how many are held out.
+func (s Study) cut(n int) (train, held int) {
+	held = int(math.Round(cmp.Or(s.Held, 1./3) * float64(n)))
+	return n - held, held
+}
+
+// groups returns the layers in groups whose activations fit into Memory.
+func (s Study) groups(m *interp.Model, sets []Set, x interp.Images) (groups [][]string, err error) {
+	images := x.N
+	for _, set := range sets {
+		images += set.Images.N
+	}
+	var bytes int64
+	for _, name := range s.Layers {
+		shape, err := m.Shape(name, x.H, x.W)
+		if err != nil {
+			return nil, err
+		}
+		size := int64(4 * images)
+		for _, d := range shape {
+			size *= int64(d)
+		}
+		if bytes += size; len(groups) == 0 || bytes > cmp.Or(s.Memory, 1<<30) {
+			groups, bytes = append(groups, nil), size
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], name)
+	}
+	return groups, nil
+}
+
+// values are rows of numbers, those of one set of images after those of another.
+type values struct {
+	shape []int
+	rows  [][]float32
+	sets  []int // how many each has
+}
+
+func (v *values) add(r interp.Rows) {
+	v.shape, v.sets = r.Shape, append(v.sets, r.N)
+	for i := range r.N {
+		row := make([]float32, len(r.Of(i)))
+		for k, x := range r.Of(i) {
+			row[k] = float32(x)
+		}
+		v.rows = append(v.rows, row)
+	}
+}
+
+// layer studies a layer from the values there of the concepts' images, of the random sets' and, at last, from the slopes of the score.
+func (s Study) layer(ctx context.Context, m *interp.Model, name string, v values, concepts, random int) (Layer, error) {
+	l := Layer{Name: name}
+	all, err := products(ctx, m, v.rows)
+	if err != nil {
+		return l, err
+	}
+	p := pairs{study: s, gram: mat.NewDense(len(v.rows), len(v.rows), all), sets: v.sets}
+	fits := make([][]fitted, concepts+random)
+	for a := range fits {
+		for b := max(a+1, concepts); b < concepts+random; b++ {
+			if err := ctx.Err(); err != nil {
+				return l, err
+			}
+			f, err := p.fit(a, b)
+			if err != nil {
+				return l, err
+			}
+			fits[a] = append(fits[a], f)
+			if a >= concepts { // from the other side it is the opposite
+				f.score, f.rise = 1-f.score, -f.rise
+				fits[b] = append(fits[b], f)
+			}
+		}
+	}
+	of := func(set int, get func(f fitted) float64) measure.Estimate {
+		return measure.Estimated(each(fits[set], get))
+	}
+	score := func(f fitted) float64 { return f.score }
+	rise := func(f fitted) float64 { return f.rise }
+	accuracy := func(f fitted) float64 { return f.accuracy }
+	var rises, accuracies, published []float64
+	for k := concepts; k < concepts+random; k++ {
+		l.Random = append(l.Random, of(k, score).Mean)
+		rises, accuracies = append(rises, of(k, rise).Mean), append(accuracies, of(k, accuracy).Mean)
+		published = append(published, each(fits[k], score)...)
+	}
+	whole := make([]*mat.VecDense, concepts)
+	for a := range concepts {
+		r := Result{Scores: each(fits[a], score), Score: of(a, score), Rise: of(a, rise), Accuracy: of(a, accuracy)}
+		r.P = Significance(r.Rise.Mean, rises)
+		r.PublishedP = welch(r.Scores, published)
+		r.Found = above(r.Accuracy.Mean, accuracies)
+		whole[a], r.Stability = p.mean(fits[a])
+		r.CAV = CAV{Layer: name, Shape: v.shape, Vector: combine(v.rows, whole[a])}
+		l.Results = append(l.Results, r)
+	}
+	l.Alike = p.cosines(whole)
+	return l, nil
+}
+
+func each(fits []fitted, get func(f fitted) float64) (all []float64) {
+	for _, f := range fits {
+		all = append(all, get(f))
+	}
+	return all
+}
