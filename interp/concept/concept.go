@@ -91,13 +91,6 @@ type Result struct {
 	Stability float64
 }
 
-// CAV is a concept activation vector: a direction at a layer.
-type CAV struct {
-	Layer  string
-	Shape  []int     // of the layer's values, without the images' axis
-	Vector []float64 // of length 1, from the counterparts to the concept; the mean of those of all counterparts in a Result
-}
-
 // Run studies the concepts, with all random sets as counterparts of each, at images x of a class, or of several. Kim et al. ask for at
 // least 20 random sets of as many images as a concept has, and 3 are needed. o is most often a class's logit, objective.LogitOf.
 func (s Study) Run(ctx context.Context, m *interp.Model, o interp.Objective, concepts, random []Set, x interp.Images) (Report, error) {
@@ -182,16 +175,23 @@ func (s Study) check(concepts, random []Set, x interp.Images) error {
 	case s.Memory < 0:
 		return fmt.Errorf("concept: Memory is %d, must be at least 1, or 0 for 1 GiB", s.Memory)
 	}
-	type place struct{ set, image int }
-	seen := map[uint64][]place{}
 	all := slices.Concat(concepts, random)
-	for k, set := range all {
-		if err := set.Images.Check(); err != nil {
-			return fmt.Errorf("concept: set %q: %w", set.Name, err)
-		}
+	for _, set := range all {
 		if train, held := s.cut(set.Images.N); train < 2 || held < 1 {
 			return fmt.Errorf("concept: set %q has %d images, of which %d are to train with and %d are held out: must have at least 2 and 1, and should have 50",
 				set.Name, set.Images.N, train, held)
+		}
+	}
+	return distinct(all)
+}
+
+// distinct returns an error unless the sets have images, and none of another's.
+func distinct(all []Set) error {
+	type place struct{ set, image int }
+	seen := map[uint64][]place{}
+	for k, set := range all {
+		if err := set.Images.Check(); err != nil {
+			return fmt.Errorf("concept: set %q: %w", set.Name, err)
 		}
 		for i := range set.Images.N {
 			h := hash(set.Images.Of(i))
@@ -218,6 +218,27 @@ func hash(pix []float64) uint64 {
 func (s Study) cut(n int) (train, held int) {
 	held = int(math.Round(cmp.Or(s.Held, 1./3) * float64(n)))
 	return n - held, held
+}
+
+// rows returns the places of a set's rows that are to train with, and of those that are held out, where the sets have so many each.
+func (s Study) rows(sets []int, set int) (train, held []int) {
+	first := 0
+	for _, n := range sets[:set] {
+		first += n
+	}
+	n, _ := s.cut(sets[set])
+	chosen := make([]bool, sets[set])
+	for _, i := range random.New(s.Seed, uint64(len(chosen)), 0).Choose(0, n, len(chosen)) {
+		chosen[i] = true
+	}
+	for i, in := range chosen {
+		if in {
+			train = append(train, first+i)
+		} else {
+			held = append(held, first+i)
+		}
+	}
+	return train, held
 }
 
 // groups returns the layers in groups whose activations fit into Memory.
@@ -269,39 +290,38 @@ func (s Study) layer(ctx context.Context, m *interp.Model, name string, v values
 	if err != nil {
 		return l, err
 	}
-	p := pairs{study: s, gram: mat.NewDense(len(v.rows), len(v.rows), all), sets: v.sets}
-	fits := make([][]fitted, concepts+random)
+	p := pairs{classifier: s.classifier(), gram: mat.NewDense(len(v.rows), len(v.rows), all), slopes: v.sets[len(v.sets)-1]}
+	fits, right := make([][]fitted, concepts+random), make([][]float64, concepts+random)
 	for a := range fits {
 		for b := max(a+1, concepts); b < concepts+random; b++ {
 			if err := ctx.Err(); err != nil {
 				return l, err
 			}
-			f, err := p.fit(a, b)
+			train, held := s.rows(v.sets, a)
+			against, heldAgainst := s.rows(v.sets, b)
+			f, err := p.direction(train, against)
 			if err != nil {
 				return l, err
 			}
-			fits[a] = append(fits[a], f)
+			accuracy := p.accuracy(f, held, heldAgainst)
+			fits[a], right[a] = append(fits[a], f), append(right[a], accuracy)
 			if a >= concepts { // from the other side it is the opposite
 				f.score, f.rise = 1-f.score, -f.rise
-				fits[b] = append(fits[b], f)
+				fits[b], right[b] = append(fits[b], f), append(right[b], accuracy)
 			}
 		}
 	}
-	of := func(set int, get func(f fitted) float64) measure.Estimate {
-		return measure.Estimated(each(fits[set], get))
-	}
-	score := func(f fitted) float64 { return f.score }
-	rise := func(f fitted) float64 { return f.rise }
-	accuracy := func(f fitted) float64 { return f.accuracy }
+	score := func(set int) []float64 { return each(fits[set], func(f fitted) float64 { return f.score }) }
+	rise := func(set int) []float64 { return each(fits[set], func(f fitted) float64 { return f.rise }) }
 	var rises, accuracies, published []float64
 	for k := concepts; k < concepts+random; k++ {
-		l.Random = append(l.Random, of(k, score).Mean)
-		rises, accuracies = append(rises, of(k, rise).Mean), append(accuracies, of(k, accuracy).Mean)
-		published = append(published, each(fits[k], score)...)
+		l.Random = append(l.Random, measure.Estimated(score(k)).Mean)
+		rises, accuracies = append(rises, measure.Estimated(rise(k)).Mean), append(accuracies, measure.Estimated(right[k]).Mean)
+		published = append(published, score(k)...)
 	}
 	whole := make([]*mat.VecDense, concepts)
 	for a := range concepts {
-		r := Result{Scores: each(fits[a], score), Score: of(a, score), Rise: of(a, rise), Accuracy: of(a, accuracy)}
+		r := Result{Scores: score(a), Score: measure.Estimated(score(a)), Rise: measure.Estimated(rise(a)), Accuracy: measure.Estimated(right[a])}
 		r.P = Significance(r.Rise.Mean, rises)
 		r.PublishedP = welch(r.Scores, published)
 		r.Found = above(r.Accuracy.Mean, accuracies)

@@ -111,12 +111,12 @@ func TestLawStudyBySlowDefinition(t *testing.T) {
 // slow returns the direction from b to a, in the space of the activations, and its accuracy on what is held out.
 func slow(t *testing.T, s Study, m *interp.Model, name string, a, b interp.Images) (w []float64, accuracy float64) {
 	t.Helper()
-	p := pairs{study: s, sets: []int{a.N, b.N}}
+	sets := []int{a.N, b.N}
 	rows := must(m.Activations(ctx, must(interp.Join(a, b)), name))[0]
 	var x [][]float64
 	var labels []float64
 	for set, y := range []float64{1, -1} {
-		in, _ := p.rows(set)
+		in, _ := s.rows(sets, set)
 		for _, i := range in {
 			x, labels = append(x, rows.Of(i)), append(labels, y)
 		}
@@ -124,7 +124,7 @@ func slow(t *testing.T, s Study, m *interp.Model, name string, a, b interp.Image
 	w, bias := direction(t, s.classifier(), x, labels)
 	n := 0.
 	for set, y := range []float64{1, -1} {
-		_, out := p.rows(set)
+		_, out := s.rows(sets, set)
 		for _, i := range out {
 			n++
 			if y*(dot(w, rows.Of(i))+bias) > 0 {
@@ -137,8 +137,7 @@ func slow(t *testing.T, s Study, m *interp.Model, name string, a, b interp.Image
 
 // What is held out is a third of each set, of which no image is trained with.
 func TestHeldOut(t *testing.T) {
-	p := pairs{sets: []int{9, 30, 2}}
-	train, held := p.rows(1)
+	train, held := Study{}.rows([]int{9, 30, 2}, 1)
 	all := slices.Concat(train, held)
 	slices.Sort(all)
 	if len(held) != 10 || len(all) != 30 || all[0] != 9 || all[29] != 38 || len(slices.Compact(all)) != 30 {

@@ -2,68 +2,38 @@ package concept
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
-
-	"lucigo/interp/random"
 )
 
-// pairs tells two sets apart, from the inner products of all rows: those of the sets, and at last those of the slopes.
+// pairs tells rows of activations apart, from the inner products of all rows with each other, of which the last are slopes.
 type pairs struct {
-	study Study
-	gram  *mat.Dense
-	sets  []int
+	classifier Classifier
+	gram       *mat.Dense
+	slopes     int
 }
 
 // fitted is a direction: a sum of rows, of length 1.
 type fitted struct {
-	rows     []int
-	shares   []float64
-	score    float64 // the share of slopes along it
-	rise     float64 // their mean along it
-	accuracy float64 // of the rows that were held out
+	rows   []int
+	shares []float64
+	bias   float64
+	score  float64 // the share of slopes along it
+	rise   float64 // their mean along it
 }
 
-// rows returns the places of a set's rows that are to train with, and of those that are held out.
-func (p pairs) rows(set int) (train, held []int) {
-	first := 0
-	for _, n := range p.sets[:set] {
-		first += n
-	}
-	n, _ := p.study.cut(p.sets[set])
-	chosen := make([]bool, p.sets[set])
-	for _, i := range random.New(p.study.Seed, uint64(len(chosen)), 0).Choose(0, n, len(chosen)) {
-		chosen[i] = true
-	}
-	for i, in := range chosen {
-		if in {
-			train = append(train, first+i)
-		} else {
-			held = append(held, first+i)
-		}
-	}
-	return train, held
-}
-
-// fit returns the direction from set b to set a.
-func (p pairs) fit(a, b int) (fitted, error) {
-	train, held := p.rows(a)
-	against, heldAgainst := p.rows(b)
-	labels := make([]float64, 0, len(train)+len(against))
-	for range train {
-		labels = append(labels, 1)
-	}
-	for range against {
-		labels = append(labels, -1)
-	}
-	train = append(train, against...)
+// direction returns the direction from rows b to rows a.
+func (p pairs) direction(a, b []int) (fitted, error) {
+	train := slices.Concat(a, b)
+	labels := append(slices.Repeat([]float64{1}, len(a)), slices.Repeat([]float64{-1}, len(b))...)
 	gram := mat.NewSymDense(len(train), nil)
 	for i, from := range train {
 		for j, to := range train[:i+1] {
 			gram.SetSym(i, j, p.gram.At(from, to))
 		}
 	}
-	shares, bias, err := p.study.classifier().fit(gram, labels)
+	shares, bias, err := p.classifier.fit(gram, labels)
 	if err != nil {
 		return fitted{}, err
 	}
@@ -75,33 +45,42 @@ func (p pairs) fit(a, b int) (fitted, error) {
 	}
 	if !(square > 0) { // all activations are equal
 		nan := math.NaN()
-		return fitted{nil, nil, nan, nan, nan}, nil
+		return fitted{score: nan, rise: nan}, nil
 	}
 	f := fitted{rows: train, shares: shares}
 	for k := range shares {
 		shares[k] /= math.Sqrt(square)
 	}
-	bias /= math.Sqrt(square)
-	along := func(row int) (sum float64) {
-		for k, i := range train {
-			sum += shares[k] * p.gram.At(row, i)
-		}
-		return sum
-	}
-	tested := float64(len(held) + len(heldAgainst))
-	for _, i := range held {
-		f.accuracy += step(along(i)+bias) / tested
-	}
-	for _, i := range heldAgainst {
-		f.accuracy += step(-along(i)-bias) / tested
-	}
+	f.bias = bias / math.Sqrt(square)
 	all, _ := p.gram.Dims()
-	slopes := p.sets[len(p.sets)-1]
-	for i := all - slopes; i < all; i++ {
-		f.score += step(along(i)) / float64(slopes)
-		f.rise += along(i) / float64(slopes)
+	for i := all - p.slopes; i < all; i++ {
+		f.score += step(p.along(f, i)) / float64(p.slopes)
+		f.rise += p.along(f, i) / float64(p.slopes)
 	}
 	return f, nil
+}
+
+// along returns how far a row lies along a direction.
+func (p pairs) along(f fitted, row int) (sum float64) {
+	for k, i := range f.rows {
+		sum += f.shares[k] * p.gram.At(row, i)
+	}
+	return sum
+}
+
+// accuracy is the share of rows on their side of a direction: a before it, b after.
+func (p pairs) accuracy(f fitted, a, b []int) float64 {
+	if f.rows == nil {
+		return math.NaN()
+	}
+	right := 0.
+	for _, i := range a {
+		right += step(p.along(f, i) + f.bias)
+	}
+	for _, i := range b {
+		right += step(-p.along(f, i) - f.bias)
+	}
+	return right / float64(len(a)+len(b))
 }
 
 // step is 1 above 0, 0 below, and ½ there.
