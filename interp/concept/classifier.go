@@ -26,7 +26,8 @@ type Logistic struct {
 }
 
 // Hinge is a linear support vector machine with a bias that is not penalised, at the minimum of α‖w‖²/2 + mean hinge loss, which the
-// stochastic descent of Kim et al., scikit-learn's SGDClassifier(alpha=α), goes towards.
+// stochastic descent of Kim et al., scikit-learn's SGDClassifier(alpha=α), goes towards: on sets that can be told apart four million of its
+// steps ended from 10 to 46 degrees away.
 type Hinge struct {
 	Alpha float64 // 0 is .01, theirs
 }

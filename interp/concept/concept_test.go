@@ -99,6 +99,9 @@ func TestLawStudyBySlowDefinition(t *testing.T) {
 						t.Errorf("%s, %s: stability %g, want %g", c, name, got.Stability, want)
 					}
 				}
+				if mean := measure.Estimated(r.Layers[k].Random).Mean; !(math.Abs(mean-.5) <= 1e-12) {
+					t.Errorf("%s, %s: random sets have mean score %g with each other", c, name, mean)
+				}
 				first, second := r.Layers[k].Results[0].CAV.Vector, r.Layers[k].Results[1].CAV.Vector
 				if got := r.Layers[k].Alike; !(math.Abs(got[0][1]-dot(first, second)) <= 1e-5) || !(math.Abs(got[0][0]-1) <= 1e-6) {
 					t.Errorf("%s, %s: cosines %v, want %g", c, name, got, dot(first, second))
