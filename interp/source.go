@@ -1,6 +1,11 @@
 package interp
 
-import "context"
+import (
+	"context"
+	"fmt"
+
+	"lucigo/internal/parallel"
+)
 
 // Source is a data set: numbered images. Its methods are called by several goroutines at once.
 type Source interface {
@@ -28,3 +33,20 @@ func (u Undecodable) Error() string { return u.Err.Error() }
 
 // Unwrap returns Err.
 func (u Undecodable) Unwrap() error { return u.Err }
+
+// Read reads images i to j−1 of a data set, on all cores. An image that cannot be read is an error. The images
+// have classes where all of them do.
+func Read(ctx context.Context, src Source, i, j int) (Images, error) {
+	if i < 0 || j <= i || j > src.Len() {
+		return Images{}, fmt.Errorf("interp: %s: images %d to %d, must be of images 0 to %d", src, i, j-1, src.Len()-1)
+	}
+	images := make([]Images, j-i)
+	err := parallel.Each(ctx, len(images), func(k int) (err error) {
+		images[k], err = src.Image(ctx, i+k)
+		return err
+	})
+	if err != nil {
+		return Images{}, err
+	}
+	return Join(images...)
+}

@@ -1,4 +1,4 @@
-// Package filter convolves pictures on the host with filters that are the product of one across and the same one down.
+// Package filter convolves pictures on the host with filters that are the product of one across and the same one down, and enlarges them.
 package filter
 
 import "math"
@@ -42,6 +42,36 @@ func along(things []float64, n, numbers int, weights []float64) {
 	for i, weight := range weights {
 		for k, v := range wide[i*numbers:][:len(things)] {
 			things[k] += weight * v
+		}
+	}
+}
+
+// Enlarge writes a grid of fromH×fromW numbers, enlarged to h×w, to dst: bilinearly between the centres of its cells,
+// and beyond those of the outermost their own value, as layer.Resize does with layer.Bilinear, and OpenCV and PyTorch
+// where corners are not aligned.
+func Enlarge(dst []float64, h, w int, grid []float64, fromH, fromW int) {
+	type between struct {
+		low, high int
+		share     float64 // of high
+	}
+	line := func(from, to int) []between {
+		all := make([]between, to)
+		for i := range all {
+			at := min(max((float64(i)+.5)*float64(from)/float64(to)-.5, 0), float64(from-1))
+			low := int(at)
+			all[i] = between{low, min(low+1, from-1), at - float64(low)}
+		}
+		return all
+	}
+	columns := line(fromW, w)
+	row := make([]float64, fromW)
+	for i, r := range line(fromH, h) {
+		a, b := grid[r.low*fromW:][:fromW], grid[r.high*fromW:][:fromW]
+		for j := range row {
+			row[j] = a[j] + r.share*(b[j]-a[j])
+		}
+		for j, c := range columns {
+			dst[i*w+j] = row[c.low] + c.share*(row[c.high]-row[c.low])
 		}
 	}
 }

@@ -36,7 +36,7 @@ var imports = map[string][]string{
 	"interp/cause":        {"internal", "interp", "interp/measure", "interp/objective", "interp/saliency"},
 	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
 	"interp/attack/api":   {"internal", "interp", "interp/attack", "interp/layer", "interp/objective", "interp/random", "interp/train"},
-	"interp/concept":      {"interp", "interp/measure", "interp/objective", "interp/random"},
+	"interp/concept":      {"internal", "interp", "interp/measure", "interp/objective", "interp/random"},
 	"interp/train":        {"interp", "interp/descent", "interp/random"},
 	"interp/exemplar":     {"internal", "interp", "interp/layer", "interp/near", "interp/random", "interp/receptive"},
 	"interp/featvis":      {"internal", "interp", "interp/descent", "interp/layer", "interp/random"},

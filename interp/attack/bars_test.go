@@ -58,7 +58,7 @@ func digit(t *testing.T, n int) (*interp.Model, interp.Images) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := dataset.Read(ctx, src, 0, n)
+	x, err := interp.Read(ctx, src, 0, n)
 	if err != nil {
 		t.Fatal(err)
 	}

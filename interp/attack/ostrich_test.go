@@ -59,7 +59,7 @@ func photographs(t testing.TB, n int) interp.Images {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := dataset.Read(ctx, folder, 20, 20+n)
+	x, err := interp.Read(ctx, folder, 20, 20+n)
 	if err != nil {
 		t.Fatal(err)
 	}

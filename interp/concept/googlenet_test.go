@@ -24,7 +24,7 @@ func TestOracleZebra(t *testing.T) {
 	m := must(googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")))
 	read := func(from, to int, path ...string) interp.Images {
 		in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
-		x := must(dataset.Read(ctx, must(in.Folder(shared.Path(t, path...))), from, to))
+		x := must(interp.Read(ctx, must(in.Folder(shared.Path(t, path...))), from, to))
 		x.Class = nil
 		return x
 	}

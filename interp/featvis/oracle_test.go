@@ -62,7 +62,7 @@ func TestOracleExceedsPhotographs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for from := 0; from < src.Len(); from += 16 {
-			x, err := dataset.Read(ctx, src, from, min(from+16, src.Len()))
+			x, err := interp.Read(ctx, src, from, min(from+16, src.Len()))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"lucigo/internal/filter"
 	"lucigo/interp"
 	"lucigo/interp/layer"
 	"lucigo/interp/near"
@@ -225,38 +226,8 @@ func enlarged(x interp.Images) func(maps interp.Maps, err error) (interp.Maps, e
 		out := maps
 		out.H, out.W, out.Pix = x.H, x.W, make([]float64, x.N*x.H*x.W)
 		for i := range x.N {
-			enlarge(out.Of(i), x.H, x.W, maps.Of(i), maps.H, maps.W)
+			filter.Enlarge(out.Of(i), x.H, x.W, maps.Of(i), maps.H, maps.W)
 		}
 		return out, nil
-	}
-}
-
-// enlarge writes a grid of fromH×fromW numbers, enlarged to h×w, to dst: bilinearly between the centres of its cells,
-// and beyond those of the outermost their own value, as layer.Resize does with layer.Bilinear, and OpenCV and PyTorch
-// where corners are not aligned.
-func enlarge(dst []float64, h, w int, grid []float64, fromH, fromW int) {
-	type between struct {
-		low, high int
-		share     float64 // of high
-	}
-	line := func(from, to int) []between {
-		all := make([]between, to)
-		for i := range all {
-			at := min(max((float64(i)+.5)*float64(from)/float64(to)-.5, 0), float64(from-1))
-			low := int(at)
-			all[i] = between{low, min(low+1, from-1), at - float64(low)}
-		}
-		return all
-	}
-	columns := line(fromW, w)
-	row := make([]float64, fromW)
-	for i, r := range line(fromH, h) {
-		a, b := grid[r.low*fromW:][:fromW], grid[r.high*fromW:][:fromW]
-		for j := range row {
-			row[j] = a[j] + r.share*(b[j]-a[j])
-		}
-		for j, c := range columns {
-			dst[i*w+j] = row[c.low] + c.share*(row[c.high]-row[c.low])
-		}
 	}
 }

@@ -28,7 +28,7 @@ func photographs(t testing.TB, n int) (*interp.Model, interp.Images) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := dataset.Read(ctx, folder, 20, 20+n)
+	x, err := interp.Read(ctx, folder, 20, 20+n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"lucigo/internal/filter"
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -88,7 +89,7 @@ func (r RISE) mask(x interp.Images, i, k int) []float64 {
 	top, left := s.Intn(len(grid), h), s.Intn(len(grid)+1, w)
 	wide, high := (r.Cells+1)*w, (r.Cells+1)*h
 	large := make([]float64, high*wide)
-	enlarge(large, high, wide, grid, r.Cells, r.Cells)
+	filter.Enlarge(large, high, wide, grid, r.Cells, r.Cells)
 	mask := make([]float64, 0, x.H*x.W)
 	for y := range x.H {
 		mask = append(mask, large[(top+y)*wide+left:][:x.W]...)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"lucigo/internal/filter"
 	"lucigo/interp"
 )
 
@@ -70,7 +71,7 @@ func (c ScoreCAM) Coarse(ctx context.Context, m *interp.Model, o interp.Objectiv
 		weights := make([]float64, len(channels))
 		perturb := func(dst []float64, _, k int) {
 			mask := make([]float64, x.H*x.W)
-			enlarge(mask, x.H, x.W, channels[k], out.H, out.W)
+			filter.Enlarge(mask, x.H, x.W, channels[k], out.H, out.W)
 			low, high := slices.Min(mask), slices.Max(mask)
 			for p, v := range mask {
 				mask[p] = (v - low) / max(high-low, math.SmallestNonzeroFloat64) // a layer larger than the image may lose its extremes

@@ -79,7 +79,7 @@ func photographs(t *testing.T, n int) (*interp.Model, interp.Images) {
 	m := must(googlenet.Open(shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors")))
 	in := dataset.Input{Height: googlenet.Size, Width: googlenet.Size, Short: googlenet.Short}
 	folder := must(in.Folder(shared.Path(t, "images", "imagenet_samples_dev")))
-	x := must(dataset.Read(ctx, folder, 0, n))
+	x := must(interp.Read(ctx, folder, 0, n))
 	x.Class = nil
 	return m, x
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"lucigo/internal/hostile"
+	"lucigo/interp"
 	"lucigo/models/imagenet"
 )
 
@@ -73,7 +74,7 @@ func TestFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Read(t.Context(), f, 0, f.Len())
+	p, err := interp.Read(t.Context(), f, 0, f.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +302,7 @@ func TestBadPhotographs(t *testing.T) {
 	in := Input{Height: 8, Width: 8}
 	if f, err := in.Folder(dir); err != nil {
 		t.Error(err)
-	} else if _, err := Read(t.Context(), f, 0, f.Len()); err == nil {
+	} else if _, err := interp.Read(t.Context(), f, 0, f.Len()); err == nil {
 		t.Error("a folder with a damaged file is read")
 	}
 	if _, err := in.Folder(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no photographs") {
@@ -337,7 +338,7 @@ func TestCancel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(ctx, f, 0, 1); !errors.Is(err, context.Canceled) {
+	if _, err := interp.Read(ctx, f, 0, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }

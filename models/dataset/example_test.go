@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"lucigo/interp"
 	"lucigo/models/dataset"
 )
 
@@ -41,7 +42,7 @@ func ExampleRead() {
 		fmt.Println(err)
 		return
 	}
-	x, err := dataset.Read(context.Background(), photographs, 1, 3)
+	x, err := interp.Read(context.Background(), photographs, 1, 3)
 	fmt.Printf("%d of %d×%d×%d, the first %s, %v\n", x.N, x.H, x.W, x.C, photographs.Name(1), err)
 	// Output:
 	// 2 of 224×224×3, the first b.png, <nil>

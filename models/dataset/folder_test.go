@@ -158,7 +158,7 @@ func TestIDX(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			batch, err := Read(t.Context(), x, 1, 4)
+			batch, err := interp.Read(t.Context(), x, 1, 4)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +174,7 @@ func TestIDX(t *testing.T) {
 			if err != nil || !slices.Equal(one.Pix, batch.Slice(1, 2).Pix) || x.Name(2) != what+" #2" {
 				t.Errorf("%s: image 2 alone is another, %v", x.Name(2), err)
 			}
-			if _, err := Read(t.Context(), x, 3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
+			if _, err := interp.Read(t.Context(), x, 3, 6); err == nil || !strings.Contains(err.Error(), "images 0 to 4") {
 				t.Errorf("after the end: %v", err)
 			}
 		}
@@ -243,7 +243,7 @@ func TestOracleMNIST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Read(t.Context(), x, 0, x.Len())
+	all, err := interp.Read(t.Context(), x, 0, x.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestCIFAR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Read(t.Context(), x, 0, 3)
+	all, err := interp.Read(t.Context(), x, 0, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestCIFAR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := Read(t.Context(), y, 0, 2); err != nil || !slices.Equal(b.Class, []int{99, 7}) {
+	if b, err := interp.Read(t.Context(), y, 0, 2); err != nil || !slices.Equal(b.Class, []int{99, 7}) {
 		t.Errorf("%v, %v", b.Class, err)
 	}
 	if _, err := y.Image(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "class 100") {

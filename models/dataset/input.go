@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lucigo/internal/parallel"
 	"lucigo/interp"
 )
 
@@ -150,21 +149,4 @@ func (f Fitted) Image(ctx context.Context, i int) (interp.Images, error) {
 		y.Class = x.Class
 	}
 	return y, nil
-}
-
-// Read reads images i to j−1 of a data set, on all cores. An image that cannot be read is an error. The images
-// have classes where all of them do.
-func Read(ctx context.Context, src interp.Source, i, j int) (interp.Images, error) {
-	if i < 0 || j <= i || j > src.Len() {
-		return interp.Images{}, fmt.Errorf("dataset: %s: images %d to %d, must be of images 0 to %d", src, i, j-1, src.Len()-1)
-	}
-	images := make([]interp.Images, j-i)
-	err := parallel.Each(ctx, len(images), func(k int) (err error) {
-		images[k], err = src.Image(ctx, i+k)
-		return err
-	})
-	if err != nil {
-		return interp.Images{}, err
-	}
-	return interp.Join(images...)
 }

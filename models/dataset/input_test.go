@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/interp"
 	"lucigo/interp/interptest/shared"
 )
 
@@ -68,7 +69,7 @@ func TestOpenByName(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			x, err := Read(t.Context(), src, 0, src.Len())
+			x, err := interp.Read(t.Context(), src, 0, src.Len())
 			if err != nil || x.N != c.n || x.H != 8 || x.W != 6 || x.C != 1 {
 				t.Errorf("%s: %d images of %d×%d×%d, %v", c.path, x.N, x.H, x.W, x.C, err)
 			}
@@ -99,7 +100,7 @@ func TestOracleMNISTFitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := Read(t.Context(), src, 0, 8)
+	x, err := interp.Read(t.Context(), src, 0, 8)
 	if err != nil || !slices.Equal(x.Class, []int{7, 2, 1, 0, 4, 1, 4, 9}) {
 		t.Fatalf("classes %v, %v", x.Class, err)
 	}
@@ -107,7 +108,7 @@ func TestOracleMNISTFitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if y, err := Read(t.Context(), own, 0, 8); err != nil || !slices.Equal(x.Pix, y.Pix) {
+	if y, err := interp.Read(t.Context(), own, 0, 8); err != nil || !slices.Equal(x.Pix, y.Pix) {
 		t.Errorf("in their own size they are other images, %v", err)
 	}
 }
@@ -118,7 +119,7 @@ func TestReadRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range [][2]int{{-1, 1}, {2, 2}, {2, 1}, {0, 4}} {
-		if _, err := Read(t.Context(), x, r[0], r[1]); err == nil || !strings.Contains(err.Error(), "images 0 to 2") {
+		if _, err := interp.Read(t.Context(), x, r[0], r[1]); err == nil || !strings.Contains(err.Error(), "images 0 to 2") {
 			t.Errorf("images %v: %v", r, err)
 		}
 	}

@@ -32,7 +32,7 @@ func TestOracleGoogLeNetRecognisesPhotographs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photos, err := dataset.Read(t.Context(), src, 0, src.Len())
+	photos, err := interp.Read(t.Context(), src, 0, src.Len())
 	if err != nil || photos.Class == nil {
 		t.Fatalf("classes %v, %v", photos.Class, err)
 	}
@@ -73,7 +73,7 @@ func TestGuidedInFloat32(t *testing.T) {
 	}
 	var errs []float64
 	for len(errs) < 12 {
-		photos, err := dataset.Read(t.Context(), src, len(errs), len(errs)+4)
+		photos, err := interp.Read(t.Context(), src, len(errs), len(errs)+4)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func right(t *testing.T, m *interp.Model, src interp.Source) (top1, top5 float64
 	if e.Kind() == engine.Go && testing.Short() {
 		t.Skip("skipped: slow on the Go backend; run without -short")
 	}
-	x, err := dataset.Read(t.Context(), src, 0, src.Len())
+	x, err := interp.Read(t.Context(), src, 0, src.Len())
 	if err != nil || x.Class == nil {
 		t.Fatalf("classes %v, %v", x.Class, err)
 	}

@@ -75,7 +75,7 @@ func CIFARImages(t testing.TB, n int) interp.Images {
 	var batches []interp.Images
 	for i := range n {
 		k := i * src.Len() / n
-		x, err := dataset.Read(t.Context(), src, k, k+1)
+		x, err := interp.Read(t.Context(), src, k, k+1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func (n Network) Subject(ctx context.Context, path string, count int) (Subject, 
 	if err != nil {
 		return s, err
 	}
-	if s.Images, err = dataset.Read(ctx, src, 0, min(count, src.Len())); err != nil {
+	if s.Images, err = interp.Read(ctx, src, 0, min(count, src.Len())); err != nil {
 		return s, err
 	}
 	for i, class := range s.Images.Class {

@@ -617,7 +617,7 @@ func victim(dir string) (*interp.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := dataset.Read(ctx, src, 0, src.Len())
+	x, err := interp.Read(ctx, src, 0, src.Len())
 	if err != nil {
 		return nil, err
 	}
@@ -646,7 +646,7 @@ func TestOracleMNIST(t *testing.T) {
 		t.Skipf("skipped: there is no MNIST: %v", err)
 	}
 	interptest.Unchecked()
-	x, err := dataset.Read(ctx, src, 0, src.Len())
+	x, err := interp.Read(ctx, src, 0, src.Len())
 	if err != nil {
 		t.Fatal(err)
 	}

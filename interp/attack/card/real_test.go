@@ -35,7 +35,7 @@ func TestNoFlagsOfRealNetworks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := dataset.Read(t.Context(), src, 0, 4)
+		x, err := interp.Read(t.Context(), src, 0, 4)
 		if err != nil {
 			t.Fatal(err)
 		}

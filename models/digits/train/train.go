@@ -136,7 +136,7 @@ func feed(ctx context.Context, src interp.Source, n, batch int) train.Feed {
 
 // share returns the share of the first n images that the network gets right under an adversary.
 func share(ctx context.Context, m *interp.Model, src interp.Source, n int, a train.Adversary) (float64, error) {
-	x, err := dataset.Read(ctx, src, 0, n)
+	x, err := interp.Read(ctx, src, 0, n)
 	if err != nil {
 		return 0, err
 	}

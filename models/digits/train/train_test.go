@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"lucigo/interp"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/interptest/shared"
 	"lucigo/interp/random"
 	"lucigo/interp/train"
-	"lucigo/models/dataset"
 	"lucigo/models/digits"
 )
 
@@ -68,7 +68,7 @@ func TestTrains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := dataset.Read(context.Background(), src, 0, 100)
+		x, err := interp.Read(context.Background(), src, 0, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
