@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/superpixel"},
 	"interp/superpixel":   {"internal"},
 	"interp/sanity":       {"internal", "interp", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/saliency"},
-	"interp/cause":        {"internal", "interp", "interp/measure", "interp/objective", "interp/saliency"},
+	"interp/cause":        {"internal", "interp", "interp/internal", "interp/measure", "interp/objective", "interp/saliency"},
 	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
 	"interp/attack/api":   {"internal", "interp", "interp/attack", "interp/layer", "interp/objective", "interp/random", "interp/train"},
 	"interp/concept":      {"internal", "interp", "interp/measure", "interp/objective", "interp/random"},

@@ -48,8 +48,7 @@ type Case struct {
 type Cases struct {
 	Images interp.Images // of the subjects as they are, asked about the classes that the network gives them
 	All    []Case
-
-	model *interp.Model
+	Model  *interp.Model
 }
 
 // MaxParts is how many parts a subject may have.
@@ -60,7 +59,7 @@ func Measure[S Subject](ctx context.Context, m *interp.Model, subjects []S) (Cas
 	if len(subjects) == 0 {
 		return Cases{}, errors.New("cause: there are no subjects, must be at least one")
 	}
-	c := Cases{model: m, All: make([]Case, len(subjects))}
+	c := Cases{Model: m, All: make([]Case, len(subjects))}
 	drawn := make([][]interp.Images, len(subjects)) // as it is, and then without each part
 	failed := make([]error, len(subjects))
 	parallel.For(len(subjects), func(i int) {
@@ -214,11 +213,11 @@ func (c Cases) Completeness(ctx context.Context, i int, m []float64) (kept, lost
 	passed, idles := 0., 0.
 	for _, t := range thresholds {
 		set, _ := important(importance, t)
-		left, err := one.class(ctx, c.model, all&^set)
+		left, err := one.class(ctx, c.Model, all&^set)
 		if err != nil {
 			return 0, 0, 0, err
 		}
-		without, err := one.class(ctx, c.model, set)
+		without, err := one.class(ctx, c.Model, set)
 		if err != nil {
 			return 0, 0, 0, err
 		}

@@ -3,7 +3,9 @@ package cause_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"lucigo/interp"
 	"lucigo/interp/cause"
 	"lucigo/interp/interptest"
+	"lucigo/interp/layer"
 	"lucigo/interp/measure"
 	"lucigo/interp/objective"
 	"lucigo/interp/saliency"
@@ -337,7 +340,7 @@ func TestOtherQuestions(t *testing.T) {
 			}
 		}
 	}
-	table := must(cause.Compare(ctx, []cause.Entry{entry}, questions, nil))
+	table := must(cause.Comparison{}.Compare(ctx, []cause.Entry{entry}, questions))
 	for k, cell := range table.Rows[0].Cells {
 		if want := measure.Estimated(got[k]); cell != want {
 			t.Errorf("%s in a table: %v, alone %v", table.Columns[k], cell, want)
@@ -357,14 +360,15 @@ func (a asked) Ask(_ context.Context, e cause.Entry) ([][]float64, error) {
 	return nil, errors.New("no answer")
 }
 
-// counted counts how often maps are computed.
-type counted struct {
-	given
-	asked *int
-}
+// tally is a method that counts in tallied how often maps are computed.
+type tally struct{}
 
-func (c counted) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
-	*c.asked++
+var tallied int
+
+func (tally) String() string { return "tally" }
+
+func (tally) Maps(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) (interp.Maps, error) {
+	tallied++
 	return saliency.Guided.Maps(ctx, m, o, x)
 }
 
@@ -376,11 +380,11 @@ func TestCompareComputesOnce(t *testing.T) {
 	mask[40] = 1
 	a, b := cause.Masked{Name: "a", Model: m, Images: x, Masks: [][]float64{mask}}, cause.Removal{Of: measure.Deletion{}, Model: m, Images: x}
 	other := cause.Masked{Name: "other", Model: m, Images: x.Asked(1), Masks: [][]float64{mask}}
-	asked := 0
-	entry := cause.Entry{Method: counted{given{name: "counted"}, &asked}}
-	all := must(cause.Compare(ctx, []cause.Entry{entry}, []cause.Question{a, b, other}, nil))
-	if asked != 2 {
-		t.Errorf("maps were computed %d times, of two kinds of images", asked)
+	tallied = 0
+	entry := cause.Entry{Method: tally{}}
+	all := must(cause.Comparison{}.Compare(ctx, []cause.Entry{entry}, []cause.Question{a, b, other}))
+	if tallied != 2 {
+		t.Errorf("maps were computed %d times, of two kinds of images", tallied)
 	}
 	var want []measure.Estimate
 	for _, q := range []cause.Question{a, b, other} {
@@ -390,6 +394,56 @@ func TestCompareComputesOnce(t *testing.T) {
 	}
 	if !slices.Equal(all.Rows[0].Cells, want) {
 		t.Errorf("together %v, one by one %v", all.Rows[0].Cells, want)
+	}
+}
+
+// A comparison whose answers are kept asks each question once, in whatever comparison; and answers are of one question, one method and
+// one network.
+func TestComparisonGoesOn(t *testing.T) {
+	m := interptest.Branchy()
+	x := interptest.Images(m, 3, 3)
+	mask := make([]float64, 144)
+	mask[40] = 1
+	q := cause.Masked{Name: "a", Model: m, Images: x, Masks: [][]float64{mask}}
+	questions := []cause.Question{q, cause.Removal{Of: measure.Deletion{}, Model: m, Images: x}}
+	entries := []cause.Entry{{Method: saliency.Gradient{}}, {Method: saliency.Guided}, {Method: saliency.LRP{Rule: layer.EpsilonPlus}, Signed: true}}
+	want := must(cause.Comparison{}.Compare(ctx, entries, questions))
+	kept := cause.Comparison{Path: filepath.Join(t.TempDir(), "answers")}
+	ended, cancel := context.WithCancel(ctx)
+	kept.Progress = func(_ string, done, _ int) {
+		if done == 3 {
+			cancel()
+		}
+	}
+	if part, err := kept.Compare(ended, entries, questions); !errors.Is(err, context.Canceled) || len(part.Rows) != 1 || !slices.Equal(part.Rows[0].Cells, want.Rows[0].Cells) {
+		t.Fatalf("interrupted: %v, %v", part, err)
+	}
+	kept.Progress = nil
+	if got := must(kept.Compare(ctx, entries, questions)); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("gone on: %v, want %v", got, want)
+	}
+	tallied = 0
+	counting := tally{}
+	all := append(slices.Clone(entries), cause.Entry{Method: counting})
+	must(kept.Compare(ctx, all, questions))
+	must(kept.Compare(ctx, all, questions))
+	if tallied != 1 {
+		t.Errorf("maps were computed %d times, want once: the first comparison keeps the answers", tallied)
+	}
+	other := must(m.With(must(m.Initial(9))))
+	moved, masked := q, q
+	moved.Model, masked.Masks = other, [][]float64{append(slices.Clone(mask[1:]), 0)}
+	for what, q := range map[string]cause.Question{"network": moved, "mask": masked} {
+		if got, want := must(kept.Compare(ctx, entries, []cause.Question{q})), must(cause.Comparison{}.Compare(ctx, entries, []cause.Question{q})); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("of another %s: %v, want %v", what, got, want)
+		}
+	}
+	signed := []cause.Entry{{Method: saliency.Gradient{}, Signed: true}}
+	if got, want := must(kept.Compare(ctx, signed, questions)), must(cause.Comparison{}.Compare(ctx, signed, questions)); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("of a map that is read otherwise: %v, want %v", got, want)
+	}
+	if _, err := kept.Compare(ctx, []cause.Entry{{Method: given{"func", func(*interp.Model, interp.Images) []float64 { return nil }}}}, questions); err == nil || !strings.Contains(err.Error(), "cannot be kept") {
+		t.Errorf("a method that holds a func: %v", err)
 	}
 }
 
@@ -410,16 +464,16 @@ func TestProves(t *testing.T) {
 		"undefined":       {[]float64{nan, nan, nan}, []float64{nan, nan, nan}, false},
 		"without control": {[]float64{.9, .91, .92}, []float64{nan, nan, nan}, true},
 	} {
-		table := must(cause.Compare(ctx, entries, []cause.Question{asked{"good": c.good, "control": c.control}}, nil))
+		table := must(cause.Comparison{}.Compare(ctx, entries, []cause.Question{asked{"good": c.good, "control": c.control}}))
 		if got := table.Proves(0); got != c.want {
 			t.Errorf("%s: %v, want %v: %+v", name, got, c.want, table)
 		}
 	}
-	if _, err := cause.Compare(ctx, []cause.Entry{entry("unknown", false)}, []cause.Question{asked{}}, nil); err == nil || !strings.Contains(err.Error(), "unknown: no answer") {
+	if _, err := (cause.Comparison{}).Compare(ctx, []cause.Entry{entry("unknown", false)}, []cause.Question{asked{}}); err == nil || !strings.Contains(err.Error(), "unknown: no answer") {
 		t.Errorf("an error: %v", err)
 	}
 	for _, entries := range [][]cause.Entry{nil, {{}}} {
-		if _, err := cause.Compare(ctx, entries, []cause.Question{asked{}}, nil); err == nil {
+		if _, err := (cause.Comparison{}).Compare(ctx, entries, []cause.Question{asked{}}); err == nil {
 			t.Errorf("entries %v were taken", entries)
 		}
 	}

@@ -22,7 +22,7 @@ func (Parts) Columns() []string {
 
 // Ask implements Question.
 func (p Parts) Ask(ctx context.Context, e Entry) ([][]float64, error) {
-	maps, err := e.Method.Maps(ctx, p.model, objective.Logit, p.Images)
+	maps, err := e.Method.Maps(ctx, p.Model, objective.Logit, p.Images)
 	if err != nil {
 		return nil, err
 	}

@@ -60,9 +60,18 @@ type Row struct {
 	Cells   []measure.Estimate
 }
 
-// Compare asks the questions about each of the methods. Progress, if it is not nil, is told what is done next, and how many of
-// such parts are done.
-func Compare(ctx context.Context, entries []Entry, questions []Question, progress func(what string, done, of int)) (Table, error) {
+// Comparison asks questions about methods.
+type Comparison struct {
+	// Path is a file that keeps each answer. A comparison that was interrupted, or that has more methods, more questions, or others, asks
+	// what is not there yet. "" keeps nothing.
+	Path string
+
+	// Progress, if it is not nil, is told what is done next, and how many of such parts are done.
+	Progress func(what string, done, of int)
+}
+
+// Compare asks the questions about each of the methods. Where it is interrupted, the table has the methods that were done.
+func (c Comparison) Compare(ctx context.Context, entries []Entry, questions []Question) (Table, error) {
 	var t Table
 	if len(entries) == 0 || len(questions) == 0 {
 		return t, errors.New("cause: there are no methods or no questions, must be at least one of each")
@@ -70,17 +79,23 @@ func Compare(ctx context.Context, entries []Entry, questions []Question, progres
 	for _, q := range questions {
 		t.Columns = append(t.Columns, q.Columns()...)
 	}
+	kept, err := open(c.Path, questions)
+	if err != nil {
+		return t, err
+	}
+	defer kept.close()
 	for k, e := range entries {
 		if e.Method == nil {
 			return t, fmt.Errorf("cause: entry %d has no Method", k)
 		}
 		row := Row{Name: e.Method.String(), Control: e.Control}
-		e.Method = &once{Method: e.Method}
+		asked := e
+		asked.Method = &once{Method: e.Method}
 		for j, q := range questions {
-			if progress != nil {
-				progress(fmt.Sprintf("%s: %s", row.Name, q.Columns()[0]), k*len(questions)+j, len(entries)*len(questions))
+			if c.Progress != nil {
+				c.Progress(fmt.Sprintf("%s: %s", row.Name, q.Columns()[0]), k*len(questions)+j, len(entries)*len(questions))
 			}
-			values, err := q.Ask(ctx, e)
+			values, err := kept.answer(e, j, func() ([][]float64, error) { return q.Ask(ctx, asked) })
 			if err != nil {
 				return t, fmt.Errorf("cause: %s: %w", row.Name, err)
 			}

@@ -33,7 +33,8 @@ func hue(c RGB) float64 {
 	return math.Mod(a+360, 360)
 }
 
-// Labels names what [Stream.Masks] finds in the scenes: the task's shapes, its surfaces, and colours.
+// Labels names what [Stream.Masks] finds in the scenes: the task's shapes, its surfaces, its objects, which are a shape with a surface,
+// and colours.
 func (s Stream) Labels() (names []string) {
 	shapes, surfaces := s.Task.parts()
 	for _, v := range shapes {
@@ -42,27 +43,30 @@ func (s Stream) Labels() (names []string) {
 	for _, v := range surfaces {
 		names = append(names, v.String())
 	}
+	names = append(names, Task{Shapes: shapes, Surfaces: surfaces}.Classes()...)
 	return append(names, colourNames...)
 }
 
-// Masks returns for each label which pixels of scene i show it, row by row, or nil where none does. Shapes and surfaces are
-// where at least half of a pixel is the object's; colours are where they are, in the background too.
+// Masks returns for each label which pixels of scene i show it, row by row, or nil where none does. Shapes, surfaces and objects
+// are where at least half of a pixel is the object's; colours are where they are, in the background too.
 func (s Stream) Masks(i int) [][]bool {
-	shapes, surfaces := s.Task.parts()
 	p := s.Task.Sample(s.Seed, i).Draw(s.size())
 	object := make([]bool, len(p.Mask))
 	for k, v := range p.Mask {
 		object[k] = v >= .5
 	}
-	masks := make([][]bool, len(shapes)+len(surfaces)+len(colourNames))
-	masks[slices.Index(shapes, p.Scene.Shape)] = object
-	masks[len(shapes)+slices.Index(surfaces, p.Scene.Surface)] = object
+	labels := s.Labels()
+	masks := make([][]bool, len(labels))
+	for _, name := range []string{p.Scene.Shape.String(), p.Scene.Surface.String(), ByBoth.of(p.Scene.Shape, p.Scene.Surface)} {
+		masks[slices.Index(labels, name)] = object
+	}
+	colours := masks[len(masks)-len(colourNames):]
 	for k := range object {
-		name := len(shapes) + len(surfaces) + colourName(RGB{float64(p.RGB[3*k]) / 255, float64(p.RGB[3*k+1]) / 255, float64(p.RGB[3*k+2]) / 255})
-		if masks[name] == nil {
-			masks[name] = make([]bool, len(object))
+		name := colourName(RGB{float64(p.RGB[3*k]) / 255, float64(p.RGB[3*k+1]) / 255, float64(p.RGB[3*k+2]) / 255})
+		if colours[name] == nil {
+			colours[name] = make([]bool, len(object))
 		}
-		masks[name][k] = true
+		colours[name][k] = true
 	}
 	return masks
 }

@@ -10,7 +10,7 @@ func TestMasksOfLabels(t *testing.T) {
 	task := Task{Shapes: []Shape{Cube, Torus}, Surfaces: []Surface{Striped, Wood}}
 	s := Stream{Task: task, Seed: 3, N: 8}
 	labels := s.Labels()
-	if want := []string{"cube", "torus", "striped", "wood", "black"}; !slices.Equal(labels[:5], want) || len(labels) != 14 {
+	if want := []string{"cube", "torus", "striped", "wood", "striped cube", "wood cube", "striped torus", "wood torus", "black"}; !slices.Equal(labels[:9], want) || len(labels) != 18 {
 		t.Fatalf("labels %v", labels)
 	}
 	for i := range s.N {
@@ -19,8 +19,8 @@ func TestMasksOfLabels(t *testing.T) {
 			t.Fatalf("%d masks of %d labels", len(masks), len(labels))
 		}
 		mask := s.Mask(i)
-		for k, name := range labels[:4] {
-			shows := name == scene.Shape.String() || name == scene.Surface.String()
+		for k, name := range labels[:8] {
+			shows := name == scene.Shape.String() || name == scene.Surface.String() || name == scene.Surface.String()+" "+scene.Shape.String()
 			if (masks[k] != nil) != shows {
 				t.Errorf("scene %d, a %v %v, shows %s: %t", i, scene.Surface, scene.Shape, name, masks[k] != nil)
 			}
@@ -32,7 +32,7 @@ func TestMasksOfLabels(t *testing.T) {
 		}
 		for p := range mask {
 			colours := 0
-			for _, m := range masks[4:] {
+			for _, m := range masks[8:] {
 				if m != nil && m[p] {
 					colours++
 				}

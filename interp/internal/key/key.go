@@ -29,7 +29,23 @@ func Of(values ...any) (string, error) {
 	return w.String(), nil
 }
 
-type writer struct{ strings.Builder }
+// Lasting is Of for a key that another process can compare: types go by their names. A pointer that known has a text for is that text;
+// nil knows none, and neither are fields that are not exported asked about. A pointer to a func is an error too.
+func Lasting(known func(pointer any) (text string, ok bool, err error), values ...any) (string, error) {
+	w := writer{lasting: true, known: known}
+	for _, v := range values {
+		if err := w.dynamic(reflect.ValueOf(v), 0); err != nil {
+			return "", err
+		}
+	}
+	return w.String(), nil
+}
+
+type writer struct {
+	strings.Builder
+	lasting bool
+	known   func(pointer any) (string, bool, error)
+}
 
 // dynamic writes a value with its type: two types of one name are two types.
 func (w *writer) dynamic(v reflect.Value, depth int) error {
@@ -37,7 +53,11 @@ func (w *writer) dynamic(v reflect.Value, depth int) error {
 		w.WriteString("nil;")
 		return nil
 	}
-	fmt.Fprintf(w, "%#x:", reflect.ValueOf(v.Type()).Pointer())
+	if w.lasting {
+		fmt.Fprintf(w, "%q.%s:", v.Type().PkgPath(), v.Type())
+	} else {
+		fmt.Fprintf(w, "%#x:", reflect.ValueOf(v.Type()).Pointer())
+	}
 	if err := w.value(v, depth); err != nil {
 		return fmt.Errorf("(%s)%w", v.Type(), err)
 	}
@@ -53,6 +73,16 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Func, reflect.Chan:
 		if v.IsNil() { // an empty slice or map is another value: many a field takes nil for its default
 			w.WriteString("nil;")
+			return nil
+		}
+	}
+	if w.known != nil && v.Kind() == reflect.Pointer && v.CanInterface() {
+		text, ok, err := w.known(v.Interface())
+		if err != nil {
+			return fmt.Errorf(": %w", err)
+		}
+		if ok {
+			fmt.Fprintf(w, "%d:%s;", len(text), text)
 			return nil
 		}
 	}
@@ -72,7 +102,7 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Interface:
 		return w.dynamic(v.Elem(), depth)
 	case reflect.Pointer:
-		if v.Elem().Kind() == reflect.Func {
+		if v.Elem().Kind() == reflect.Func && !w.lasting {
 			fmt.Fprintf(w, "%#x;", v.Pointer())
 			return nil
 		}
@@ -94,7 +124,7 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Map:
 		var entries []string
 		for k, e := range v.Seq2() {
-			var entry writer
+			entry := writer{lasting: w.lasting, known: w.known}
 			if err := entry.value(k, depth); err != nil {
 				return fmt.Errorf("[key]%w", err)
 			}

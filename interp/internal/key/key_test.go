@@ -1,6 +1,7 @@
 package key
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -78,5 +79,44 @@ func TestWhatHasNoKey(t *testing.T) {
 		if _, err := Of(c.v); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: %v, want %q", c.v, err, c.want)
 		}
+	}
+}
+
+type named struct {
+	P *int
+	q *int
+	f *func()
+}
+
+// A lasting key has types by name and no address; what is known has its own text where it can be asked about.
+func TestLasting(t *testing.T) {
+	one, same, two := 1, 1, 2
+	known := func(pointer any) (string, bool, error) {
+		p, ok := pointer.(*int)
+		if ok && *p == 2 {
+			return "", false, errors.New("two")
+		}
+		return "an int", ok, nil
+	}
+	lasting := func(v any) string {
+		t.Helper()
+		k, err := Lasting(known, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	if lasting(named{P: &one}) != lasting(named{P: &same}) || lasting(named{P: &one}) == lasting(named{q: &one}) || lasting(a{1}) == lasting(b{1}) {
+		t.Error("keys of the same differ, or of others are equal")
+	}
+	if k := lasting(named{P: &one}); !strings.Contains(k, "an int") || !strings.Contains(k, "lucigo/interp/internal/key") {
+		t.Errorf("key %q", k)
+	}
+	if _, err := Lasting(known, named{P: &two}); err == nil || !strings.Contains(err.Error(), ".P: two") {
+		t.Errorf("error %v", err)
+	}
+	f := func() {}
+	if _, err := Lasting(nil, named{f: &f}); err == nil || !strings.Contains(err.Error(), ".f") {
+		t.Errorf("a func: error %v", err)
 	}
 }
