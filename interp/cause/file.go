@@ -14,10 +14,13 @@ import (
 // file keeps answers, by what was asked about what. A nil one keeps nothing.
 type file struct {
 	journal   *journal.Journal
-	questions []string // their keys
-	columns   []int    // how many each has
+	questions [][sha256.Size]byte // their keys
+	columns   []int               // how many each has
 	found     map[[sha256.Size]byte][][]float64
 }
+
+// version changes with what any method or measure computes: answers of another version are not taken.
+const version = "1"
 
 // answer is a record of the file.
 type answer struct {
@@ -36,10 +39,10 @@ func open(path string, questions []Question) (*file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cause: Path is %s, but answers cannot be kept: question %s: %w", path, q.Columns()[0], err)
 		}
-		f.questions, f.columns = append(f.questions, k), append(f.columns, len(q.Columns()))
+		f.questions, f.columns = append(f.questions, sha256.Sum256([]byte(k))), append(f.columns, len(q.Columns()))
 	}
 	var err error
-	f.journal, err = journal.Open(path, "true causes", func(record []byte) error {
+	f.journal, err = journal.Open(path, "true causes "+version, func(record []byte) error {
 		var a answer
 		if err := gob.NewDecoder(bytes.NewReader(record)).Decode(&a); err != nil {
 			return err
@@ -73,7 +76,7 @@ func (f *file) answer(e Entry, question int, ask func() ([][]float64, error)) ([
 	if err != nil {
 		return nil, fmt.Errorf("its answers cannot be kept: %w", err)
 	}
-	sum := sha256.Sum256([]byte(k + "?" + f.questions[question]))
+	sum := sha256.Sum256(append(f.questions[question][:], k...))
 	if values, ok := f.found[sum]; ok {
 		if len(values) != f.columns[question] {
 			return nil, fmt.Errorf("the file that keeps its answers has %d columns of a question, must have %d: delete it", len(values), f.columns[question])

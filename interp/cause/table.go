@@ -63,7 +63,8 @@ type Row struct {
 // Comparison asks questions about methods.
 type Comparison struct {
 	// Path is a file that keeps each answer. A comparison that was interrupted, or that has more methods, more questions, or others, asks
-	// what is not there yet. "" keeps nothing.
+	// what is not there yet. "" keeps nothing. Methods and questions of types of your own must not be of package main: the file could not
+	// tell when their code has changed.
 	Path string
 
 	// Progress, if it is not nil, is told what is done next, and how many of such parts are done.

@@ -17,7 +17,7 @@ import (
 type CAV struct {
 	Layer  string
 	Shape  []int     // of the layer's values, without the images' axis
-	Vector []float64 // of length 1, from the counterparts to the concept; the mean of those of all counterparts in a Result
+	Vector []float64 // of length 1, from the counterparts to the concept; the mean of those of all counterparts in a Result; nil where there is none
 }
 
 // Objective is how far an image's activations lie along the vector. Images are sorted by it, and climbing it dreams the concept.
@@ -59,6 +59,9 @@ func (c CAV) Norms() ([]float64, error) {
 func Consistency(ctx context.Context, m *interp.Model, earlier, later CAV, x interp.Images) ([]float64, error) {
 	if earlier.Layer == later.Layer {
 		return nil, fmt.Errorf("concept: both vectors are of layer %q, must be of two", earlier.Layer)
+	}
+	if err := x.Check(); err != nil {
+		return nil, fmt.Errorf("concept: %w", err)
 	}
 	l, err := m.Loop(x.N, m.Batch(x), nil, x.Arg(), interp.Floats(earlier.Vector), interp.Floats(later.Vector))
 	if err != nil {

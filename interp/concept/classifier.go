@@ -2,7 +2,7 @@ package concept
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"math"
 
@@ -16,7 +16,7 @@ type Classifier interface {
 
 	// fit returns the share of each example in the direction, and the bias: example i is taken for the concept where
 	// Σⱼ shares[j]·gram[i][j] + bias is above 0. Labels are 1 for the concept and −1 for its counterpart.
-	fit(gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error)
+	fit(ctx context.Context, gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error)
 }
 
 // Logistic is logistic regression with the penalty ‖w‖²/2C and a bias that is not penalised, at its only minimum: what scikit-learn's
@@ -45,7 +45,7 @@ func (h Hinge) String() string { return fmt.Sprintf("hinge(α=%g)", cmp.Or(h.Alp
 // String names the method.
 func (MeanDifference) String() string { return "mean difference" }
 
-func (MeanDifference) fit(gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
+func (MeanDifference) fit(_ context.Context, gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
 	n := map[float64]float64{}
 	for _, y := range labels {
 		n[y]++
@@ -63,10 +63,10 @@ func (MeanDifference) fit(gram *mat.SymDense, labels []float64) (shares []float6
 
 // fit is Newton's method with steps that are halved until the loss falls. At the minimum the shares are C·(t − p), where p is the
 // probability of the concept and t is 1 for its examples and 0 for others.
-func (l Logistic) fit(gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
+func (l Logistic) fit(ctx context.Context, gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
 	c := cmp.Or(l.C, 1)
-	if !(c > 0) {
-		return nil, 0, fmt.Errorf("concept: C is %g, must be above 0, or 0 for 1", l.C)
+	if !(c > 0) || math.IsInf(c, 1) {
+		return nil, 0, fmt.Errorf("concept: C is %g, must be above 0 and finite, or 0 for 1", l.C)
 	}
 	n := len(labels)
 	v := mat.NewVecDense(n+1, nil) // the shares and the bias
@@ -83,7 +83,13 @@ func (l Logistic) fit(gram *mat.SymDense, labels []float64) (shares []float64, b
 		return sum, margin
 	}
 	now, margin := loss(v)
-	for range 200 {
+	for iteration := 0; ; iteration++ {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		if iteration == 200 {
+			return nil, 0, fmt.Errorf("concept: %s is not at its minimum after %d steps of Newton's method", l, iteration)
+		}
 		// The shares' step d and the bias' step e solve S·K·d + d/C + S·e = −(share/C − y·q), Σ shares = 0, where q = 1 − p(y).
 		h, r := mat.NewDense(n+1, n+1, nil), mat.NewVecDense(n+1, nil)
 		for i, y := range labels {
@@ -99,11 +105,7 @@ func (l Logistic) fit(gram *mat.SymDense, labels []float64) (shares []float64, b
 			r.SetVec(n, r.AtVec(n)-v.AtVec(i))
 		}
 		var step mat.VecDense
-		if err := step.SolveVec(h, r); err != nil {
-			if _, ill := err.(mat.Condition); !ill {
-				return nil, 0, errors.New("concept: the activations' inner products are not finite")
-			}
-		}
+		_ = step.SolveVec(h, r) // an ill-conditioned system has a step too, which must lower the loss
 		scale, next := 1.0, mat.NewVecDense(n+1, nil)
 		for ; scale > 1e-9; scale /= 2 {
 			next.AddScaledVec(v, scale, &step)
@@ -122,17 +124,23 @@ func (l Logistic) fit(gram *mat.SymDense, labels []float64) (shares []float64, b
 
 // fit is sequential minimal optimisation (Platt 1998) of the pair that violates the optimum most (Keerthi et al. 2001), until no pair
 // does by more than a millionth.
-func (h Hinge) fit(gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
+func (h Hinge) fit(ctx context.Context, gram *mat.SymDense, labels []float64) (shares []float64, bias float64, err error) {
 	alpha := cmp.Or(h.Alpha, .01)
-	if !(alpha > 0) {
-		return nil, 0, fmt.Errorf("concept: Alpha is %g, must be above 0, or 0 for .01", h.Alpha)
+	if !(alpha > 0) || math.IsInf(alpha, 1) {
+		return nil, 0, fmt.Errorf("concept: Alpha is %g, must be above 0 and finite, or 0 for .01", h.Alpha)
 	}
 	n := len(labels)
 	most := 1 / (alpha * float64(n)) // of a share's size
 	shares = make([]float64, n)
 	error := make([]float64, n) // y − what the direction says without a bias
 	copy(error, labels)
-	for range 10_000 * n {
+	for iteration := 0; ; iteration++ {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		if iteration == 10_000*n {
+			return nil, 0, fmt.Errorf("concept: %s is not at its minimum after %d steps", h, iteration)
+		}
 		up, down := -1, -1
 		for i, y := range labels {
 			size := y * shares[i]

@@ -39,7 +39,7 @@ func direction(t *testing.T, c Classifier, x [][]float64, labels []float64) (w [
 			gram.SetSym(i, j, dot(x[i], x[j]))
 		}
 	}
-	shares, bias, err := c.fit(gram, labels)
+	shares, bias, err := c.fit(ctx, gram, labels)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestLawHingeMinimum(t *testing.T) {
 					gram.SetSym(i, j, dot(x[i], x[j]))
 				}
 			}
-			shares, _, _ := Hinge{Alpha: alpha}.fit(gram, labels)
+			shares, _, _ := Hinge{Alpha: alpha}.fit(ctx, gram, labels)
 			dual, sum := -alpha*dot(w, w)/2, 0.
 			for i, a := range shares {
 				dual += alpha * labels[i] * a

@@ -177,16 +177,32 @@ func (s Study) check(concepts, random []Set, x interp.Images) error {
 	}
 	all := slices.Concat(concepts, random)
 	for _, set := range all {
+		if set.Images.N != all[0].Images.N {
+			return fmt.Errorf("concept: set %q has %d images and %q %d, must have as many: of fewer the direction is more by chance, which P would take for more of the concept",
+				set.Name, set.Images.N, all[0].Name, all[0].Images.N)
+		}
 		if train, held := s.cut(set.Images.N); train < 2 || held < 1 {
 			return fmt.Errorf("concept: set %q has %d images, of which %d are to train with and %d are held out: must have at least 2 and 1, and should have 50",
 				set.Name, set.Images.N, train, held)
 		}
 	}
-	return distinct(all)
+	return distinct(all, x)
 }
 
-// distinct returns an error unless the sets have images, and none of another's.
-func distinct(all []Set) error {
+// mostRows is how many images and slopes there may be in all: their products take 2 GiB.
+const mostRows = 1 << 14
+
+// distinct returns an error unless the sets have images of the size of x, and none of another's.
+func distinct(all []Set, x interp.Images) error {
+	rows := x.N
+	for _, set := range all {
+		if rows += set.Images.N; rows > mostRows {
+			return fmt.Errorf("concept: there are more than %d images in all, must be at most that", mostRows)
+		}
+		if set.Images.H != x.H || set.Images.W != x.W || set.Images.C != x.C {
+			return fmt.Errorf("concept: images of set %q are %d×%d×%d, must be %d×%d×%d as those of the class", set.Name, set.Images.H, set.Images.W, set.Images.C, x.H, x.W, x.C)
+		}
+	}
 	type place struct{ set, image int }
 	seen := map[uint64][]place{}
 	for k, set := range all {
@@ -283,9 +299,27 @@ func (v *values) add(r interp.Rows) {
 	}
 }
 
+// centre takes the mean activation from all rows but the slopes, which are the last set. No direction changes, for the shares of its
+// images sum up to 0; and products keep their digits where images have much in common.
+func (v *values) centre() {
+	images := v.rows[:len(v.rows)-v.sets[len(v.sets)-1]]
+	mean := make([]float64, len(v.rows[0]))
+	for _, row := range images {
+		for k, x := range row {
+			mean[k] += float64(x) / float64(len(images))
+		}
+	}
+	for _, row := range images {
+		for k, x := range row {
+			row[k] = float32(float64(x) - mean[k])
+		}
+	}
+}
+
 // layer studies a layer from the values there of the concepts' images, of the random sets' and, at last, from the slopes of the score.
 func (s Study) layer(ctx context.Context, m *interp.Model, name string, v values, concepts, random int) (Layer, error) {
 	l := Layer{Name: name}
+	v.centre()
 	all, err := products(ctx, m, v.rows)
 	if err != nil {
 		return l, err
@@ -299,7 +333,7 @@ func (s Study) layer(ctx context.Context, m *interp.Model, name string, v values
 			}
 			train, held := s.rows(v.sets, a)
 			against, heldAgainst := s.rows(v.sets, b)
-			f, err := p.direction(train, against)
+			f, err := p.direction(ctx, train, against)
 			if err != nil {
 				return l, err
 			}

@@ -223,6 +223,12 @@ func TestBadStudies(t *testing.T) {
 		`image 0 of set "double`: func() (Report, error) {
 			return good.Run(ctx, m, objective.Logit, all[1:2], append([]Set{double}, all[2:]...), x)
 		},
+		"must have as many": func() (Report, error) {
+			return good.Run(ctx, m, objective.Logit, []Set{{"more", interptest.Images(m, 10, 1)}}, all[1:], x)
+		},
+		"must be 12×12×3 as those of the class": func() (Report, error) {
+			return good.Run(ctx, m, objective.Logit, []Set{{"large", interptest.ImagesOf(9, 14, 12, 3, 1)}}, all[1:], x)
+		},
 		"Held is 1": func() (Report, error) {
 			return Study{Layers: good.Layers, Held: 1}.Run(ctx, m, objective.Logit, all[:1], all[1:], x)
 		},

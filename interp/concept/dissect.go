@@ -45,6 +45,9 @@ type Detectors struct {
 // Detects is the IoU above which a unit is said to detect a label in arXiv:1704.05796.
 const Detects = .04
 
+// mostKept is how many values may be kept at once to find the levels: 2 GiB.
+const mostKept = 1 << 28
+
 // Best returns the label that a unit agrees with most, and how well; −1 and NaN where there is none.
 func (d Detectors) Best(unit int) (label int, iou float64) {
 	label, iou = -1, math.NaN()
@@ -89,11 +92,13 @@ func (d Dissection) Run(ctx context.Context, m *interp.Model, data Labelled, lay
 		return out, fmt.Errorf("concept: layer %q has values of shape %v, must have positions: rows, columns and channels", layer, shape)
 	}
 	rows, columns, units := shape[0], shape[1], shape[2]
-	if rows*columns*data.Len() > math.MaxInt32 {
-		return out, fmt.Errorf("concept: layer %q has %d places in each of %d images, must be fewer than 2³¹ in all", layer, rows*columns, data.Len())
+	most := 1 + int(share*float64(rows*columns*data.Len())) // the level is the largest value that is not on
+	if 4*most*units > mostKept {
+		return out, fmt.Errorf("concept: layer %q has %d units, of each of which %d values are on in %d images, must be at most %d values in all: take fewer images, or a smaller Share",
+			layer, units, most-1, data.Len(), mostKept/4)
 	}
 
-	pass := func(done int, each func(first int, values interp.Activations)) error {
+	pass := func(done int, each func(first int, values interp.Activations) error) error {
 		for first := 0; first < data.Len(); first += batch {
 			if d.Progress != nil {
 				d.Progress(done+first, 2*data.Len())
@@ -102,24 +107,30 @@ func (d Dissection) Run(ctx context.Context, m *interp.Model, data Labelled, lay
 			if err != nil {
 				return err
 			}
+			if x.H != h || x.W != w {
+				return fmt.Errorf("concept: images of %s are %d×%d, must be %d×%d as %s takes them", data, x.H, x.W, h, w, m.Name())
+			}
 			a, err := m.Activations(ctx, x, layer)
 			if err != nil {
 				return err
 			}
-			each(first, a[0])
+			if err := each(first, a[0]); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
 	largest := make([]top, units)
 	for u := range largest {
-		largest[u].most = 1 + int(share*float64(rows*columns*data.Len())) // the level is the largest value that is not on
+		largest[u].most = most
 	}
-	err = pass(0, func(_ int, values interp.Activations) {
+	err = pass(0, func(_ int, values interp.Activations) error {
 		parallel.For(units, func(u int) {
 			for k := u; k < len(values.Data); k += units {
 				largest[u].add(values.Data[k])
 			}
 		})
+		return nil
 	})
 	if err != nil {
 		return out, err
@@ -132,11 +143,17 @@ func (d Dissection) Run(ctx context.Context, m *interp.Model, data Labelled, lay
 	for u := range both {
 		both[u] = make([]int, len(out.Labels))
 	}
-	err = pass(data.Len(), func(first int, values interp.Activations) {
+	err = pass(data.Len(), func(first int, values interp.Activations) error {
 		masks := make([][][]bool, values.N)
 		parallel.For(values.N, func(i int) { masks[i] = data.Masks(first + i) })
-		for _, of := range masks {
+		for i, of := range masks {
+			if len(of) != len(out.Labels) {
+				return fmt.Errorf("concept: image %d of %s has %d masks, must have one for each of %d labels, or nil", first+i, data, len(of), len(out.Labels))
+			}
 			for k, mask := range of {
+				if mask != nil && len(mask) != h*w {
+					return fmt.Errorf("concept: image %d of %s has a mask of %d pixels for %s, must be of %d×%d", first+i, data, len(mask), out.Labels[k], h, w)
+				}
 				for _, in := range mask {
 					shown[k] += count(in)
 				}
@@ -165,6 +182,7 @@ func (d Dissection) Run(ctx context.Context, m *interp.Model, data Labelled, lay
 				}
 			}
 		})
+		return nil
 	})
 	if err != nil {
 		return out, err

@@ -128,12 +128,18 @@ func TestScenesUnitsDetect(t *testing.T) {
 func TestBadDissections(t *testing.T) {
 	m := interptest.Branchy()
 	data := newShown(m, 3)
+	few, small, large := newShown(m, 3), newShown(m, 3), newShown(m, 3)
+	few.masks[1], small.masks[2][0] = few.masks[1][:2], make([]bool, 9)
+	large.x = interptest.ImagesOf(3, 16, 16, 3, 1)
 	for want, run := range map[string]func() (Detectors, error){
-		"Share is 2":          func() (Detectors, error) { return Dissection{Share: 2}.Run(ctx, m, data, "mixed") },
-		"Batch is -1":         func() (Detectors, error) { return Dissection{Batch: -1}.Run(ctx, m, data, "mixed") },
-		"0 images":            func() (Detectors, error) { return Dissection{}.Run(ctx, m, shown{}, "mixed") },
-		"must have positions": func() (Detectors, error) { return Dissection{}.Run(ctx, m, data, "head") },
-		"no layer":            func() (Detectors, error) { return Dissection{}.Run(ctx, m, data, "mxied") },
+		"image 1 of shown has 2 masks": func() (Detectors, error) { return Dissection{}.Run(ctx, m, few, "mixed") },
+		"a mask of 9 pixels for a":     func() (Detectors, error) { return Dissection{}.Run(ctx, m, small, "mixed") },
+		"images of shown are 16×16":    func() (Detectors, error) { return Dissection{}.Run(ctx, m, large, "mixed") },
+		"Share is 2":                   func() (Detectors, error) { return Dissection{Share: 2}.Run(ctx, m, data, "mixed") },
+		"Batch is -1":                  func() (Detectors, error) { return Dissection{Batch: -1}.Run(ctx, m, data, "mixed") },
+		"0 images":                     func() (Detectors, error) { return Dissection{}.Run(ctx, m, shown{}, "mixed") },
+		"must have positions":          func() (Detectors, error) { return Dissection{}.Run(ctx, m, data, "head") },
+		"no layer":                     func() (Detectors, error) { return Dissection{}.Run(ctx, m, data, "mxied") },
 	} {
 		if _, err := run(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q: %v", want, err)

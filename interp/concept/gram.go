@@ -2,6 +2,8 @@ package concept
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/floats"
@@ -39,6 +41,9 @@ func products(ctx context.Context, m *interp.Model, rows [][]float32) ([]float64
 			return nil, err
 		}
 		floats.Add(sum, v)
+	}
+	if slices.ContainsFunc(sum, interp.NotFinite) {
+		return nil, errors.New("activations or slopes are too large, or are no numbers: their products are not finite")
 	}
 	return sum, nil
 }

@@ -1,6 +1,7 @@
 package concept
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -24,7 +25,7 @@ type fitted struct {
 }
 
 // direction returns the direction from rows b to rows a.
-func (p pairs) direction(a, b []int) (fitted, error) {
+func (p pairs) direction(ctx context.Context, a, b []int) (fitted, error) {
 	train := slices.Concat(a, b)
 	labels := append(slices.Repeat([]float64{1}, len(a)), slices.Repeat([]float64{-1}, len(b))...)
 	gram := mat.NewSymDense(len(train), nil)
@@ -33,7 +34,7 @@ func (p pairs) direction(a, b []int) (fitted, error) {
 			gram.SetSym(i, j, p.gram.At(from, to))
 		}
 	}
-	shares, bias, err := p.classifier.fit(gram, labels)
+	shares, bias, err := p.classifier.fit(ctx, gram, labels)
 	if err != nil {
 		return fitted{}, err
 	}
@@ -96,19 +97,24 @@ func step(v float64) float64 {
 	return v
 }
 
-// cosines of directions with each other.
+// cosines of directions with each other, NaN with one that is none.
 func (p pairs) cosines(of []*mat.VecDense) [][]float64 {
 	all := make([][]float64, len(of))
 	for a := range of {
 		for b := range of {
-			all[a] = append(all[a], mat.Inner(of[a], p.gram, of[b]))
+			cosine := math.NaN()
+			if of[a] != nil && of[b] != nil {
+				cosine = mat.Inner(of[a], p.gram, of[b])
+			}
+			all[a] = append(all[a], cosine)
 		}
 	}
 	return all
 }
 
-// mean returns the direction of the mean of directions, and how much they have in common: the mean cosine of two of them.
+// mean returns the direction of the mean of directions, and how much they have in common: the mean cosine of two of them. Of none it is nil.
 func (p pairs) mean(of []fitted) (*mat.VecDense, float64) {
+	of = slices.DeleteFunc(slices.Clone(of), func(f fitted) bool { return f.rows == nil })
 	all, _ := p.gram.Dims()
 	sum := mat.NewVecDense(all, nil)
 	for _, f := range of {
@@ -118,15 +124,18 @@ func (p pairs) mean(of []fitted) (*mat.VecDense, float64) {
 	}
 	square := mat.Inner(sum, p.gram, sum)
 	if !(square > 0) {
-		return sum, math.NaN()
+		return nil, math.NaN()
 	}
 	sum.ScaleVec(1/math.Sqrt(square), sum)
 	n := float64(len(of))
 	return sum, (square - n) / (n * (n - 1)) // ‖Σ‖² = n + Σ of the cosines of each two
 }
 
-// combine returns a sum of rows.
+// combine returns a sum of rows; nil where there are no shares.
 func combine(rows [][]float32, shares *mat.VecDense) []float64 {
+	if shares == nil {
+		return nil
+	}
 	v := make([]float64, len(rows[0]))
 	for i, row := range rows {
 		if s := shares.AtVec(i); s != 0 {

@@ -47,7 +47,7 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 	case x.N == 0:
 		return out, errors.New("concept: there are no images of a class to ask about, must be at least one")
 	}
-	if err := distinct(append([]Set{concept}, others...)); err != nil {
+	if err := distinct(append([]Set{concept}, others...), x); err != nil {
 		return out, err
 	}
 	x, err := m.Resolve(ctx, o, x)
@@ -68,6 +68,7 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 	}
 	trained := len(v.rows)
 	v.add(slope.Rows)
+	v.centre()
 	gram, err := products(ctx, m, v.rows)
 	if err != nil {
 		return out, err
@@ -78,7 +79,7 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 	for i := range order {
 		order[i] = i
 	}
-	f, err := p.direction(order[:one], order[one:])
+	f, err := p.direction(ctx, order[:one], order[one:])
 	if err != nil {
 		return out, fmt.Errorf("concept: layer %s: %w", r.Layer, err)
 	}
@@ -91,11 +92,11 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 			return out, err
 		}
 		order := random.New(r.Seed, uint64(k), 0).Choose(0, trained, trained)
-		other, err := p.direction(order[:one], order[one:])
+		other, err := p.direction(ctx, order[:one], order[one:])
 		if err != nil {
 			return out, err
 		}
-		if math.Abs(other.rise) >= math.Abs(f.rise) {
+		if math.Abs(other.rise) >= math.Abs(f.rise)*(1-1e-6) { // equal ones may be rounded
 			as++
 		}
 	}

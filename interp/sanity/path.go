@@ -87,6 +87,9 @@ func (v PathVerdict) String() string {
 	return fmt.Sprintf("PathVerdict(%d)", int(v))
 }
 
+// mostNumbers is how many numbers the images of one Check may have: 2 GiB.
+const mostNumbers = 1 << 28
+
 // fewest is the least number of other units: a path chosen at random exceeds those of 19 with probability 1/20.
 const fewest = 19
 
@@ -107,6 +110,11 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 	case natural.H != pictures.H || natural.W != pictures.W:
 		return nil, fmt.Errorf("sanity: pictures are %d×%d and natural images %d×%d, must be of one size", pictures.H, pictures.W, natural.H, natural.W)
 	}
+	for what, x := range map[string]interp.Images{"pictures": pictures, "natural": natural} {
+		if err := x.Check(); err != nil {
+			return nil, fmt.Errorf("sanity: %s: %w", what, err)
+		}
+	}
 	if err := m.Asks(objective.Channels(name, units...), natural.H, natural.W); err != nil {
 		return nil, err
 	}
@@ -123,6 +131,11 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 	all := slices.Concat(asked, others[:min(p.Others, len(others))])
 	if len(all) <= fewest {
 		return nil, fmt.Errorf("sanity: %s: layer %q has %d units, must have more than %d: of fewer no level of what is unrelated can be told", m.Name(), name, len(all), fewest)
+	}
+
+	if n := pictures.N + (len(all)+len(asked))*p.Best; n*natural.Size() > mostNumbers {
+		return nil, fmt.Errorf("sanity: %d units need %d images of %d numbers at once, must be at most %d numbers in all: ask about fewer units at a time, or lower Best",
+			len(asked), n, natural.Size(), mostNumbers)
 	}
 
 	// One batch has the pictures, the best images of every unit, and random images for every unit that is asked about.
@@ -170,6 +183,9 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 		}
 		mine := rows(slices.Index(all, u))
 		for l := range p.Layers {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			common := func(a, b []int) (float64, error) { return agreement(contributions[l], a, b) }
 			var unrelated []float64
 			for k, v := range all {
@@ -338,10 +354,10 @@ func agreement(paths interp.Rows, a, b []int) (float64, error) {
 	return measure.Estimated(all).Mean, nil
 }
 
-// quantile returns the smallest of the defined values that the given share of them does not exceed; NaN of none.
+// quantile returns the smallest of the defined values that the given share of them does not exceed; NaN of too few to tell.
 func quantile(values []float64, share float64) float64 {
 	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
-	if len(values) == 0 {
+	if len(values) < fewest {
 		return math.NaN()
 	}
 	slices.Sort(values)

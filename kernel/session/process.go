@@ -131,6 +131,9 @@ func (p *process) start(program string, args []string) (*end, error) {
 	}()
 	stop := context.AfterFunc(p.ctx, func() {
 		child.signal(syscall.SIGINT)
+		if p.token == "" { // a shell that is just starting a command may lose the first
+			time.AfterFunc(grace/2, func() { child.signal(syscall.SIGINT) })
+		}
 		time.AfterFunc(grace, func() { child.signal(syscall.SIGKILL) }) // Also what its program has left behind.
 	})
 	defer stop()

@@ -29,7 +29,8 @@ func Of(values ...any) (string, error) {
 	return w.String(), nil
 }
 
-// Lasting is Of for a key that another process can compare: types go by their names. A pointer that known has a text for is that text;
+// Lasting is Of for a key that another process can compare: types go by their names, and those of package
+// main, which is another in each program, are an error. A pointer that known has a text for is that text;
 // nil knows none, and neither are fields that are not exported asked about. A pointer to a func is an error too.
 func Lasting(known func(pointer any) (text string, ok bool, err error), values ...any) (string, error) {
 	w := writer{lasting: true, known: known}
@@ -54,7 +55,14 @@ func (w *writer) dynamic(v reflect.Value, depth int) error {
 		return nil
 	}
 	if w.lasting {
-		fmt.Fprintf(w, "%q.%s:", v.Type().PkgPath(), v.Type())
+		t := v.Type()
+		for t.Name() == "" && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.PkgPath() == "main" {
+			return fmt.Errorf("(%s) is a type of package main, whose code may change while its name stays", v.Type())
+		}
+		fmt.Fprintf(w, "%q.%s:", t.PkgPath(), v.Type())
 	} else {
 		fmt.Fprintf(w, "%#x:", reflect.ValueOf(v.Type()).Pointer())
 	}
