@@ -153,11 +153,13 @@ func (s Study) Run(ctx context.Context, m *interp.Model, o interp.Objective, con
 	return r, nil
 }
 
-func (s Study) classifier() Classifier {
-	if s.Classifier == nil {
+func (s Study) classifier() Classifier { return orLogistic(s.Classifier) }
+
+func orLogistic(c Classifier) Classifier {
+	if c == nil {
 		return Logistic{}
 	}
-	return s.Classifier
+	return c
 }
 
 func (s Study) check(concepts, random []Set, x interp.Images) error {
@@ -316,15 +318,24 @@ func (v *values) centre() {
 	}
 }
 
+// pairs centres the rows and returns their products, for directions between them.
+func (v *values) pairs(ctx context.Context, m *interp.Model, c Classifier) (pairs, error) {
+	v.centre()
+	n := len(v.rows)
+	all, err := products(ctx, m, v.rows)
+	if err != nil {
+		return pairs{}, err
+	}
+	return pairs{classifier: c, gram: mat.NewDense(n, n, all), slopes: v.sets[len(v.sets)-1]}, nil
+}
+
 // layer studies a layer from the values there of the concepts' images, of the random sets' and, at last, from the slopes of the score.
 func (s Study) layer(ctx context.Context, m *interp.Model, name string, v values, concepts, random int) (Layer, error) {
 	l := Layer{Name: name}
-	v.centre()
-	all, err := products(ctx, m, v.rows)
+	p, err := v.pairs(ctx, m, s.classifier())
 	if err != nil {
 		return l, err
 	}
-	p := pairs{classifier: s.classifier(), gram: mat.NewDense(len(v.rows), len(v.rows), all), slopes: v.sets[len(v.sets)-1]}
 	fits, right := make([][]fitted, concepts+random), make([][]float64, concepts+random)
 	for a := range fits {
 		for b := max(a+1, concepts); b < concepts+random; b++ {

@@ -55,8 +55,9 @@ func (p pairs) direction(ctx context.Context, a, b []int) (fitted, error) {
 	f.bias = bias / math.Sqrt(square)
 	all, _ := p.gram.Dims()
 	for i := all - p.slopes; i < all; i++ {
-		f.score += step(p.along(f, i)) / float64(p.slopes)
-		f.rise += p.along(f, i) / float64(p.slopes)
+		slope := p.along(f, i)
+		f.score += step(slope) / float64(p.slopes)
+		f.rise += slope / float64(p.slopes)
 	}
 	return f, nil
 }

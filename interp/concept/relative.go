@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -47,7 +45,8 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 	case x.N == 0:
 		return out, errors.New("concept: there are no images of a class to ask about, must be at least one")
 	}
-	if err := distinct(append([]Set{concept}, others...), x); err != nil {
+	sets := append([]Set{concept}, others...)
+	if err := distinct(sets, x); err != nil {
 		return out, err
 	}
 	x, err := m.Resolve(ctx, o, x)
@@ -55,7 +54,7 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 		return out, err
 	}
 	var v values
-	for _, set := range append([]Set{concept}, others...) {
+	for _, set := range sets {
 		a, err := m.Activations(ctx, set.Images, r.Layer)
 		if err != nil {
 			return out, err
@@ -68,12 +67,10 @@ func (r Relative) Run(ctx context.Context, m *interp.Model, o interp.Objective, 
 	}
 	trained := len(v.rows)
 	v.add(slope.Rows)
-	v.centre()
-	gram, err := products(ctx, m, v.rows)
+	p, err := v.pairs(ctx, m, orLogistic(r.Classifier))
 	if err != nil {
 		return out, err
 	}
-	p := pairs{classifier: Study{Classifier: r.Classifier}.classifier(), gram: mat.NewDense(len(v.rows), len(v.rows), gram), slopes: x.N}
 	one := concept.Images.N
 	order := make([]int, trained)
 	for i := range order {
