@@ -73,6 +73,16 @@ func (p plot) line(a, b point, width float64, c color.RGBA) {
 	}
 }
 
+// fill fills an upright rectangle from its top left to its bottom right.
+func (p plot) fill(a, b point, c color.RGBA) {
+	for y := math.Floor(a.y); y < b.y; y++ {
+		for x := math.Floor(a.x); x < b.x; x++ {
+			cover := (min(x+1, b.x) - max(x, a.x)) * (min(y+1, b.y) - max(y, a.y))
+			p.mix(int(x), int(y), c, cover)
+		}
+	}
+}
+
 // band fills what is between two lines of the same horizontal places, lightly.
 func (p plot) band(low, high []point, c color.RGBA) {
 	for i := range len(low) - 1 {
