@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"interp/interptest":   {"internal", "interp", "interp/engine", "interp/internal", "interp/layer", "interp/random"},
 	"models":              {"internal", "interp", "interp/engine", "interp/layer", "interp/near", "interp/random"},
 	"models/strangers":    {"interp", "interp/interptest/shared", "interp/layer", "models/dataset", "models/imagenet", "models/named"},
-	"notebooks":           {"internal", "interp", "interp/attack", "interp/cause", "interp/dream", "interp/exemplar", "interp/featvis", "interp/measure", "interp/near", "interp/sanity", "models"},
+	"notebooks":           {"internal", "interp", "interp/attack", "interp/cause", "interp/concept", "interp/dream", "interp/exemplar", "interp/featvis", "interp/measure", "interp/near", "interp/sanity", "models"},
 	"notebooks/claim":     {"notebooks/internal"},
 	"kernel":              {"internal", "interp/near", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
