@@ -8,9 +8,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/graph"
-
 	"lucigo/interp"
+	"lucigo/interp/channel"
 	"lucigo/interp/measure"
 	"lucigo/interp/objective"
 	"lucigo/interp/random"
@@ -121,7 +120,7 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 	if err := p.below(m, name); err != nil {
 		return nil, err
 	}
-	responses, err := means(ctx, m, natural, name)
+	responses, err := channel.Means(ctx, m, natural, name)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +156,7 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 	if err != nil {
 		return nil, err
 	}
-	contributions, err := p.contributions(ctx, m, objective.Channels(name, of...), x)
+	contributions, err := channel.Attribution{}.At(ctx, m, objective.Channels(name, of...), x, p.Layers...)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +185,7 @@ func (p Paths) Check(ctx context.Context, m *interp.Model, name string, units []
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			common := func(a, b []int) (float64, error) { return agreement(contributions[l], a, b) }
+			common := func(a, b []int) (float64, error) { return agreement(contributions[l].Rows, a, b) }
 			var unrelated []float64
 			for k, v := range all {
 				if v == u {
@@ -262,68 +261,6 @@ func (p *Paths) below(m *interp.Model, name string) error {
 		return errors.New("sanity: Layers is empty, must name a layer, or be nil for all")
 	}
 	return nil
-}
-
-// contributions returns, for each of the layers and each image, what the layer's channels contribute to the image's score.
-func (p Paths) contributions(ctx context.Context, m *interp.Model, o interp.Objective, x interp.Images) ([]interp.Rows, error) {
-	args, err := o.For(x)
-	if err != nil {
-		return nil, err
-	}
-	return look(ctx, m, contributed{o.Form, p.Layers}, x, args...)
-}
-
-// contributed is the step of contributions.
-type contributed struct {
-	form   interp.Form
-	layers []string
-}
-
-func (s contributed) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
-	pass := net.Pass(a[0], nil)
-	var out []*graph.Node
-	for _, name := range s.layers {
-		out = append(out, pass.Layer(name))
-	}
-	score := interp.Score(s.form, pass, a[1:])
-	for l, slope := range graph.Gradient(graph.ReduceAllSum(score), out...) {
-		out[l] = overPositions(graph.ReduceSum, graph.Mul(out[l], slope))
-	}
-	return out
-}
-
-// means returns the mean of each of a layer's channels over all positions, for each image.
-func means(ctx context.Context, m *interp.Model, x interp.Images, name string) (interp.Rows, error) {
-	r, err := look(ctx, m, averaged{name}, x)
-	if err != nil {
-		return interp.Rows{}, err
-	}
-	return r[0], nil
-}
-
-// averaged is the step of means.
-type averaged struct{ layer string }
-
-func (s averaged) Build(net *interp.Net, a []*graph.Node) []*graph.Node {
-	return []*graph.Node{overPositions(graph.ReduceMean, net.Pass(a[0], nil).Layer(s.layer))}
-}
-
-// overPositions reduces what is between the first and the last axis.
-func overPositions(reduce func(x *graph.Node, axes ...int) *graph.Node, x *graph.Node) *graph.Node {
-	for x.Rank() > 2 {
-		x = reduce(x, 1)
-	}
-	return graph.Identity(x)
-}
-
-// look runs a step once for all images.
-func look(ctx context.Context, m *interp.Model, step interp.Step, x interp.Images, args ...interp.Arg) ([]interp.Rows, error) {
-	loop, err := m.Loop(x.N, m.Batch(x), nil, append([]interp.Arg{x.Arg()}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer loop.Close()
-	return loop.Look(ctx, step, nil)
 }
 
 // most returns the n images in which channel u is largest, the largest first, of equal ones the first.
