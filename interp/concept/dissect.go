@@ -69,6 +69,48 @@ func (d Detectors) Share() (share float64) {
 	return share
 }
 
+// Shown returns copies of the images in which all that a unit is off for is dimmed, to a quarter: what it sees of them.
+func (d Detectors) Shown(ctx context.Context, m *interp.Model, unit int, x interp.Images) (interp.Images, error) {
+	if unit < 0 || unit >= len(d.Level) {
+		return interp.Images{}, fmt.Errorf("concept: the unit is %d, must be from 0 to %d at layer %q", unit, len(d.Level)-1, d.Layer)
+	}
+	a, err := m.Activations(ctx, x, d.Layer)
+	if err != nil {
+		return interp.Images{}, err
+	}
+	if shape := a[0].Shape; len(shape) != 3 || shape[2] != len(d.Level) {
+		return interp.Images{}, fmt.Errorf("concept: layer %q of %s has values of shape %v, and the dissection is of %d units", d.Layer, m.Name(), shape, len(d.Level))
+	}
+	x.Pix = slices.Clone(x.Pix)
+	large := make([]float64, x.H*x.W)
+	for i := range x.N {
+		on := enlarge(large, x.H, x.W, a[0], i, unit, d.Level[unit])
+		for p, v := range large {
+			if on && v > d.Level[unit] {
+				continue
+			}
+			for c := range x.C {
+				x.Of(i)[p*x.C+c] /= 4
+			}
+		}
+	}
+	return x, nil
+}
+
+// enlarge reports whether a unit is above a level anywhere in image i. If it is, its values there are written, enlarged to h×w.
+func enlarge(large []float64, h, w int, values interp.Activations, i, unit int, level float64) bool {
+	rows, columns, units := values.Shape[0], values.Shape[1], values.Shape[2]
+	grid := make([]float64, rows*columns)
+	for p := range grid {
+		grid[p] = values.Of(i)[p*units+unit]
+	}
+	if !(slices.Max(grid) > level) {
+		return false
+	}
+	filter.Enlarge(large, h, w, grid, rows, columns)
+	return true
+}
+
 // Run dissects a layer, which must have positions. The images go through the network twice: to find each unit's level, and to
 // compare. Each unit's values are enlarged bilinearly to the size of the images, as Grad-CAM's are; Bau et al. anchor them at the centres
 // of the receptive fields.
@@ -160,15 +202,11 @@ func (d Dissection) Run(ctx context.Context, m *interp.Model, data Labelled, lay
 			}
 		}
 		parallel.For(units, func(u int) {
-			grid, large := make([]float64, rows*columns), make([]float64, h*w)
+			large := make([]float64, h*w)
 			for i := range values.N {
-				for p := range grid {
-					grid[p] = values.Of(i)[p*units+u]
-				}
-				if !(slices.Max(grid) > out.Level[u]) {
+				if !enlarge(large, h, w, values, i, u, out.Level[u]) {
 					continue
 				}
-				filter.Enlarge(large, h, w, grid, rows, columns)
 				for p, v := range large {
 					if !(v > out.Level[u]) {
 						continue

@@ -100,6 +100,47 @@ func TestLawDissectionBySlowDefinition(t *testing.T) {
 	}
 }
 
+// What Shown leaves as it is are the pixels that the dissection counts as on: over all images as many as the unions of labels that cover
+// everything have. The rest is a quarter of what it was, and the images that are given stay.
+func TestLawShown(t *testing.T) {
+	m := interptest.Branchy().Float64()
+	data := newShown(m, 13)
+	for i := range data.masks { // the first label covers all, the second nothing
+		data.masks[i] = [][]bool{slices.Repeat([]bool{true}, data.x.H*data.x.W), nil, nil}
+	}
+	for i := range data.x.Pix {
+		data.x.Pix[i] = max(data.x.Pix[i], .01)
+	}
+	d := must(Dissection{Share: .1}.Run(ctx, m, data, "mixed"))
+	before := slices.Clone(data.x.Pix)
+	for u := range d.Level {
+		x := must(d.Shown(ctx, m, u, data.x))
+		on := 0.
+		for i, v := range x.Pix {
+			switch v {
+			case before[i]:
+				on += 1 / float64(len(x.Pix))
+			case before[i] / 4:
+			default:
+				t.Fatalf("unit %d: pixel %d is %g, was %g", u, i, v, before[i])
+			}
+		}
+		if !(math.Abs(on-d.IoU[u][0]) <= 1e-9) {
+			t.Errorf("unit %d is shown at %g of the places, and on at %g", u, on, d.IoU[u][0])
+		}
+	}
+	if !slices.Equal(before, data.x.Pix) {
+		t.Error("the images have changed")
+	}
+	if _, err := d.Shown(ctx, m, len(d.Level), data.x); err == nil || !strings.Contains(err.Error(), "must be from 0 to") {
+		t.Errorf("a unit that does not exist: %v", err)
+	}
+	d.Layer = "conv1"
+	if _, err := d.Shown(ctx, m, 0, data.x); err == nil || !strings.Contains(err.Error(), "the dissection is of 7 units") {
+		t.Errorf("another layer: %v", err)
+	}
+}
+
 // Of the network of scenes at least half of the units of mixed5a detect something, three times as many as of one with new weights.
 func TestScenesUnitsDetect(t *testing.T) {
 	interptest.Unchecked()
