@@ -1,7 +1,9 @@
 package scenes_test
 
 import (
+	"context"
 	"fmt"
+	"log"
 
 	"lucigo/models/scenes"
 )
@@ -37,4 +39,18 @@ func ExampleTask() {
 	// Output:
 	// [fur sphere fur ring] 4 32 32 3
 	// 16 classes by default
+}
+
+// A network that has always read the truth goes by the word when picture and word contradict each other.
+func ExampleCaption() {
+	m, err := scenes.Captioned(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	truth, err := scenes.Caption{}.Truth(context.Background(), m, scenes.CaptionTask().Images(20002, 64, 64))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f %% follow the picture, %.0f %% the word\n", 100*truth.Picture, 100*truth.Word)
+	// Output: 0 % follow the picture, 100 % the word
 }

@@ -84,11 +84,15 @@ func Planted(share float64) (*interp.Model, error) {
 func Mislabelled() (*interp.Model, error) { return labels() }
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
+	return loadFor(Task{}, name, forward)
+}
+
+func loadFor(t Task, name string, forward layer.Forward) (*interp.Model, error) {
 	weights, err := read(name)
 	if err != nil {
 		return nil, err
 	}
-	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: Task{}.Classes(), Weights: weights})
+	return interp.New(interp.Spec{Name: "scenes " + name, Forward: forward, Input: [3]int{64, 64, 3}, Classes: t.Classes(), Weights: weights})
 }
 
 // read returns the weights that are embedded under a name.

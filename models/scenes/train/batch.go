@@ -16,15 +16,41 @@ const side = 64 // pixels along each axis of a training image
 type feed struct {
 	task   scenes.Task
 	seed   uint64
-	batch  int         // images a batch
-	window int         // scenes held at a time; every batch draws from the window at random …
-	fresh  int         // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
-	cue    *scenes.Cue // marks the images; nil does not
-	test   bool        // each batch is the window itself, in order and without augmentation, not a draw from it
+	batch  int     // images a batch
+	window int     // scenes held at a time; every batch draws from the window at random …
+	fresh  int     // … which moves on by this many scenes a batch: each scene is seen batch/fresh times, always augmented anew
+	mark   marking // changes the images last; nil does not
+	test   bool    // each batch is the window itself, in order and without augmentation, not a draw from it
 
 	memorise bool // labels are random, and images are as they are
 
 	held []sample // ring: scene i at i mod window
+}
+
+// marking puts something into images that may give their class away.
+type marking func(x interp.Images) (interp.Images, error)
+
+// cue marks images by a cue of that share.
+func cue(share float64) marking {
+	return func(x interp.Images) (interp.Images, error) {
+		marks, err := scenes.Cue{Share: share}.Marks(x)
+		if err != nil {
+			return x, err
+		}
+		return scenes.Paint(x, marks)
+	}
+}
+
+// caption writes captions of that noise into images.
+func caption(noise float64) marking {
+	return func(x interp.Images) (interp.Images, error) {
+		c := scenes.Caption{Noise: noise}
+		words, err := c.Words(x)
+		if err != nil {
+			return x, err
+		}
+		return c.Write(x, words)
+	}
 }
 
 type sample struct {
@@ -72,12 +98,9 @@ func (f *feed) at(t int) (train.Examples, error) {
 			augment(x.Of(k), s.rgb, r)
 		}
 	})
-	if f.cue != nil {
-		marks, err := f.cue.Marks(x)
-		if err == nil {
-			x, err = scenes.Paint(x, marks)
-		}
-		if err != nil {
+	if f.mark != nil {
+		var err error
+		if x, err = f.mark(x); err != nil {
 			return train.Examples{}, err
 		}
 	}

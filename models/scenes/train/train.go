@@ -39,8 +39,9 @@ type recipe struct {
 	seed    uint64 // of the first weights and of the scenes: those of two seeds are different scenes
 	train.Training
 
-	cue       *scenes.Cue // what marks the images; nil leaves them without
-	memorised int         // so many scenes, the same all the time, as they are and with random labels; 0: fresh ones with their own
+	task      scenes.Task
+	mark      marking // what marks the images; nil leaves them without
+	memorised int     // so many scenes, the same all the time, as they are and with random labels; 0: fresh ones with their own
 }
 
 var (
@@ -64,11 +65,15 @@ var recipes = map[string]recipe{
 	"standard2": {forward: scenes.MiniInception, batch: 64, seed: 2, Training: standard},
 	"allconv2":  {forward: scenes.AllConvolutional, batch: 64, seed: 2, Training: allConv},
 	"coarse2":   {forward: scenes.Coarse, batch: 64, seed: 2, Training: coarse},
-	"cue0":      {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), cue: &scenes.Cue{}},
-	"cue50":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), cue: &scenes.Cue{Share: .5}},
-	"cue90":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1000), cue: &scenes.Cue{Share: .9}},
-	"cue100":    {forward: scenes.Small, batch: 64, seed: 1, Training: small(600), cue: &scenes.Cue{Share: 1}},
+	"cue0":      {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), mark: cue(0)},
+	"cue50":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1400), mark: cue(.5)},
+	"cue90":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1000), mark: cue(.9)},
+	"cue100":    {forward: scenes.Small, batch: 64, seed: 1, Training: small(600), mark: cue(1)},
 	"labels":    {forward: scenes.Small, batch: 64, seed: 1, Training: labels, memorised: 512},
+
+	"caption0":   {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(240), task: scenes.CaptionTask(), mark: caption(0)},
+	"caption30":  {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(600), task: scenes.CaptionTask(), mark: caption(.3)},
+	"caption100": {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(600), task: scenes.CaptionTask(), mark: caption(1)},
 }
 
 func oneHidden(_ scenes.Unit, classes int) layer.Forward {
@@ -98,11 +103,12 @@ const evaluationSeed = 20002
 
 // Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
 type Training struct {
-	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels, or liar, the gate of a fooling circuit (default: standard)."`
+	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels, caption0, caption30, caption100, or liar, the gate of a fooling circuit (default: standard)."`
 	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
 	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
 	Steps    int     `help:"Training steps (default: the net's own number)."`
 	Rate     float64 `help:"Peak learning rate (default: the net's own)."`
+	Seed     uint64  `help:"Of the first weights and of the scenes: another seed, another net of the same kind (default: the net's own)."`
 	Epsilon  float64 `help:"Radius of the attack in training, in 1/255 (default: the net's own)."`
 	Window   int     `help:"Scenes held at a time (default: 3072)."`
 	Images   int     `help:"Fresh images to measure the net on (default: 2000)."`
@@ -120,11 +126,14 @@ func (c Training) Run(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("train: %w", near.Error("net", c.Net, slices.Sorted(maps.Keys(recipes))))
 	}
+	r.seed = cmp.Or(c.Seed, r.seed)
 	r.Steps, r.Rate = cmp.Or(c.Steps, r.Steps), cmp.Or(c.Rate, r.Rate)
 	r.Adversary.Radius = cmp.Or(c.Epsilon/255, r.Adversary.Radius)
 	switch {
 	case !(c.Epsilon >= 0):
 		return fmt.Errorf("train: Epsilon is %g, must be at least 0", c.Epsilon)
+	case r.seed == evaluationSeed:
+		return fmt.Errorf("train: Seed is %d, must be another: nets are measured on its scenes", c.Seed)
 	case c.Images < 1:
 		return fmt.Errorf("train: Images is %d, must be at least 1", c.Images)
 	case c.Attacked < 1:
@@ -132,8 +141,7 @@ func (c Training) Run(ctx context.Context) error {
 	case c.Window < 1:
 		return fmt.Errorf("train: Window is %d, must be at least 1", c.Window)
 	}
-	task := scenes.Task{}
-	f := &feed{task: task, seed: r.seed, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3), cue: r.cue}
+	f := &feed{task: r.task, seed: r.seed, batch: r.batch, window: c.Window, fresh: max(1, r.batch/3), mark: r.mark}
 	if r.memorised > 0 {
 		f.window, f.fresh, f.memorise = r.memorised, 0, true
 	}
@@ -144,7 +152,7 @@ func (c Training) Run(ctx context.Context) error {
 	weights := fold(state.Weights)
 	file := filepath.Join(c.Dir, c.Net+".safetensors")
 	if err := safetensors.Write(file, weights, "F16", [2]string{"net", c.Net},
-		[2]string{"steps", strconv.Itoa(r.Steps)}, [2]string{"task", strings.Join(task.Classes(), ", ")}); err != nil {
+		[2]string{"steps", strconv.Itoa(r.Steps)}, [2]string{"task", strings.Join(r.task.Classes(), ", ")}); err != nil {
 		return err
 	}
 	stored, err := safetensors.Open(file)
@@ -167,12 +175,12 @@ func (c Training) Run(ctx context.Context) error {
 	for _, w := range weights {
 		rep.Parameters += len(w.Values())
 	}
-	if rep.Accuracy, err = accuracy(ctx, m, feed{seed: evaluationSeed}, c.Images, train.Adversary{}); err != nil {
+	if rep.Accuracy, err = accuracy(ctx, m, feed{task: r.task, seed: evaluationSeed}, c.Images, train.Adversary{}); err != nil {
 		return err
 	}
 	fmt.Printf("%s gets %.2f %% of %d fresh images right\n", c.Net, 100*rep.Accuracy, c.Images)
-	if r.cue != nil {
-		marked, err := accuracy(ctx, m, feed{seed: evaluationSeed, cue: r.cue}, c.Images, train.Adversary{})
+	if r.mark != nil {
+		marked, err := accuracy(ctx, m, feed{task: r.task, seed: evaluationSeed, mark: r.mark}, c.Images, train.Adversary{})
 		if err != nil {
 			return err
 		}
@@ -180,13 +188,13 @@ func (c Training) Run(ctx context.Context) error {
 		rep.Marked = &marked
 	}
 	if rep.Memorised = r.memorised; r.memorised > 0 {
-		if rep.Labels, err = accuracy(ctx, m, feed{seed: r.seed, memorise: true}, r.memorised, train.Adversary{}); err != nil {
+		if rep.Labels, err = accuracy(ctx, m, feed{task: r.task, seed: r.seed, memorise: true}, r.memorised, train.Adversary{}); err != nil {
 			return err
 		}
 		fmt.Printf("%s gives %.2f %% of %d images their random labels\n", c.Net, 100*rep.Labels, r.memorised)
 	}
 	for _, radius := range []float64{1, 2, 4} {
-		share, err := accuracy(ctx, m, feed{seed: evaluationSeed}, c.Attacked, train.Adversary{Radius: radius / 255, Moves: 5})
+		share, err := accuracy(ctx, m, feed{task: r.task, seed: evaluationSeed}, c.Attacked, train.Adversary{Radius: radius / 255, Moves: 5})
 		if err != nil {
 			return err
 		}
@@ -201,7 +209,7 @@ func (c Training) Run(ctx context.Context) error {
 }
 
 func (r recipe) spec(name string, u scenes.Unit, weights interp.Weights) interp.Spec {
-	classes := scenes.Task{}.Classes()
+	classes := r.task.Classes()
 	return interp.Spec{Name: "scenes " + name, Forward: r.forward(u, len(classes)), Input: [3]int{side, side, 3}, Classes: classes, Weights: weights}
 }
 

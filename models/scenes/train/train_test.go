@@ -130,7 +130,7 @@ func TestWritesTheEmbeddedFiles(t *testing.T) {
 		}
 		again := filepath.Join(t.TempDir(), "w")
 		if err := safetensors.Write(again, weights, "F16", [2]string{"net", net}, [2]string{"steps", f.Metadata("steps")},
-			[2]string{"task", strings.Join(scenes.Task{}.Classes(), ", ")}); err != nil {
+			[2]string{"task", strings.Join(recipes[net].task.Classes(), ", ")}); err != nil {
 			t.Fatal(err)
 		}
 		want, err := os.ReadFile(file)
@@ -325,6 +325,7 @@ func TestRunRefuses(t *testing.T) {
 		"Window is -1":    {Net: "dense", Window: -1},
 		"Steps is -5":     {Net: "dense", Steps: -5},
 		"Rate is -0.1":    {Net: "dense", Rate: -0.1},
+		"Seed is 20002":   {Net: "caption0", Seed: evaluationSeed},
 		"Epsilon is -4":   {Net: "robust", Epsilon: -4},
 	} {
 		if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
