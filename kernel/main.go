@@ -3,7 +3,7 @@
 //	go run ./kernel run notebooks/lecture   executes notebooks; on a fresh machine it installs what they need first
 //	go run ./kernel lab                     opens them in JupyterLab
 //	go run ./kernel install                 makes the kernel known to Jupyter and to editors
-//	go run ./kernel models                  lists networks, fetches their weights, trains some, serves one
+//	go run ./kernel models                  lists networks, fetches their weights, trains some, serves one, writes a site about one
 //	go run ./kernel doctor                  says what is there, what is missing, and what fixes it
 //
 // It runs on Unix: a kernel is a group of processes, and its sockets are files.
@@ -24,7 +24,7 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Execute notebooks without a browser, and write the executed notebooks and their pages."`
 	Lab     labCommand     `cmd:"" help:"Open JupyterLab with the kernel."`
 	Install installCommand `cmd:"" help:"Build the kernel and make it known to Jupyter and to editors."`
-	Models  modelsCommand  `cmd:"" help:"List the networks, fetch weights, train networks, serve one: models list, models fetch NAME, models train, models serve NAME."`
+	Models  modelsCommand  `cmd:"" help:"List the networks, fetch weights, train networks, serve one, write a site about one: models list, models fetch NAME, models train, models serve NAME, models microscope NAME."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what is there, what is missing, and what fixes it."`
 }
 

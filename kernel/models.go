@@ -10,7 +10,7 @@ import (
 )
 
 type modelsCommand struct {
-	Args []string `arg:"" optional:"" passthrough:"" help:"list, fetch NAME …, train, digits or serve NAME; models list --help and so on say more."`
+	Args []string `arg:"" optional:"" passthrough:"" help:"list, fetch NAME …, train, digits, microscope NAME or serve NAME; models list --help and so on say more."`
 }
 
 // Run builds the command kernel/models and runs it in this terminal.

@@ -45,11 +45,11 @@ var imports = map[string][]string{
 	"interp/interptest":   {"internal", "interp", "interp/engine", "interp/internal", "interp/layer", "interp/random"},
 	"models":              {"internal", "interp", "interp/engine", "interp/layer", "interp/near", "interp/random"},
 	"models/strangers":    {"interp", "interp/interptest/shared", "interp/layer", "models/dataset", "models/imagenet", "models/named"},
-	"notebooks":           {"internal", "interp", "interp/attack", "interp/cause", "interp/channel", "interp/concept", "interp/dream", "interp/exemplar", "interp/featvis", "interp/measure", "interp/near", "interp/sanity", "models"},
+	"notebooks":           {"internal", "interp", "interp/attack", "interp/cause", "interp/channel", "interp/concept", "interp/dream", "interp/exemplar", "interp/featvis", "interp/measure", "interp/near", "interp/objective", "interp/receptive", "interp/sanity", "models"},
 	"notebooks/claim":     {"notebooks/internal"},
 	"kernel":              {"internal", "interp/near", "notebooks/claim/record"},
 	"kernel/engine":       {"interp/engine"},
-	"kernel/models":       {"interp", "interp/attack/api", "interp/engine", "models"},
+	"kernel/models":       {"interp", "interp/attack/api", "interp/engine", "models", "notebooks/microscope", "notebooks/show", "notebooks/subject"},
 	"models/digits/train": {"interp", "interp/train", "models"},
 	"models/scenes/train": {"internal", "interp", "interp/featvis", "interp/layer", "interp/near", "interp/objective", "interp/train", "models"},
 }

@@ -1,5 +1,5 @@
-// Command models lists the networks that the project knows, downloads their weights, and trains those of packages
-// scenes and digits. `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links
+// Command models lists the networks that the project knows, downloads their weights, trains those of packages scenes and digits, and
+// writes sites about them. `go run ./kernel models` builds and runs it: it is a program of its own so that the kernel's command links
 // nothing that networks compute with. Networks whose weights are missing run it too.
 package main
 
@@ -24,11 +24,12 @@ import (
 )
 
 type commands struct {
-	List   listCommand     `cmd:"" help:"List the networks: what they were trained on, where their weights are, which files they take."`
-	Fetch  fetchCommand    `cmd:"" help:"Download weights before they are needed; goes on where an earlier download broke off."`
-	Train  scenes.Training `cmd:"" help:"Train a network of drawn scenes again. Interrupted, it writes a checkpoint, from which the same command goes on."`
-	Digits digits.Training `cmd:"" help:"Train a network of handwritten digits on the files of MNIST, which are not part of the project."`
-	Serve  serveCommand    `cmd:"" help:"Answer for a network over HTTP, as somebody else's network does, until it is interrupted."`
+	List       listCommand       `cmd:"" help:"List the networks: what they were trained on, where their weights are, which files they take."`
+	Fetch      fetchCommand      `cmd:"" help:"Download weights before they are needed; goes on where an earlier download broke off."`
+	Train      scenes.Training   `cmd:"" help:"Train a network of drawn scenes again. Interrupted, it writes a checkpoint, from which the same command goes on."`
+	Digits     digits.Training   `cmd:"" help:"Train a network of handwritten digits on the files of MNIST, which are not part of the project."`
+	Microscope microscopeCommand `cmd:"" help:"Write a site about a network, with a page for each unit. Interrupted, the same command goes on."`
+	Serve      serveCommand      `cmd:"" help:"Answer for a network over HTTP, as somebody else's network does, until it is interrupted."`
 }
 
 func main() {
