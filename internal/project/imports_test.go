@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"interp/receptive":    {"interp", "interp/layer", "interp/random"},
 	"interp/saliency":     {"internal", "interp", "interp/layer", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/superpixel"},
 	"interp/superpixel":   {"internal"},
-	"interp/channel":      {"internal", "interp", "interp/layer"},
+	"interp/channel":      {"internal", "interp", "interp/layer", "interp/random"},
 	"interp/sanity":       {"internal", "interp", "interp/channel", "interp/measure", "interp/near", "interp/objective", "interp/random", "interp/saliency"},
 	"interp/cause":        {"internal", "interp", "interp/internal", "interp/measure", "interp/objective", "interp/saliency"},
 	"interp/attack":       {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},

@@ -3,8 +3,8 @@
 // arXiv:2206.03208).
 //
 //	shares, err := channel.Attribution{}.At(ctx, m, objective.Logit, x, "mixed4b")
-//	units, err := shares[0].Top(0, 8)
-//	costs, err := channel.Ablation{Layer: "mixed4b"}.Costs(ctx, m, objective.Logit, x, [][]int{units, …})
+//	units, err := channel.Top(shares[0].Rows, 8)
+//	costs, err := channel.Ablation{Layer: "mixed4b"}.Costs(ctx, m, objective.Logit, x, units)
 //
 // An attribution is a statement to first order, and an ablation is an experiment: the second tests the first.
 package channel
@@ -21,6 +21,7 @@ import (
 	"lucigo/internal/filter"
 	"lucigo/interp"
 	"lucigo/interp/layer"
+	"lucigo/interp/random"
 )
 
 // Attribution says what each channel of a layer contributes to a score: the sum over positions of activation × gradient. The zero value
@@ -84,20 +85,45 @@ func (a Attribution) At(ctx context.Context, m *interp.Model, o interp.Objective
 	return out, nil
 }
 
-// Top returns the n channels that contribute most to the score of image i, the largest contribution first, of equal ones the first.
-func (c Contributions) Top(i, n int) ([]int, error) {
+// Top returns the n channels of the largest numbers of each image, the largest first, of equal ones the first: of Contributions, those that
+// speak most for the score; of Means, the most active.
+func Top(r interp.Rows, n int) ([][]int, error) {
+	if err := some(r, n); err != nil {
+		return nil, err
+	}
+	out := make([][]int, r.N)
+	for i := range out {
+		all := make([]int, r.Shape[0])
+		for k := range all {
+			all[k] = k
+		}
+		slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(r.Of(i)[b], r.Of(i)[a]) })
+		out[i] = all[:n]
+	}
+	return out, nil
+}
+
+// Random draws n channels for each image, the control of an ablation. Another seed draws others.
+func Random(r interp.Rows, n int, seed uint64) ([][]int, error) {
+	if err := some(r, n); err != nil {
+		return nil, err
+	}
+	out := make([][]int, r.N)
+	for i := range out {
+		out[i] = random.New(seed, uint64(i), 0).Choose(0, n, r.Shape[0])
+	}
+	return out, nil
+}
+
+// some returns an error unless there are n numbers of each image.
+func some(r interp.Rows, n int) error {
 	switch {
-	case i < 0 || i >= c.N:
-		return nil, fmt.Errorf("channel: image %d is asked for, and there are %d", i, c.N)
-	case n < 1 || n > c.Shape[0]:
-		return nil, fmt.Errorf("channel: the top %d channels are asked for, must be from 1 to %d, which layer %q has", n, c.Shape[0], c.Layer)
+	case len(r.Shape) != 1 || len(r.Data) != r.N*r.Shape[0]:
+		return fmt.Errorf("channel: %d numbers shaped %v of %d images are not a number a channel, as Contributions and Means have", len(r.Data), r.Shape, r.N)
+	case n < 1 || n > r.Shape[0]:
+		return fmt.Errorf("channel: %d channels are asked for, must be from 1 to %d, which the layer has", n, r.Shape[0])
 	}
-	all := make([]int, c.Shape[0])
-	for k := range all {
-		all[k] = k
-	}
-	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(c.Of(i)[b], c.Of(i)[a]) })
-	return all[:n], nil
+	return nil
 }
 
 // contributed is the step of At.

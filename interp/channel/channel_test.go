@@ -3,6 +3,7 @@ package channel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -19,7 +20,6 @@ import (
 	"lucigo/interp/interptest/shared"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
-	"lucigo/interp/random"
 	"lucigo/models/dataset"
 	"lucigo/models/googlenet"
 	"lucigo/models/scenes"
@@ -227,17 +227,37 @@ func TestLawIndependentLayers(t *testing.T) {
 	}
 }
 
-func TestTop(t *testing.T) {
-	c := channel.Contributions{Layer: "conv", Rows: interp.Rows{N: 2, Shape: []int{4}, Data: []float64{1, 3, 3, -5, 0, 1, 2, 3}}}
-	if got := must(c.Top(0, 3)); !slices.Equal(got, []int{1, 2, 0}) {
-		t.Errorf("the top of the first image are %d", got)
+func TestTopAndRandom(t *testing.T) {
+	r := interp.Rows{N: 2, Shape: []int{4}, Data: []float64{1, 3, 3, -5, 0, 1, 2, 3}}
+	if got := must(channel.Top(r, 3)); !slices.Equal(got[0], []int{1, 2, 0}) || !slices.Equal(got[1], []int{3, 2, 1}) {
+		t.Errorf("the top are %d", got)
 	}
-	if got := must(c.Top(1, 4)); !slices.Equal(got, []int{3, 2, 1, 0}) {
-		t.Errorf("the top of the second image are %d", got)
+	drawn, count := map[string]bool{}, make([]int, 4)
+	for seed := range uint64(400) {
+		got := must(channel.Random(r, 2, seed))
+		for _, of := range got {
+			if len(of) != 2 || of[0] == of[1] {
+				t.Fatalf("seed %d draws %d", seed, got)
+			}
+			count[of[0]]++
+			count[of[1]]++
+		}
+		drawn[fmt.Sprint(got)] = true
 	}
-	for _, bad := range [][2]int{{2, 1}, {-1, 1}, {0, 5}, {0, 0}} {
-		if _, err := c.Top(bad[0], bad[1]); err == nil {
-			t.Errorf("Top(%d, %d): no error", bad[0], bad[1])
+	if !(slices.Min(count) > 340 && slices.Max(count) < 460) || len(drawn) < 50 { // 400 ± 3 standard deviations of 14 and some
+		t.Errorf("400 seeds draw channels %d times, in %d ways", count, len(drawn))
+	}
+	for _, bad := range []func() ([][]int, error){
+		func() ([][]int, error) { return channel.Top(r, 5) },
+		func() ([][]int, error) { return channel.Top(r, 0) },
+		func() ([][]int, error) { return channel.Random(r, 5, 1) },
+		func() ([][]int, error) { return channel.Top(interp.Rows{}, 1) },
+		func() ([][]int, error) {
+			return channel.Top(interp.Rows{N: 1, Shape: []int{2, 2}, Data: make([]float64, 4)}, 1)
+		},
+	} {
+		if got, err := bad(); err == nil {
+			t.Errorf("no error, but %d", got)
 		}
 	}
 }
@@ -251,29 +271,21 @@ func compare(t *testing.T, m *interp.Model, x interp.Images, name string, n, dra
 	t.Helper()
 	shares := must(channel.Attribution{}.At(ctx, m, objective.Logit, x, name))[0]
 	relevance := must(channel.Attribution{Rule: layer.EpsilonPlus}.At(ctx, m, objective.Logit, x, name))[0]
-	active := channel.Contributions{Rows: must(channel.Means(ctx, m, x, name))}
+	active := must(channel.Means(ctx, m, x, name))
 	x.Class = must(m.Resolve(ctx, objective.Logit, x)).Class
 	logits := 0.
 	for _, v := range shares.Score {
 		logits += v
 	}
-	cost := func(of func(i int) []int) (sum float64) {
-		var units [][]int
-		for i := range x.N {
-			units = append(units, of(i))
-		}
+	cost := func(units [][]int) (sum float64) {
 		for _, v := range must(channel.Ablation{Layer: name}.Costs(ctx, m, objective.Logit, x, units)) {
 			sum += v / logits
 		}
 		return sum
 	}
-	out.named = cost(func(i int) []int { return must(shares.Top(i, n)) })
-	out.relevant = cost(func(i int) []int { return must(relevance.Top(i, n)) })
-	out.active = cost(func(i int) []int { return must(active.Top(i, n)) })
+	out.named, out.relevant, out.active = cost(must(channel.Top(shares.Rows, n))), cost(must(channel.Top(relevance.Rows, n))), cost(must(channel.Top(active, n)))
 	for k := range draws {
-		out.random += cost(func(i int) []int {
-			return random.New(1, uint64(i), uint64(k)).Choose(0, n, shares.Shape[0])
-		}) / float64(draws)
+		out.random += cost(must(channel.Random(active, n, uint64(k)))) / float64(draws)
 	}
 	t.Logf("%s of %d channels, %d images: without %d units the logit loses, as a share: named %.3f, of most relevance %.3f, random %.3f, most active %.3f",
 		name, shares.Shape[0], x.N, n, out.named, out.relevant, out.random, out.active)

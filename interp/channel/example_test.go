@@ -22,11 +22,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	units, err := shares[0].Top(0, 8)
+	units, err := channel.Top(shares[0].Rows, 8)
 	if err != nil {
 		log.Fatal(err)
 	}
-	costs, err := channel.Ablation{Layer: "mixed4b"}.Costs(ctx, m, objective.Logit, x, [][]int{units})
+	costs, err := channel.Ablation{Layer: "mixed4b"}.Costs(ctx, m, objective.Logit, x, units)
 	if err != nil {
 		log.Fatal(err)
 	}
