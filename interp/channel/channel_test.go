@@ -216,6 +216,26 @@ func TestLawRelevanceConserves(t *testing.T) {
 	})
 }
 
+// A layer that is asked about twice, and two names of one value, have the same contributions; a shared module has a layer for each use.
+func TestLawSameLayers(t *testing.T) {
+	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
+		m := interptest.Model("named twice", func(s *model.Scope, x *Node) *Node {
+			x = layer.At("first", layer.ReLU(layer.Conv(s.At("conv"), x, 4, layer.Square(3, 1, 1))))
+			x = layer.At("second", x)
+			return layer.Dense(s.At("logits"), layer.GlobalMean(x), 3)
+		}, [3]int{6, 6, 3}, 3, 1).On(e.Backend)
+		c := must(channel.Attribution{}.At(ctx, m, objective.Logit, interptest.Images(m, 2, 1), "first", "second", "first"))
+		if !slices.Equal(c[0].Data, c[1].Data) || !slices.Equal(c[0].Data, c[2].Data) || slices.Max(c[0].Data) == 0 {
+			t.Errorf("contributions are %g, %g and %g", c[0].Data, c[1].Data, c[2].Data)
+		}
+		b := interptest.Branchy().On(e.Backend)
+		c = must(channel.Attribution{}.At(ctx, b, objective.Logit, interptest.Images(b, 2, 1), "shared", "shared:2"))
+		if slices.Equal(c[0].Data, c[1].Data) {
+			t.Error("both uses of a module contribute the same")
+		}
+	})
+}
+
 // What a score does not depend on contributes nothing and costs nothing.
 func TestLawIndependentLayers(t *testing.T) {
 	m := interptest.Branchy()

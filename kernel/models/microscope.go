@@ -17,7 +17,7 @@ type microscopeCommand struct {
 	Layers  []string `help:"Layers, divided by commas; all if none is given."`
 	Images  string   `type:"path" help:"Folder of photographs, or a file of MNIST's or CIFAR's format; drawn scenes if none is given."`
 	Count   int      `default:"1024" help:"Scenes that are drawn; of photographs, all are used."`
-	Steps   int      `help:"Steps of each optimised image; 0 is 64."`
+	Steps   int      `help:"Steps of each optimised image; 0 is 48."`
 	Size    int      `help:"Their height and width in pixels; 0 is the network's input, at most 128."`
 }
 

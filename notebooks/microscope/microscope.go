@@ -32,7 +32,7 @@ type Site struct {
 	Dir string
 
 	Layers []string // nil is all; in whatever order, the site has that of the network
-	Steps  int      // of the images that raise units; those that lower them take a quarter, for the bottom is near. 0 is 64
+	Steps  int      // of the images that raise units; those that lower them take a quarter, for the bottom is near. 0 is 48
 	Size   int      // height and width of these in pixels; 0 is the network's input, at most 128
 	Shown  int      // images with labels in which units are asked what they detect, the first of the data; 0 is 512
 
@@ -130,7 +130,7 @@ func (s Site) work(m *interp.Model, src interp.Source) (*work, error) {
 	}
 	w := &work{Site: s, m: m, src: src, about: about{
 		Format: format, Network: m.String(), Fingerprint: print, Data: src.String(), Images: src.Len(),
-		Steps: cmp.Or(s.Steps, 64), Size: cmp.Or(s.Size, min(128, max(h, wd))), Shown: min(cmp.Or(s.Shown, 512), src.Len()),
+		Steps: cmp.Or(s.Steps, 48), Size: cmp.Or(s.Size, min(128, max(h, wd))), Shown: min(cmp.Or(s.Shown, 512), src.Len()),
 	}}
 	if w.layers, err = layersOf(m, s.Layers); err != nil {
 		return nil, err
