@@ -56,9 +56,10 @@ func (p pairs) direction(ctx context.Context, a, b []int) (fitted, error) {
 	all, _ := p.gram.Dims()
 	for i := all - p.slopes; i < all; i++ {
 		slope := p.along(f, i)
-		f.score += step(slope) / float64(p.slopes)
+		f.score += step(slope) // whole and half numbers, so that all of them are exactly 1
 		f.rise += slope / float64(p.slopes)
 	}
+	f.score /= float64(p.slopes)
 	return f, nil
 }
 
