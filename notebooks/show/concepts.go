@@ -13,9 +13,9 @@ import (
 	"lucigo/interp/concept"
 )
 
-// Concepts is the figure of Kim et al., arXiv:1711.11279, figure 7: for each layer a bar for each concept, as high as its TCAV score, with the
-// interval over the counterparts. The dashed line is ½, where a class's images rise along the vector as often as they fall, and the grey
-// band is where nineteen of twenty random sets are. A bar that is hollow says nothing: the concept is not told from other images, or P,
+// Concepts is the figure of Kim et al., arXiv:1711.11279, figure 7: for each layer a bar for each concept, from ½ to its TCAV score, with the
+// interval over the counterparts. At ½ a class's images rise along the vector as often as they fall: bars go up that speak for the class, and
+// down that speak against it. The grey band is where nineteen of twenty random sets are. A bar that is hollow says nothing: the concept is not told from other images, or P,
 // corrected for the number of concepts and layers, is not below 5 %. A question mark is a score that is undefined.
 type Concepts struct {
 	Title  string
@@ -102,13 +102,13 @@ func (c Concepts) draw(w int) image.Image {
 		for k, result := range l.Results {
 			hue, a, b := hues[k%len(hues)], first+(float64(k)+.08)*bar, first+(float64(k)+.92)*bar
 			if math.IsNaN(result.Score.Mean) {
-				p.write("?", (a+b-width("?"))/2, bottom-.3*line, hue)
+				p.write("?", (a+b-width("?"))/2, at(.5)-.3*line, hue)
 				continue
 			}
-			y := min(at(result.Score.Mean), bottom-dense)
-			p.fill(point{a, y}, point{b, bottom}, hue)
+			from, to := at(max(.5, result.Score.Mean))-dense, at(min(.5, result.Score.Mean))+dense
+			p.fill(point{a, from}, point{b, to}, hue)
 			if !says(result) {
-				p.fill(point{a + 2*dense, y + 2*dense}, point{b - 2*dense, bottom}, color.RGBA{255, 255, 255, 255})
+				p.fill(point{a + 2*dense, from + 2*dense}, point{b - 2*dense, to - 2*dense}, color.RGBA{255, 255, 255, 255})
 			}
 			if e := result.Score; e.N > 1 {
 				x := (a + b) / 2
@@ -118,10 +118,7 @@ func (c Concepts) draw(w int) image.Image {
 		name := fits(l.Name, .96*group)
 		p.write(name, middle-width(name)/2, bottom+1.05*line, dark)
 	}
-	for x := left; x < right; x += 8 * dense {
-		p.line(point{x, at(.5)}, point{min(x+4*dense, right), at(.5)}, dense, dark)
-	}
-	p.line(point{left, bottom}, point{right, bottom}, dense, dark)
+	p.line(point{left, at(.5)}, point{right, at(.5)}, dense, dark)
 	for k, name := range r.Concepts {
 		y := top + (float64(k)+.5)*1.2*line
 		p.fill(point{right + .5*line, y - .3*line}, point{right + 1.1*line, y + .3*line}, hues[k%len(hues)])

@@ -43,7 +43,7 @@ func TestConcepts(t *testing.T) {
 	golden(t, "concepts", f.Cells[0][0].Picture)
 }
 
-// A bar is as high as its score: the columns of the picture that are mostly of a hue are as long as the scores are to each other.
+// A bar is as long as its score is from ½, whichever way.
 func TestConceptsHeights(t *testing.T) {
 	height := func(score float64) (rows int) {
 		c := studied()
@@ -61,8 +61,8 @@ func TestConceptsHeights(t *testing.T) {
 		}
 		return rows
 	}
-	if half, whole := height(.4), height(.8); half < 50 || math.Abs(float64(whole-2*half)) > 3 {
-		t.Errorf("bars of .4 and .8 are %d and %d rows high", half, whole)
+	if half, whole, down := height(.7), height(.9), height(.1); half < 50 || math.Abs(float64(whole-2*half)) > 6 || max(down-whole, whole-down) > 2 {
+		t.Errorf("bars of .7, .9 and .1 are %d, %d and %d rows high", half, whole, down)
 	}
 }
 
