@@ -69,7 +69,7 @@ func (d Detectors) Share() (share float64) {
 	return share
 }
 
-// Shown returns copies of the images in which all that a unit is off for is dimmed, to a quarter: what it sees of them.
+// Shown returns copies of the images in which all that a unit is off for is dimmed, to a third: what it sees of them.
 func (d Detectors) Shown(ctx context.Context, m *interp.Model, unit int, x interp.Images) (interp.Images, error) {
 	if unit < 0 || unit >= len(d.Level) {
 		return interp.Images{}, fmt.Errorf("concept: the unit is %d, must be from 0 to %d at layer %q", unit, len(d.Level)-1, d.Layer)
@@ -90,7 +90,7 @@ func (d Detectors) Shown(ctx context.Context, m *interp.Model, unit int, x inter
 				continue
 			}
 			for c := range x.C {
-				x.Of(i)[p*x.C+c] /= 4
+				x.Of(i)[p*x.C+c] /= 3
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func TestLawDissectionBySlowDefinition(t *testing.T) {
 }
 
 // What Shown leaves as it is are the pixels that the dissection counts as on: over all images as many as the unions of labels that cover
-// everything have. The rest is a quarter of what it was, and the images that are given stay.
+// everything have. The rest is a third of what it was, and the images that are given stay.
 func TestLawShown(t *testing.T) {
 	m := interptest.Branchy().Float64()
 	data := newShown(m, 13)
@@ -120,7 +120,7 @@ func TestLawShown(t *testing.T) {
 			switch v {
 			case before[i]:
 				on += 1 / float64(len(x.Pix))
-			case before[i] / 4:
+			case before[i] / 3:
 			default:
 				t.Fatalf("unit %d: pixel %d is %g, was %g", u, i, v, before[i])
 			}
