@@ -93,6 +93,9 @@ type Result struct {
 
 // Run studies the concepts, with all random sets as counterparts of each, at images x of a class, or of several. Kim et al. ask for at
 // least 20 random sets of as many images as a concept has, and 3 are needed. o is most often a class's logit, objective.LogitOf.
+//
+// Whatever a concept's images have in common is in its vector, their source too: 45 photographs of nothing in particular, but of another
+// collection than the random ones, are significant for a zebra at the last layer of GoogLeNet, by the mean difference.
 func (s Study) Run(ctx context.Context, m *interp.Model, o interp.Objective, concepts, random []Set, x interp.Images) (Report, error) {
 	r := Report{Classifier: s.classifier().String()}
 	if err := s.check(concepts, random, x); err != nil {
