@@ -1,9 +1,7 @@
 package attack_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"math"
@@ -52,18 +50,16 @@ func peers(t *testing.T, net string, x interp.Images, names ...string) map[strin
 		"strided":   robust,
 		"googlenet": shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"),
 	}[net]
-	var raw bytes.Buffer
+	var raw []float32
 	for _, v := range x.Pix {
-		binary.Write(&raw, binary.LittleEndian, float32(v))
+		raw = append(raw, float32(v))
 	}
 	for _, c := range x.Class {
-		binary.Write(&raw, binary.LittleEndian, float32(c))
+		raw = append(raw, float32(c))
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "images.f32")
-	if err := os.WriteFile(file, raw.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	interptest.WriteArray(t, file, raw)
 	cmd := exec.CommandContext(t.Context(), *python, append([]string{"../../testdata/peers/attacks.py", net, weights, file, strconv.Itoa(x.N), dir}, names...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -76,13 +72,9 @@ func peers(t *testing.T, net string, x interp.Images, names ...string) map[strin
 		if json.Unmarshal([]byte(line), &p) != nil {
 			continue // what a library prints
 		}
-		b, err := os.ReadFile(filepath.Join(dir, p.Name+".f32"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		values := make([]float32, len(x.Pix))
-		if err := binary.Read(bytes.NewReader(b), binary.LittleEndian, values); err != nil {
-			t.Fatal(err)
+		values := interptest.ReadArray[float32](t, filepath.Join(dir, p.Name+".f32"))
+		if len(values) != len(x.Pix) {
+			t.Fatalf("%s has %d numbers, want %d", p.Name, len(values), len(x.Pix))
 		}
 		p.images = x
 		p.images.Pix = make([]float64, len(values))

@@ -1,10 +1,7 @@
 package channel_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"flag"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -36,13 +33,7 @@ func TestPeersChannels(t *testing.T) {
 	x := interptest.Images(m, 3, 1).Asked(1, 2, 0)
 	dir := t.TempDir()
 	write := func(name string, v []float64) {
-		var b bytes.Buffer
-		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+".f64"), b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		interptest.WriteArray(t, filepath.Join(dir, name+".f64"), v)
 	}
 	for path, w := range m.Weights() {
 		write(strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "-"), w.Values())
@@ -54,15 +45,7 @@ func TestPeersChannels(t *testing.T) {
 	}
 	near := func(what string, got []float64) {
 		t.Helper()
-		b, err := os.ReadFile(filepath.Join(dir, what+".f64"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := make([]float64, len(b)/8)
-		if err := binary.Read(bytes.NewReader(b), binary.LittleEndian, want); err != nil {
-			t.Fatal(err)
-		}
-		d := interptest.Distance(got, want)
+		d := interptest.Distance(got, interptest.ReadArray[float64](t, filepath.Join(dir, what+".f64")))
 		t.Logf("%s: error %.1e", what, d)
 		if !(d <= 1e-12) { // rounding
 			t.Errorf("%s: error %g", what, d)

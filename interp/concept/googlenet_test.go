@@ -1,12 +1,9 @@
 package concept
 
 import (
-	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -101,22 +98,19 @@ func TestPeersStudy(t *testing.T) {
 	r := ours()
 
 	dir := t.TempDir()
-	var pix bytes.Buffer
+	var pix []float32
 	for _, set := range append(append([]Set{striped}, random...), Set{Images: zebras}) {
 		for _, v := range set.Images.Pix {
-			binary.Write(&pix, binary.LittleEndian, float32(v))
+			pix = append(pix, float32(v))
 		}
 	}
+	interptest.WriteArray(t, filepath.Join(dir, "images.f32"), pix)
 	train, _ := s.rows([]int{striped.Images.N}, 0)
-	var rows bytes.Buffer
+	var rows []int32
 	for _, i := range train {
-		binary.Write(&rows, binary.LittleEndian, int32(i))
+		rows = append(rows, int32(i))
 	}
-	for name, b := range map[string][]byte{"images.f32": pix.Bytes(), "train.i32": rows.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	interptest.WriteArray(t, filepath.Join(dir, "train.i32"), rows)
 	ask := func(python, library string) {
 		out, err := exec.CommandContext(t.Context(), python, "../../testdata/peers/concepts.py", library, shared.Path(t, "models", "googlenet_bvlc", "bvlc_googlenet.safetensors"),
 			dir, "4d", fmt.Sprint(zebra), fmt.Sprint(striped.Images.N), fmt.Sprint(1+len(random))).CombinedOutput()
@@ -132,12 +126,10 @@ func TestPeersStudy(t *testing.T) {
 	ours()
 
 	floats := func(name string, n int) []float64 {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || len(b) != 8*n {
-			t.Fatalf("%s: %d bytes, %v", name, len(b), err)
+		v := interptest.ReadArray[float64](t, filepath.Join(dir, name))
+		if len(v) != n {
+			t.Fatalf("%s has %d numbers, want %d", name, len(v), n)
 		}
-		v := make([]float64, n)
-		binary.Read(bytes.NewReader(b), binary.LittleEndian, v)
 		return v
 	}
 	theirs := floats("scores.f64", 20)
@@ -147,8 +139,8 @@ func TestPeersStudy(t *testing.T) {
 		}
 	}
 	cav := floats("cav.f64", len(r.CAV.Vector))
-	degrees := math.Acos(min(1, dot(cav, r.CAV.Vector))) * 180 / math.Pi
-	t.Logf("scores %v, theirs %v; vectors %.4f degrees apart", r.Scores, theirs, degrees)
+	degrees := apart(cav, r.CAV.Vector)
+	t.Logf("scores %v, theirs %v; vectors %.4f degrees apart, lengths %.6f and %.6f", r.Scores, theirs, degrees, math.Sqrt(dot(r.CAV.Vector, r.CAV.Vector)), math.Sqrt(dot(cav, cav)))
 	if !(degrees <= 1) {
 		t.Errorf("the vectors are %g degrees apart", degrees)
 	}

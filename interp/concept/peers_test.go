@@ -1,14 +1,12 @@
 package concept
 
 import (
-	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"lucigo/interp/interptest"
@@ -41,34 +39,26 @@ func TestPeersDirections(t *testing.T) {
 	problems["activations"] = real
 	for what, p := range problems {
 		dir := t.TempDir()
-		var x, y bytes.Buffer
-		for _, row := range p.x {
-			binary.Write(&x, binary.LittleEndian, row)
-		}
-		binary.Write(&y, binary.LittleEndian, p.labels)
-		for name, b := range map[string][]byte{"x.f64": x.Bytes(), "y.f64": y.Bytes()} {
-			if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		interptest.WriteArray(t, filepath.Join(dir, "x.f64"), slices.Concat(p.x...))
+		interptest.WriteArray(t, filepath.Join(dir, "y.f64"), p.labels)
 		out, err := exec.CommandContext(t.Context(), *python, "../../testdata/peers/concept.py", dir, fmt.Sprint(len(p.x))).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		for name, c := range map[string]Classifier{"logistic": Logistic{}, "hinge": Hinge{}} {
-			theirs := make([]float64, len(p.x[0])+1)
-			b, err := os.ReadFile(filepath.Join(dir, name+".f64"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			binary.Read(bytes.NewReader(b), binary.LittleEndian, theirs)
+			theirs := interptest.ReadArray[float64](t, filepath.Join(dir, name+".f64"))
 			w, bias := direction(t, c, p.x, p.labels)
 			theirBias, theirs := theirs[len(w)], theirs[:len(w)]
-			degrees := math.Acos(min(1, dot(w, theirs)/math.Sqrt(dot(w, w)*dot(theirs, theirs)))) * 180 / math.Pi
+			degrees := apart(w, theirs)
 			t.Logf("%s, %s: %.4f degrees apart, lengths %.4f and %.4f, biases %.4f and %.4f", what, c, degrees, math.Sqrt(dot(w, w)), math.Sqrt(dot(theirs, theirs)), bias, theirBias)
 			if !(degrees <= 1e-3) {
 				t.Errorf("%s, %s: the directions are %g degrees apart", what, c, degrees)
 			}
 		}
 	}
+}
+
+// apart is the angle between two vectors in degrees.
+func apart(a, b []float64) float64 {
+	return math.Acos(min(1, dot(a, b)/math.Sqrt(dot(a, a)*dot(b, b)))) * 180 / math.Pi
 }

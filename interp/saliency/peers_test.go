@@ -2,8 +2,6 @@ package saliency_test
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
@@ -81,21 +79,11 @@ type exchange struct {
 }
 
 func (e exchange) write(name string, v []float64) {
-	var b bytes.Buffer
-	binary.Write(&b, binary.LittleEndian, v)
-	if err := os.WriteFile(filepath.Join(e.dir, name+".f64"), b.Bytes(), 0o644); err != nil {
-		e.t.Fatal(err)
-	}
+	interptest.WriteArray(e.t, filepath.Join(e.dir, name+".f64"), v)
 }
 
 func (e exchange) read(name string) []float64 {
-	b, err := os.ReadFile(filepath.Join(e.dir, name+".f64"))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	v := make([]float64, len(b)/8)
-	binary.Read(bytes.NewReader(b), binary.LittleEndian, v)
-	return v
+	return interptest.ReadArray[float64](e.t, filepath.Join(e.dir, name+".f64"))
 }
 
 func (e exchange) run(script string, args ...string) {
