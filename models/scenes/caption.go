@@ -9,10 +9,9 @@ import (
 	"sync"
 
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
 
+	"lucigo/internal/typeface"
 	"lucigo/interp"
 	"lucigo/interp/random"
 )
@@ -136,14 +135,7 @@ func (c Caption) place(x interp.Images, i int) (image.Rectangle, error) {
 
 // strips are the words, each in the middle of a strip; all are of the longest word's size.
 var strips = sync.OnceValue(func() (all []*image.Gray) {
-	f, err := opentype.Parse(goregular.TTF)
-	if err != nil {
-		panic(err) // the typeface is part of the program
-	}
-	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: captionSize, DPI: 72, Hinting: font.HintingFull})
-	if err != nil {
-		panic(err)
-	}
+	face := typeface.Go(captionSize, font.HintingFull)
 	words, wide := CaptionTask().Classes(), 0
 	for _, word := range words {
 		wide = max(wide, font.MeasureString(face, word).Ceil()+4)

@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
+
+	"lucigo/internal/typeface"
 )
 
 const (
@@ -19,17 +19,8 @@ const (
 	textSize = 15 // of the page's pixels
 )
 
-// face is the typeface of plots: Go's own. A letter that it does not have is drawn as a box.
-var face = sync.OnceValue(func() font.Face {
-	f, err := opentype.Parse(goregular.TTF)
-	if err == nil {
-		var face font.Face
-		if face, err = opentype.NewFace(f, &opentype.FaceOptions{Size: textSize * dense, DPI: 72}); err == nil {
-			return face
-		}
-	}
-	panic(err) // the typeface is part of the program
-})
+// face is the typeface of plots.
+var face = sync.OnceValue(func() font.Face { return typeface.Go(textSize*dense, font.HintingNone) })
 
 // plot is a picture of lines and words on white. Its points are pixels.
 type plot struct{ *image.RGBA }
