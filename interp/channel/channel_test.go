@@ -156,7 +156,7 @@ func TestLawMeansAndMaps(t *testing.T) {
 }
 
 // Where no nonlinearity follows a layer, a contribution is exactly what its channel's ablation costs, and costs add up. So is relevance by
-// the ε-rule, but for ε.
+// the ε-rule, except for ε.
 func TestLawLinearContributionsAreCosts(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		m := interptest.Smooth().Float64().On(e.Backend)

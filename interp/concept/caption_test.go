@@ -49,7 +49,7 @@ func (v verdict) agrees(with verdict) (n int) {
 	return n
 }
 
-// first is 1 where the word is stronger, −1 where the picture is, and 0 where they are equal but for the order of a sum.
+// first is 1 where the word is stronger, −1 where the picture is, and 0 where they differ only by the order of a sum.
 func first(of [2]float64) int {
 	if math.Abs(of[word]-of[picture]) < 1e-9 {
 		return 0

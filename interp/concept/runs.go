@@ -11,8 +11,8 @@ import (
 )
 
 // Runs answers how many counterparts suffice: element k−1 is what the mean score of k counterparts would be, with the interval in which
-// it lies in 95 % of 1,000 draws of k of the Scores with replacement (bootstrap). The interval is of which counterparts were taken, not
-// of which images the concept has: those are the same in all runs. Scores that are undefined are left out.
+// it lies in 95 % of 1,000 draws of k of the Scores with replacement (bootstrap). The interval says how much
+// depends on which counterparts were taken. It says nothing of the choice of the concept's images, which are the same in all runs. Scores that are undefined are left out.
 func (r Result) Runs(seed uint64) []measure.Estimate {
 	const draws = 1000
 	scores := slices.DeleteFunc(slices.Clone(r.Scores), math.IsNaN)

@@ -86,7 +86,7 @@ func (d drawn) Masks(i int) [][]bool {
 
 func site(dir string) Site { return Site{Dir: dir, Steps: 4, Shown: 32} }
 
-// contents are the files of a site, but for its lock.
+// contents are the files of a site, except for its lock.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -135,7 +135,7 @@ func (w *work) pages(ctx context.Context, found *exemplar.Index, s *said, detect
 	return w.render("front.html", front, "index.html")
 }
 
-// unit is the page of a unit, but for what was optimised and what it detects. What it shows of the data set is added to need.
+// unit is the page of a unit, except for what was optimised and what it detects. What it shows of the data set is added to need.
 func (w *work) unit(k, u int, field receptive.Field, found *exemplar.Index, s *said, need map[int]uint64) (*unitPage, error) {
 	l := w.layers[k]
 	top, err := found.Top(l.Name, u)

@@ -7,6 +7,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"os"
+	"path/filepath"
 
 	"lucigo/internal/atomicfile"
 	"lucigo/interp"
@@ -130,7 +131,7 @@ func write(path string, x interp.Images, i int) error {
 }
 
 func encode(f *os.File, m image.Image, path string) error {
-	if len(path) > 4 && path[len(path)-4:] == ".jpg" {
+	if filepath.Ext(path) == ".jpg" {
 		return jpeg.Encode(f, m, &jpeg.Options{Quality: 90})
 	}
 	return png.Encode(f, m)

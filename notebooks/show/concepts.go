@@ -15,8 +15,9 @@ import (
 
 // Concepts is the figure of Kim et al., arXiv:1711.11279, figure 7: for each layer a bar for each concept, from ½ to its TCAV score, with the
 // interval over the counterparts. At ½ a class's images rise along the vector as often as they fall: bars go up that speak for the class, and
-// down that speak against it. The grey band is where nineteen of twenty random sets are. A bar that is hollow says nothing: the concept is not told from other images, or P,
-// corrected for the number of concepts and layers, is not below 5 %. A question mark is a score that is undefined.
+// down that speak against it. The grey band is where nineteen of twenty random sets are. A bar that is hollow says nothing: the concept is
+// not told from other images, or P, corrected for the number of concepts and layers, is not below 5 %. A question mark is a score that is
+// undefined.
 type Concepts struct {
 	Title  string
 	Report concept.Report
