@@ -87,7 +87,7 @@ func (m *Model) Loop(n, most int, state []Arg, args ...Arg) (*Loop, error) {
 		}
 		l.shared = append(l.shared, t)
 	}
-	l.most = even(n, most, l.numbers)
+	l.most = even(n, most, l.numbers, m.filling())
 	l.cut(state)
 	return l, nil
 }
@@ -105,15 +105,12 @@ func upTo(n int) []int {
 	return all
 }
 
-const (
-	filling  = 200_000 // numbers of images that cost less than another compilation: about one of 256×256
-	middling = 16      // a size of parts between 4 and more
-)
+const middling = 16 // a size of parts between 4 and more
 
 // cuts returns how n images, of so many numbers each, are cut into parts of at most most: how many images
 // each part has, and the size that it is filled up to. Few sizes occur, because each is compiled: 1, 4, 16 and
-// most. Filling up costs less than another compilation where the images are small.
-func cuts(n, most, numbers int) (images, sizes []int) {
+// most. Filling up by so many numbers as filling says costs less than another compilation.
+func cuts(n, most, numbers, filling int) (images, sizes []int) {
 	if most == 0 {
 		most = n
 	}
@@ -143,11 +140,11 @@ func cuts(n, most, numbers int) (images, sizes []int) {
 // even returns the size of equal parts of n images, where parts of at most most would be filled up by more than an
 // eighth: 52 for 100 images in parts of at most 64. A loop asks once: sizes that follow the number of images that still
 // run would be compiled again and again.
-func even(n, most, numbers int) int {
+func even(n, most, numbers, filling int) int {
 	if most <= middling {
 		return most
 	}
-	images, sizes := cuts(n, most, numbers)
+	images, sizes := cuts(n, most, numbers, filling)
 	filled := 0
 	for i, size := range sizes {
 		filled += size - images[i]
@@ -164,7 +161,7 @@ func even(n, most, numbers int) int {
 func (l *Loop) cut(state []Arg) {
 	l.parts = nil
 	first := 0
-	images, sizes := cuts(len(l.images), l.most, l.numbers)
+	images, sizes := cuts(len(l.images), l.most, l.numbers, l.model.filling())
 	for i, n := range images {
 		p := part{images: l.images[first : first+n], rows: upTo(n), first: first, size: sizes[i], args: slices.Clone(l.shared)}
 		for _, a := range state {
@@ -323,7 +320,7 @@ func (l *Loop) Keep(keep func(image int) bool) error {
 		size += p.size
 		empty = empty || len(p.rows) == 0
 	}
-	_, sizes := cuts(len(l.images), l.most, l.numbers)
+	_, sizes := cuts(len(l.images), l.most, l.numbers, l.model.filling())
 	for _, n := range sizes {
 		size -= n
 	}

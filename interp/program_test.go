@@ -106,7 +106,7 @@ func TestCuts(t *testing.T) {
 		for most := range 65 {
 			kinds := map[int]bool{}
 			for n := 1; n < 150; n++ {
-				images, sizes := cuts(n, most, numbers)
+				images, sizes := cuts(n, most, numbers, 200_000)
 				sum := 0
 				for i, k := range images {
 					sum += k
@@ -131,8 +131,8 @@ func TestEven(t *testing.T) {
 	for _, numbers := range []int{432, 3072, 12288, 150528} {
 		for most := 1; most < 65; most++ {
 			for n := 1; n < 300; n++ {
-				size := even(n, most, numbers)
-				images, sizes := cuts(n, size, numbers)
+				size := even(n, most, numbers, 200_000)
+				images, sizes := cuts(n, size, numbers, 200_000)
 				filled := 0
 				for i, k := range images {
 					filled += sizes[i] - k
@@ -143,7 +143,7 @@ func TestEven(t *testing.T) {
 			}
 		}
 	}
-	if got := even(100, 64, 3072); got != 52 {
+	if got := even(100, 64, 3072, 200_000); got != 52 {
 		t.Errorf("100 images are cut into parts of %d, not 52", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -73,28 +72,29 @@ func TestPrepareCUDA(t *testing.T) {
 	if v := os.Getenv("NVIDIA_TF32_OVERRIDE"); v != "0" {
 		t.Errorf("NVIDIA_TF32_OVERRIDE became %q, want 0", v)
 	}
-	if f := os.Getenv("XLA_FLAGS"); f != "--xla_first=1" {
+	const products = " --xla_gpu_enable_triton_gemm=false"
+	if f := os.Getenv("XLA_FLAGS"); f != "--xla_first=1"+products {
 		t.Errorf("without CUDA's files, XLA_FLAGS became %q", f)
 	}
 	touch(t, site, "nvidia/cu13/bin/ptxas")
 	dir := filepath.Join(site, "nvidia/cu13")
 	for range 2 { // the second time it is there already
 		prepareCUDA(plugin)
-		if f := os.Getenv("XLA_FLAGS"); f != "--xla_first=1 --xla_gpu_cuda_data_dir="+dir {
+		if f := os.Getenv("XLA_FLAGS"); f != "--xla_first=1"+products+" --xla_gpu_cuda_data_dir="+dir {
 			t.Errorf("XLA_FLAGS became %q", f)
 		}
 		if p := os.Getenv("PATH"); p != dir+"/bin:/bin" {
 			t.Errorf("PATH became %q", p)
 		}
 	}
-	t.Setenv("XLA_FLAGS", "--xla_gpu_cuda_data_dir=/mine")
+	t.Setenv("XLA_FLAGS", "--xla_gpu_enable_triton_gemm=true --xla_gpu_cuda_data_dir=/mine")
 	t.Setenv("NVIDIA_TF32_OVERRIDE", "1")
 	prepareCUDA(plugin)
 	if v := os.Getenv("NVIDIA_TF32_OVERRIDE"); v != "1" {
 		t.Errorf("the user's NVIDIA_TF32_OVERRIDE became %q", v)
 	}
-	if f := os.Getenv("XLA_FLAGS"); !strings.HasSuffix(f, "=/mine") {
-		t.Errorf("the user's directory was replaced: %q", f)
+	if f := os.Getenv("XLA_FLAGS"); f != "--xla_gpu_enable_triton_gemm=true --xla_gpu_cuda_data_dir=/mine" {
+		t.Errorf("the user's flags became %q", f)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestPrepareCPU(t *testing.T) {
 	for before, after := range map[string]string{
 		"":                                  ours,
 		ours:                                ours,
-		"--xla_mine=1":                      ours + " --xla_mine=1",
+		"--xla_mine=1":                      "--xla_mine=1 " + ours,
 		"--xla_backend_extra_options=-mine": "--xla_backend_extra_options=-mine",
 		"/a/file/of/flags":                  "/a/file/of/flags",
 	} {

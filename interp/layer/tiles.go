@@ -3,6 +3,7 @@ package layer
 import (
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -17,8 +18,11 @@ func native(x *graph.Node) bool { return x.Graph().Backend().Name() == "xla" }
 
 // onCPU says whether x is computed by XLA on a CPU.
 func onCPU(x *graph.Node) bool {
-	return native(x) && !strings.Contains(strings.ToLower(x.Graph().Backend().Description()), "cuda")
+	return native(x) && !OnGPU(x.Graph().Backend())
 }
+
+// OnGPU says whether a backend computes on a GPU.
+func OnGPU(b compute.Backend) bool { return strings.Contains(strings.ToLower(b.Description()), "cuda") }
 
 // plain says whether a window is one that tiles are for.
 func plain(w Window) bool {
