@@ -108,10 +108,14 @@ func (f Figure) HTML() (string, error) {
 	for i, row := range f.Cells {
 		b.add(`<tr>`)
 		if f.Rows != nil {
-			b.add(`<th scope="row" align="left" style="text-align:left;width:%dpx">%s</th>`, head, heading(f.Rows[i]))
+			b.add(`<th scope="row" align="left" style="text-align:left;width:%dpx%s">%s</th>`, head, f.stay(head), heading(f.Rows[i]))
 		}
 		for j, c := range row {
-			b.add(`<td%svertical-align:top" valign="top">`, place)
+			wrap := ""
+			if c.Picture == nil && utf8.RuneCountInString(c.Caption) <= 24 { // a number and its interval stay on one line
+				wrap = "white-space:nowrap;"
+			}
+			b.add(`<td%s%svertical-align:top" valign="top">`, place, wrap)
 			if c.Picture != nil {
 				b.picture(c, f.size(), f.place(i, j))
 			}
@@ -240,6 +244,18 @@ func (f Figure) alignment() string {
 		return fmt.Sprintf(` width="%d" align="center" style="text-align:center;width:auto;`, f.size()+2*padding)
 	}
 	return ` align="right" style="text-align:right;`
+}
+
+// stay keeps the headings of a table's rows in sight while the rest scrolls, and as wide as most of them need.
+func (f Figure) stay(head int) string {
+	if f.hasPictures() {
+		return ""
+	}
+	longest := 0
+	for _, s := range f.Rows {
+		longest = max(longest, utf8.RuneCountInString(s))
+	}
+	return fmt.Sprintf(";min-width:%dpx;position:sticky;left:0;background:var(--jp-layout-color0,#fff)", max(head, min(7*longest, 240)))
 }
 
 // layout gives all columns of pictures one width, however long their headings are: that for which there is room on the
