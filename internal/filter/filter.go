@@ -1,7 +1,15 @@
-// Package filter convolves pictures on the host with filters that are the product of one across and the same one down, and enlarges them.
+// Package filter changes pictures on the host: it convolves them with filters that are the product of one across and the same one
+// down, enlarges them, and compresses them.
 package filter
 
-import "math"
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"math"
+)
 
 // Gaussian returns the weights of a Gaussian of the given standard deviation, in pixels, up to reach pixels from its middle.
 // They sum up to 1. Of deviation 0 all of it is in the middle.
@@ -28,6 +36,28 @@ func Convolve(picture []float64, height, width, channels int, weights []float64)
 	for row := range height {
 		along(picture[row*width*channels:][:width*channels], width, channels, weights)
 	}
+}
+
+// Transpose is the derivative of Convolve: it takes that of a score by each number of the result to that by each of the picture.
+func Transpose(picture []float64, height, width, channels int, weights []float64) {
+	for row := range height {
+		back(picture[row*width*channels:][:width*channels], width, channels, weights)
+	}
+	back(picture, height, width*channels, weights)
+}
+
+// back is the derivative of along.
+func back(things []float64, n, numbers int, weights []float64) {
+	reach, sum := len(weights)/2, make([]float64, len(things))
+	for i := range n {
+		for k, weight := range weights {
+			at := min(max(i+k-reach, 0), n-1)
+			for j, v := range things[i*numbers:][:numbers] {
+				sum[at*numbers+j] += weight * v
+			}
+		}
+	}
+	copy(things, sum)
 }
 
 // along convolves a sequence of n things, each of so many numbers.
@@ -74,4 +104,40 @@ func Enlarge(dst []float64, h, w int, grid []float64, fromH, fromW int) {
 			dst[i*w+j] = row[c.low] + c.share*(row[c.high]-row[c.low])
 		}
 	}
+}
+
+// JPEG makes of a picture in [0, 1], of 1 or 3 channels, what is left of it after JPEG of the given quality, 1 to 100.
+func JPEG(picture []float64, height, width, channels, quality int) error {
+	if channels != 1 && channels != 3 {
+		return fmt.Errorf("a picture has %d channels, and JPEG takes 1 or 3", channels)
+	}
+	value := func(p, c int) uint8 { return uint8(min(max(picture[p*channels+c], 0), 1)*255 + .5) }
+	bounds := image.Rect(0, 0, width, height)
+	grey, colour := image.NewGray(bounds), image.NewRGBA(bounds)
+	before := image.Image(colour)
+	if channels == 1 {
+		before = grey
+	}
+	for p := range height * width {
+		if channels == 1 {
+			grey.Pix[p] = value(p, 0)
+			continue
+		}
+		colour.SetRGBA(p%width, p/width, color.RGBA{value(p, 0), value(p, 1), value(p, 2), 255})
+	}
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, before, &jpeg.Options{Quality: quality}); err != nil {
+		return err
+	}
+	back, err := jpeg.Decode(&file)
+	if err != nil {
+		return err
+	}
+	for p := range height * width {
+		c := color.RGBAModel.Convert(back.At(p%width, p/width)).(color.RGBA)
+		for k, v := range []uint8{c.R, c.G, c.B}[:channels] {
+			picture[p*channels+k] = float64(v) / 255
+		}
+	}
+	return nil
 }

@@ -50,3 +50,48 @@ func TestGaussianOfNothing(t *testing.T) {
 		t.Errorf("weights %v", got)
 	}
 }
+
+// Transpose is to Convolve as a matrix to its transpose: the products of any two pictures with what becomes of the other are equal.
+func TestTranspose(t *testing.T) {
+	const h, w, c = 5, 4, 3
+	a, b, weights := make([]float64, h*w*c), make([]float64, h*w*c), Gaussian(1.2, 6) // reaches beyond the other edge
+	for i := range a {
+		a[i], b[i] = math.Sin(float64(i*i)), math.Cos(float64(3*i*i))
+	}
+	x, y := slices.Clone(a), slices.Clone(b)
+	Convolve(x, h, w, c, weights)
+	Transpose(y, h, w, c, weights)
+	var left, right float64
+	for i := range a {
+		left, right = left+x[i]*b[i], right+a[i]*y[i]
+	}
+	if !(math.Abs(left-right) <= 1e-12) {
+		t.Errorf("%g and %g", left, right)
+	}
+}
+
+// JPEG of quality 100 leaves a smooth picture within 3/255, of quality 10 less so; other channels are an error.
+func TestJPEG(t *testing.T) {
+	for _, channels := range []int{1, 3} {
+		var off [2]float64
+		for k, quality := range []int{100, 10} {
+			picture := make([]float64, 16*24*channels)
+			for i := range picture {
+				picture[i] = .5 + .4*math.Sin(float64(i/channels%24)/4)
+			}
+			was := slices.Clone(picture)
+			if err := JPEG(picture, 16, 24, channels, quality); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range picture {
+				off[k] = max(off[k], math.Abs(v-was[i]))
+			}
+		}
+		if off[0] > 3./255 || off[1] < 2*off[0] {
+			t.Errorf("%d channels: off by %g at quality 100 and %g at 10", channels, off[0], off[1])
+		}
+	}
+	if err := JPEG(make([]float64, 8), 2, 2, 2, 50); err == nil {
+		t.Error("two channels are no error")
+	}
+}

@@ -1,11 +1,7 @@
 package card
 
 import (
-	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/jpeg"
 	"math"
 	"slices"
 
@@ -81,7 +77,6 @@ func (c Corruption) Of(x interp.Images, severity int, seed uint64) (interp.Image
 		return x, fmt.Errorf("card: %w", err)
 	}
 	x = x.Keyed()
-	before := x
 	x.Pix = slices.Clone(x.Pix)
 	size := 0
 	for _, most := range []int{48, 128} {
@@ -110,7 +105,7 @@ func (c Corruption) Of(x interp.Images, severity int, seed uint64) (interp.Image
 				y[p] = (y[p] + s.fog[k]*plasma[row*side+column]) * most / (most + s.fog[k])
 			}
 		case JPEG:
-			failed[i] = compress(before, i, y, s.quality[k])
+			failed[i] = filter.JPEG(y, x.H, x.W, x.C, s.quality[k])
 		case Contrast:
 			for ch := range x.C {
 				var mean float64
@@ -171,34 +166,4 @@ func plasma(s random.Stream, least int, decay float64) []float64 {
 		m[i] = (m[i] - low) / max(high-low, 1e-300)
 	}
 	return m
-}
-
-// compress makes of y what is left of image i after JPEG.
-func compress(x interp.Images, i int, y []float64, quality int) error {
-	picture, err := x.Image(i)
-	if err != nil {
-		return err
-	}
-	if x.C == 1 {
-		grey := image.NewGray(picture.Bounds())
-		for p, v := range x.Of(i) {
-			grey.Pix[p] = uint8(min(max(v, 0), 1)*255 + .5)
-		}
-		picture = grey
-	}
-	var file bytes.Buffer
-	if err := jpeg.Encode(&file, picture, &jpeg.Options{Quality: quality}); err != nil {
-		return err
-	}
-	back, err := jpeg.Decode(&file)
-	if err != nil {
-		return err
-	}
-	for p := range x.H * x.W {
-		c := color.RGBAModel.Convert(back.At(p%x.W, p/x.W)).(color.RGBA)
-		for ch, v := range []uint8{c.R, c.G, c.B}[:x.C] {
-			y[p*x.C+ch] = float64(v) / 255
-		}
-	}
-	return nil
 }
