@@ -43,19 +43,25 @@ type Shot struct {
 
 // Take returns the photograph, [H·W·3] in [0, 1], of the surface painted with one image of 3 channels.
 func (s *Shot) Take(paint interp.Images) ([]float64, error) {
-	y, err := s.before(paint)
-	if err != nil {
-		return nil, err
+	y, _, err := s.take(paint)
+	return y, err
+}
+
+// take returns the photograph, and before it is cut at black and white and compressed.
+func (s *Shot) take(paint interp.Images) (y, raw []float64, err error) {
+	if raw, err = s.before(paint); err != nil {
+		return nil, nil, err
 	}
-	for i, v := range y {
+	y = make([]float64, len(raw))
+	for i, v := range raw {
 		y[i] = min(max(v, 0), 1)
 	}
 	if s.Lens.Quality != 0 {
 		if err := filter.JPEG(y, s.View.H, s.View.W, 3, s.Lens.Quality); err != nil {
-			return nil, fmt.Errorf("physical: %w", err)
+			return nil, nil, fmt.Errorf("physical: %w", err)
 		}
 	}
-	return y, nil
+	return y, raw, nil
 }
 
 // before returns the photograph before it is cut at black and white and compressed.
@@ -87,12 +93,16 @@ func (s *Shot) before(paint interp.Images) ([]float64, error) {
 // derivative, and what it leaves is near what it was given (the backward pass differentiable approximation of Athalye, Carlini and
 // Wagner, arXiv:1802.00420, section 4.1). All else is exact.
 func (s *Shot) Back(paint interp.Images, photograph, into []float64) error {
-	y, err := s.before(paint)
-	if err != nil {
-		return err
+	raw, err := s.before(paint)
+	if err == nil {
+		s.back(paint, raw, photograph, into)
 	}
+	return err
+}
+
+func (s *Shot) back(paint interp.Images, raw, photograph, into []float64) {
 	d := slices.Clone(photograph)
-	for i, v := range y {
+	for i, v := range raw {
 		if v < 0 || v > 1 {
 			d[i] = 0
 		}
@@ -104,7 +114,6 @@ func (s *Shot) Back(paint interp.Images, photograph, into []float64) error {
 		d[i] *= s.Lens.gain(i % 3)
 	}
 	s.View.Back(paint, d, into)
-	return nil
 }
 
 func (l Lens) check() error {
