@@ -244,6 +244,21 @@ func TestLawRight(t *testing.T) {
 		if got, err := (train.Adversary{}).Right(context.Background(), m, x, 3); err != nil || slices.Contains(got[1:4], false) || got[0] {
 			t.Errorf("without an adversary: %v, %v", got, err)
 		}
+		far := x.Free() // and where nothing moves, images that noise has moved out of [0, 1] stay there
+		far.Pix = slices.Clone(x.Pix)
+		for i, v := range far.Pix {
+			far.Pix[i] = 9*v - 4
+		}
+		p, err := m.Predict(context.Background(), far)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := (train.Adversary{}).Right(context.Background(), m, far, 3)
+		for i, top := range p.Top1() {
+			if err != nil || got[i] != (top == x.Class[i]) {
+				t.Errorf("far outside [0, 1], image %d: %v, %v, and the answer is %d", i, got, err, top)
+			}
+		}
 	})
 }
 
