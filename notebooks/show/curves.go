@@ -30,6 +30,26 @@ type Curve struct {
 	X, Y      []float64 // its points, from left to right
 	Low, High []float64 // an interval around each Y, drawn as a band; nil for none
 	Bold      bool      // what matters most: wide and black
+	Steps     bool      // Y is the number up to its X, and the next one's beyond: drawn as steps
+	Dots      bool      // the points alone, as of numbers from elsewhere
+}
+
+// stepped returns the corners of a curve's steps; the curve itself where it has none.
+func (c Curve) stepped() Curve {
+	if !c.Steps {
+		return c
+	}
+	s := c
+	s.X, s.Y, s.Low, s.High = nil, nil, nil, nil
+	for i := range c.X {
+		for _, x := range c.X[max(i-1, 0) : i+1] {
+			s.X, s.Y = append(s.X, x), append(s.Y, c.Y[i])
+			if c.Low != nil {
+				s.Low, s.High = append(s.Low, c.Low[i]), append(s.High, c.High[i])
+			}
+		}
+	}
+	return s
 }
 
 // hues are those of lines that are not bold: dark enough for words on white.
@@ -86,13 +106,17 @@ func (c Curves) check() error {
 func (c Curves) words() string {
 	var lines []string
 	for _, l := range c.Lines {
-		var at []string
-		for i, x := range l.X {
-			at = append(at, number.Text(l.Y[i], 3)+" at "+number.Text(x, 3))
-		}
-		lines = append(lines, l.Name+": "+strings.Join(at, ", "))
+		lines = append(lines, l.words())
 	}
 	return c.Y + " against " + c.X + ". " + strings.Join(lines, "; ")
+}
+
+func (c Curve) words() string {
+	var at []string
+	for i, x := range c.X {
+		at = append(at, number.Text(c.Y[i], 3)+" at "+number.Text(x, 3))
+	}
+	return c.Name + ": " + strings.Join(at, ", ")
 }
 
 // draw draws the curves w pixels wide.
@@ -145,6 +169,7 @@ func (c Curves) draw(w int) image.Image {
 		ends = append(ends, at(0, l.Y[len(l.Y)-1]).y)
 	}
 	for i, l := range c.Lines { // under all lines
+		l = l.stepped()
 		var low, high []point
 		for k := range l.Low {
 			low, high = append(low, at(l.X[k], l.Low[k])), append(high, at(l.X[k], l.High[k]))
@@ -157,11 +182,14 @@ func (c Curves) draw(w int) image.Image {
 			if l.Bold != bold {
 				continue
 			}
+			l = l.stepped()
 			wide := map[bool]float64{false: 2, true: 4}[bold] * dense
 			for k, u := range l.X {
 				a := at(u, l.Y[k])
-				p.line(a, a, wide+3*dense, colours[i])
-				if k > 0 {
+				if !l.Steps {
+					p.line(a, a, wide+3*dense, colours[i])
+				}
+				if k > 0 && !l.Dots {
 					p.line(at(l.X[k-1], l.Y[k-1]), a, wide, colours[i])
 				}
 			}
