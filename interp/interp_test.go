@@ -663,3 +663,44 @@ func TestPick(t *testing.T) {
 		t.Errorf("%v, %v", y.Class, y.Key)
 	}
 }
+
+// A wrapped model is another network with the weights that m has now; it computes in m's precision, and m stays what it is.
+func TestWrapped(t *testing.T) {
+	m := interptest.Linear().Float64()
+	w, err := interp.NewWeight(make([]float64, 3), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err = m.With(interp.Weights{"/logits/biases": w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	double, err := m.Wrapped(func(spec *interp.Spec) {
+		f := spec.Forward
+		spec.Name, spec.Classes[0] = "double", "first"
+		spec.Forward = func(s *model.Scope, x *Node) *Node { return MulScalar(f(s, x), 2) }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := interptest.Images(m, 2, 1)
+	a, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := double.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range a.Logits.Data {
+		if b.Logits.Data[i] != 2*v {
+			t.Errorf("logit %d is %g, and wrapped %g", i, v, b.Logits.Data[i])
+		}
+	}
+	if double.String() != "double in float64" || double.ClassName(0) != "first" || m.ClassName(0) == "first" {
+		t.Errorf("%s with class %s, and %s with class %s", double, double.ClassName(0), m, m.ClassName(0))
+	}
+	if _, err := m.Wrapped(func(spec *interp.Spec) { spec.Forward = nil }); err == nil || !strings.Contains(err.Error(), "Forward is nil") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -89,6 +89,20 @@ func FromStore(store *model.Store, name string, forward layer.Forward, input [3]
 	return m, nil
 }
 
+// Wrapped returns the model of another spec: change is given that of m, with the weights that m has now, and changes it, as to put
+// a Forward around m's. The model computes where m does, and shares no program with it.
+func (m *Model) Wrapped(change func(spec *Spec)) (*Model, error) {
+	spec := m.spec
+	spec.Weights, spec.Classes = m.Weights(), m.Classes()
+	change(&spec)
+	other, err := New(spec)
+	if err != nil {
+		return nil, err
+	}
+	other.place, other.budget, other.spare = m.place, m.budget, m.spare
+	return other, nil
+}
+
 // Name returns the model's name.
 func (m *Model) Name() string { return m.spec.Name }
 

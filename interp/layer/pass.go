@@ -33,6 +33,7 @@ type Pass struct {
 	inside  bool // a layer is being built
 	changed bool // the rule changed a layer
 	replace map[string]*graph.Node
+	change  func(name string, x *graph.Node) *graph.Node // of each layer; nil is none
 	layers  map[string]*graph.Node
 	linears map[*graph.Node]LinearLayer // with weights, by their values
 	signs   map[*graph.Node]bool        // nodes without negative numbers
@@ -215,6 +216,9 @@ func At(name string, x *graph.Node) *graph.Node {
 	for i := 2; p.layers[name] != nil; i++ {
 		name = fmt.Sprintf("%s:%d", base, i)
 	}
+	if p.change != nil {
+		x = p.change(name, x)
+	}
 	if r := p.replace[name]; r != nil {
 		if !r.Shape().Equal(x.Shape()) {
 			panic(fmt.Errorf("layer: layer %q is shaped %s, and cannot be replaced by %s", name, x.Shape(), r.Shape()))
@@ -227,6 +231,24 @@ func At(name string, x *graph.Node) *graph.Node {
 		panic(stopped{})
 	}
 	return x
+}
+
+// Change runs f, a Forward that another one calls on the graph of x, and puts in the place of every layer that f names what change makes
+// of it, which is the layer then. It panics outside a Pass, where layers have no names.
+func Change(x *graph.Node, change func(name string, x *graph.Node) *graph.Node, f func() *graph.Node) *graph.Node {
+	p := current(x)
+	if p == nil {
+		panic(errors.New("layer: Change: no Pass is running, and outside of one layers have no names"))
+	}
+	before := p.change
+	defer func() { p.change = before }()
+	p.change = func(name string, x *graph.Node) *graph.Node {
+		if x = change(name, x); before != nil {
+			x = before(name, x)
+		}
+		return x
+	}
+	return f()
 }
 
 // current returns the pass whose Forward is running on x's graph, or nil.

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"lucigo/interp/engine"
@@ -272,5 +273,53 @@ func TestLawPassNested(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A change of layers is what the layers are: the Forward goes on with it, the pass names it, a replaced layer comes last, and of two changes the
+// inner one is first. Another pass of the same graph has none of it.
+func TestChange(t *testing.T) {
+	changed := func(_ *model.Scope, x *Node) *Node {
+		outer := func(name string, x *Node) *Node { return graph.MulScalar(x, 10) }
+		inner := func(name string, x *Node) *Node {
+			if name == "conv:2" {
+				return graph.AddScalar(x, 1)
+			}
+			return x
+		}
+		return Change(x, outer, func() *Node {
+			return Change(x, inner, func() *Node { return steps(nil, x) })
+		})
+	}
+	engines, err := engine.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range engines {
+		for replaced, want := range map[bool][]float32{false: {6310, 1009600, 9}, true: {10, 1600, 9}} {
+			out, err := graph.CallOnce(e.Backend, func(x *Node) *Node {
+				with := map[string]*Node{}
+				if replaced {
+					with["conv"] = graph.ZerosLike(x)
+				}
+				p, plain := Start(nil, x, changed, nil, with), Start(nil, x, steps, nil, nil)
+				defer p.Stop()
+				defer plain.Stop()
+				p.Layer("conv") // the other pass begins in the middle of this one
+				plain.Logits()
+				first := func(n *Node) *Node { return graph.Reshape(graph.ReduceAllMax(n), 1) }
+				return graph.Concatenate([]*Node{first(p.Layer("conv:2")), first(p.Logits()), first(plain.Layer("conv:2"))}, 0)
+			}, make4(4))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tensors.MustCopyFlatData[float32](out); !slices.Equal(got, want) {
+				t.Errorf("%s, conv replaced %t: %v, want %v", e.Kind(), replaced, got, want)
+			}
+		}
+	}
+	err = building(t, 4, func(x *Node) { Change(x, nil, func() *Node { return x }) })
+	if err == nil || !strings.Contains(err.Error(), "no Pass is running") {
+		t.Errorf("outside a pass: %v", err)
 	}
 }
