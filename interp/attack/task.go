@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -21,7 +22,8 @@ type Task struct {
 	Restart int // how often the attack has begun before
 
 	model         *interp.Model
-	labels        Labeler // instead of a model
+	decides       *interp.Model // where the attack asks another one than the judge; nil is model
+	labels        Labeler       // instead of a model
 	judge         Judge
 	at            []int   // where each image is in the judge's batch
 	found         []found // of each image; a part of a task shares it
@@ -318,7 +320,7 @@ func (t *Task) says(ctx context.Context, rows []int, x interp.Images) (all []sai
 	if t.labels != nil {
 		return t.labelled(ctx, rows, x)
 	}
-	p, err := t.model.Predict(ctx, x)
+	p, err := cmp.Or(t.decides, t.model).Predict(ctx, x)
 	if err != nil {
 		return nil, err
 	}
