@@ -71,6 +71,7 @@ type examination struct {
 	model    *interp.Model
 	images   interp.Images // with their true classes
 	right    interp.Images // those that the network gets right
+	answers  []int         // to all images
 	report   *Report
 	results  [][]attack.Result // of each attack at each radius, over the right images
 	done, of int
@@ -139,7 +140,8 @@ func (e *examination) run() error {
 		return err
 	}
 	var right []int
-	for i, top := range p.Top1() {
+	e.answers = p.Top1()
+	for i, top := range e.answers {
 		if top == e.images.Class[i] {
 			right = append(right, i)
 		}

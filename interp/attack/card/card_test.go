@@ -63,6 +63,13 @@ var defended = []struct {
 		return small(s, graph.Sub(graph.MulScalar(graph.StopGradient(x), 2), x))
 	}},
 	{"no gradient", card.LargerDoesNotHelp, func(s *model.Scope, x *graph.Node) *graph.Node { return small(s, graph.StopGradient(x)) }},
+	{"refuses what is not of 8 bits", card.Refuses, func(s *model.Scope, x *graph.Node) *graph.Node {
+		levels := graph.MulScalar(x, 255)
+		off := graph.ReduceMax(graph.Abs(graph.Sub(levels, graph.StopGradient(graph.Round(levels)))), 1, 2, 3)
+		logits := graph.SliceAxis(small(s, x), 1, graph.AxisRange(0, interptest.Classes-1))
+		refused := graph.Add(graph.ReduceMax(logits, 1), graph.MulScalar(graph.AddScalar(off, -.2), 10))
+		return graph.Concatenate([]*graph.Node{logits, graph.ExpandAxes(refused, -1)}, 1)
+	}},
 	{"steps down its own gradient", card.Optimises, func(s *model.Scope, x *graph.Node) *graph.Node {
 		for range 2 {
 			logits := small(s, x)

@@ -37,12 +37,13 @@ const (
 	BlackBoxBeatsWhite             // scores or labels alone fool what gradients do not
 	LargerDoesNotHelp              // a larger ball, or one that holds every image, has no more that fools
 	Optimises                      // the network computes in a loop, or with its own gradient
+	Refuses                        // attacks end in a class that no image has, as a detector's refusal
 )
 
 // String returns the kind's name.
 func (k Kind) String() string {
 	names := []string{"randomised output", "probabilities instead of logits", "no gradient", "one step beats many", "black box beats white box",
-		"a larger radius does not help", "optimisation inside inference"}
+		"a larger radius does not help", "optimisation inside inference", "attacks end in a class that no image has"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
 	}
@@ -224,7 +225,6 @@ func (e *examination) optimises(interp.Prediction) error {
 
 // compare raises the flags that compare attacks.
 func (e *examination) compare() error {
-	const sure = .01                       // a flag for a chance of less
 	first := make([][]int, len(e.Attacks)) // the first radius at which each image falls
 	backward := make([]int, len(e.Attacks))
 	for k, results := range e.results {
@@ -282,8 +282,35 @@ func (e *examination) compare() error {
 				lost, e.Attacks[k], e.Radii[0], e.Radii[len(e.Radii)-1], won)
 		}
 	}
+	e.refuses()
 	return e.huge()
 }
+
+// refuses looks for a class that no image has and none is given, to which an attack by gradients leads most of those that fall.
+func (e *examination) refuses() {
+	for k, results := range e.results {
+		if len(results) == 0 {
+			continue
+		}
+		fell, to := 0, map[int]int{}
+		for _, v := range results[len(results)-1].Verdicts {
+			if v.Fooled && v.Backward > 0 {
+				fell++
+				to[v.After.Class]++
+			}
+		}
+		for class, n := range to {
+			if slices.Contains(e.images.Class, class) || slices.Contains(e.answers, class) || chance(n, fell-n) >= sure {
+				continue
+			}
+			e.raise(Refuses, "If it is a refusal, attack with targets, which no refusal meets, and with the detector in the loss (arXiv:1705.07263)",
+				"of %d images that fall to %s, %d are answered with %q, and no image is otherwise", fell, e.Attacks[k], n, e.model.ClassName(class))
+			return
+		}
+	}
+}
+
+const sure = .01 // a flag that compares is for a chance of less
 
 const larger = "The larger ball holds the smaller: check the steps' length, the loss, and whether the gradient is that of the network"
 
