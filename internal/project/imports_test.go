@@ -38,6 +38,7 @@ var imports = map[string][]string{
 	"interp/cause":            {"internal", "interp", "interp/internal", "interp/measure", "interp/objective", "interp/saliency"},
 	"interp/attack":           {"internal", "interp", "interp/descent", "interp/layer", "interp/lbfgsb", "interp/objective", "interp/random"},
 	"interp/attack/physical":  {"internal", "interp", "interp/objective", "interp/random", "interp/render"},
+	"interp/attack/defence":   {"interp", "interp/attack", "interp/layer", "interp/train"},
 	"interp/attack/api":       {"internal", "interp", "interp/attack", "interp/layer", "interp/objective", "interp/random", "interp/train"},
 	"interp/attack/smoothing": {"internal", "interp", "interp/attack/card", "interp/layer", "interp/random"},
 	"interp/concept":          {"internal", "interp", "interp/measure", "interp/objective", "interp/random"},
