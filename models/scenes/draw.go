@@ -29,7 +29,7 @@ func (s Scene) Draw(size int) *Picture {
 	n := size * size
 	p := &Picture{Scene: s, Size: size, RGB: make([]uint8, 3*n), Mask: make([]float32, n),
 		Depth: make([]float32, n), U: make([]float32, n), V: make([]float32, n)}
-	v := s.view()
+	v := s.view(reach[s.Shape])
 	grain := stream(s.Seed, grainStream)
 	var (
 		soft = 1.2 / float64(size)
@@ -41,8 +41,7 @@ func (s Scene) Draw(size int) *Picture {
 		hits := 0
 		p.Depth[i], p.U[i], p.V[i] = nan, nan, nan
 		for k := range rays * rays {
-			x := (float64(px*rays+k%rays)+0.5)/float64(size*rays)*2 - 1
-			y := 1 - (float64(py*rays+k/rays)+0.5)/float64(size*rays)*2
+			x, y := through(i, k, size)
 			c, at, ok := v.look(x, y, hits == 0)
 			if !ok {
 				continue
@@ -74,6 +73,14 @@ func (s Scene) Draw(size int) *Picture {
 	return p
 }
 
+// through returns the point of the picture, in half image widths from the middle, y up, through which ray k of pixel i goes.
+func through(i, k, size int) (x, y float64) {
+	px, py := i%size, i/size
+	x = (float64(px*rays+k%rays)+0.5)/float64(size*rays)*2 - 1
+	y = 1 - (float64(py*rays+k/rays)+0.5)/float64(size*rays)*2
+	return x, y
+}
+
 // view is a scene made ready to be looked at: camera and light in the solid's own axes.
 type view struct {
 	*Scene
@@ -84,7 +91,8 @@ type view struct {
 	density float64 // pattern periods per object unit
 }
 
-func (s *Scene) view() view {
+// view returns the scene ready for a solid that fits into the ball of radius r about the origin.
+func (s *Scene) view(r float64) view {
 	sy, cy := math.Sincos(s.Yaw)
 	st, ct := math.Sincos(s.Tilt)
 	sr, cr := math.Sincos(s.Roll)
@@ -94,7 +102,6 @@ func (s *Scene) view() view {
 	v.z = vec{-ct * sy, st, ct * cy}
 	v.eye = v.z.times(camera)
 	v.light = v.x.times(s.Light[0]).add(v.y.times(s.Light[1])).add(v.z.times(s.Light[2]))
-	r := reach[s.Shape]
 	v.bound = camera * r / math.Sqrt(camera*camera-r*r)
 	v.density = s.Finish.Frequency * density[s.Surface]
 	return v
@@ -105,12 +112,10 @@ type place struct{ depth, u, v float64 }
 // look follows the ray through the point (x, y) of the picture, in half image widths from the middle, y up. The surface coordinates
 // are only sure to be there when asked for.
 func (v *view) look(x, y float64, asked bool) (c RGB, at place, ok bool) {
-	qx, qy := (x-v.X)/v.Size, (y-v.Y)/v.Size
-	if !(qx*qx+qy*qy < v.bound*v.bound) {
+	d, inv, ok := v.ray(x, y)
+	if !ok {
 		return c, at, false
 	}
-	inv := 1 / math.Sqrt(qx*qx+qy*qy+camera*camera)
-	d := v.x.times(qx * inv).add(v.y.times(qy * inv)).add(v.z.times(-camera * inv))
 	t, n, ok := v.Shape.hit(v.eye, d)
 	if !ok {
 		return c, at, false
@@ -122,16 +127,32 @@ func (v *view) look(x, y float64, asked bool) (c RGB, at place, ok bool) {
 	}
 	c = v.Colours[0].mix(v.Colours[1], v.Finish.mix(v.Surface, p, ch))
 
-	bright := v.Ambient + (1.05-v.Ambient)*max(0, n.dot(v.light))
-	shine := 0.0
-	if v.Gloss > 0 {
-		half := v.light.add(d.times(-1)).unit() // Blinn's half-way direction
-		shine = v.Gloss * power(max(0, n.dot(half)), v.Shine)
-	}
+	bright, shine := v.lit(n, d)
 	for j := range c {
 		c[j] = clamp01(c[j]*bright + shine)
 	}
 	return c, place{t * camera * inv, ch.u, ch.v}, true
+}
+
+// ray returns the direction of the ray through a point of the picture, of length 1, and the distance of 1/inv that it makes on its
+// way to the plane of the solid's centre; not ok for a ray that cannot meet the solid.
+func (v *view) ray(x, y float64) (d vec, inv float64, ok bool) {
+	qx, qy := (x-v.X)/v.Size, (y-v.Y)/v.Size
+	if !(qx*qx+qy*qy < v.bound*v.bound) {
+		return d, 0, false
+	}
+	inv = 1 / math.Sqrt(qx*qx+qy*qy+camera*camera)
+	return v.x.times(qx * inv).add(v.y.times(qy * inv)).add(v.z.times(-camera * inv)), inv, true
+}
+
+// lit returns how bright a surface with outward normal n is that a ray in direction d meets, and the strength of the highlight there.
+func (v *view) lit(n, d vec) (bright, shine float64) {
+	bright = v.Ambient + (1.05-v.Ambient)*max(0, n.dot(v.light))
+	if v.Gloss > 0 {
+		half := v.light.add(d.times(-1)).unit() // Blinn's half-way direction
+		shine = v.Gloss * power(max(0, n.dot(half)), v.Shine)
+	}
+	return bright, shine
 }
 
 // power returns x to the n by repeated squaring.
