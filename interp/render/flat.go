@@ -12,6 +12,10 @@ type Flat struct {
 	Size   float64 // the sheet's height seen straight, as a share of the photograph's; 0 is .8
 	X, Y   float64 // its middle, in half heights right of and above the photograph's
 
+	// Outline is the polygon that the sheet is cut to, in (u, v) from 0 to 1 from its left to its right and from its top to its bottom
+	// edge; nil is all of the sheet.
+	Outline [][2]float64
+
 	// The sheet is leant away by Tilt degrees about an axis in its plane that is Axis degrees from the horizontal, and before that
 	// turned in its plane by Roll degrees counter-clockwise.
 	Tilt, Axis, Roll float64
@@ -83,7 +87,7 @@ func (f Flat) View(h, w, rays int, background []float64) (*View, error) {
 			}
 			at := from.plus(d, -from.dot(out)/speed)
 			u, t := at.dot(right)/(2*f.Size*f.Aspect)+.5, .5-at.dot(up)/(2*f.Size)
-			if !(u >= 0 && u <= 1 && t >= 0 && t <= 1) {
+			if !(u >= 0 && u <= 1 && t >= 0 && t <= 1) || f.Outline != nil && !Inside(f.Outline, u, t) {
 				continue
 			}
 			hit := Hit{Pixel: int32(p), U: float32(u), V: float32(t)}
@@ -94,6 +98,18 @@ func (f Flat) View(h, w, rays int, background []float64) (*View, error) {
 		}
 	}
 	return v, v.Check()
+}
+
+// Inside reports whether a point is inside a polygon, given by its corners.
+func Inside(corners [][2]float64, x, y float64) bool {
+	inside := false
+	for i, a := range corners {
+		b := corners[(i+1)%len(corners)]
+		if (a[1] > y) != (b[1] > y) && x < a[0]+(y-a[1])/(b[1]-a[1])*(b[0]-a[0]) {
+			inside = !inside
+		}
+	}
+	return inside
 }
 
 // Corners returns where the sheet's corners are in a photograph of h×w pixels: columns and rows, in pixels from its top left

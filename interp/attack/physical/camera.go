@@ -154,6 +154,8 @@ type Camera struct {
 	H, W   int     // of the photograph, in pixels; 0 is 64
 	Aspect float64 // the sheet's width divided by its height; 0 is 1
 
+	Outline [][2]float64 // what the sheet is cut to: render.Flat's
+
 	// Tilt is the largest angle in degrees by which the sheet is leant away, in any direction, and Roll by which it is turned in its
 	// plane; 0 is 45 and 15, and below 0 none.
 	Tilt, Roll float64
@@ -161,6 +163,10 @@ type Camera struct {
 	// Sizes are how large the sheet is seen: its height straight as a share of the photograph's. One of them is drawn for each
 	// shot, each as often, so they are distances; nil is .9, .7 and .5.
 	Sizes []float64
+
+	// Crop says that what shows the photograph to the network has found the sheet and cut it out with a little around it, and
+	// enlarged that: then a far sheet is not small but coarse.
+	Crop bool
 
 	// Backgrounds are images of the photograph's size, one of which is behind the sheet; none is a wall of a random colour, lit
 	// unevenly.
@@ -191,9 +197,13 @@ func (c Camera) Shot(seed uint64, i int) (*Shot, error) {
 	}
 	d := draws{s: random.New(seed, uint64(i), 1)}
 	size := sizes[d.s.Intn(1000, len(sizes))]
+	seen := size
+	if c.Crop {
+		seen = d.in(.8, .95)
+	}
 	lean := max(0, tilt) * d.in(-1, 1)
-	f := render.Flat{Aspect: c.Aspect, Size: size, Tilt: lean, Axis: d.in(0, 180), Roll: max(0, roll) * d.in(-1, 1)}
-	room := max(0, 1-size) // so that most of the sheet stays in the photograph
+	f := render.Flat{Aspect: c.Aspect, Outline: c.Outline, Size: seen, Tilt: lean, Axis: d.in(0, 180), Roll: max(0, roll) * d.in(-1, 1)}
+	room := max(0, 1-seen) // so that most of the sheet stays in the photograph
 	f.X, f.Y = room*d.in(-1, 1)*float64(w)/float64(h), room*d.in(-1, 1)
 	bright := d.in(.75, 1.1)
 	for k := range f.Light {
@@ -207,6 +217,9 @@ func (c Camera) Shot(seed uint64, i int) (*Shot, error) {
 	s := &Shot{View: v, Lens: c.Steady, Key: random.Hash(seed, uint64(i), 2), Tilt: math.Abs(lean), Size: size, Corners: f.Corners(h, w)}
 	if s.Lens == (Lens{}) {
 		s.Lens = AnyLens(random.New(seed, uint64(i), 3), min(h, w))
+	}
+	if c.Crop { // a pixel of the camera's covers seen/size pixels here: as wide as a Gaussian of .4 of that
+		s.Lens.Blur = math.Hypot(s.Lens.Blur, .4*max(0, seen/size-1))
 	}
 	return s, nil
 }
