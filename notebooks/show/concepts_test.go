@@ -66,6 +66,20 @@ func TestConceptsHeights(t *testing.T) {
 	}
 }
 
+// The band leaves out one of forty random sets at either end.
+func TestMiddle95(t *testing.T) {
+	random := []float64{math.NaN()}
+	for k := range 80 {
+		random = append(random, float64(k*37%80))
+	}
+	if low, high := middle95(random); low != 2 || high != 77 {
+		t.Errorf("the middle of 0 to 79 is %g to %g, want 2 to 77", low, high)
+	}
+	if low, high := middle95(random[:1]); low != .5 || high != .5 {
+		t.Errorf("the middle of nothing is %g to %g, want ½", low, high)
+	}
+}
+
 func TestConceptsErrors(t *testing.T) {
 	for want, change := range map[string]func(c *Concepts){
 		"no results":            func(c *Concepts) { c.Report = concept.Report{} },
