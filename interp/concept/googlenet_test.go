@@ -75,8 +75,8 @@ func TestOracleZebra(t *testing.T) {
 	}
 }
 
-// captum's TCAV with scikit-learn's logistic regression has the same scores, and the same vector within a degree. How long each takes, from
-// photographs to activations and from there to scores, is printed: captum's fastest setting and its authors' own library beside this one before and after.
+// captum's TCAV with scikit-learn's logistic regression has the same scores, and the same vector within a hundredth of a degree. How long each takes,
+// from photographs to activations and from there to scores, is printed: captum's fastest setting and its authors' own library beside this one before and after.
 //
 //	go test ./interp/concept -run PeersStudy -long -peers PYTHON -v -timeout 60m
 func TestPeersStudy(t *testing.T) {
@@ -140,8 +140,8 @@ func TestPeersStudy(t *testing.T) {
 	}
 	cav := floats("cav.f64", len(r.CAV.Vector))
 	degrees := apart(cav, r.CAV.Vector)
-	t.Logf("scores %v, theirs %v; vectors %.4f degrees apart, lengths %.6f and %.6f", r.Scores, theirs, degrees, math.Sqrt(dot(r.CAV.Vector, r.CAV.Vector)), math.Sqrt(dot(cav, cav)))
-	if !(degrees <= 1) {
+	t.Logf("scores %v, theirs %v; vectors %.2g degrees apart, lengths %.6f and %.6f", r.Scores, theirs, degrees, math.Sqrt(dot(r.CAV.Vector, r.CAV.Vector)), math.Sqrt(dot(cav, cav)))
+	if !(degrees <= .01) {
 		t.Errorf("the vectors are %g degrees apart", degrees)
 	}
 }

@@ -37,6 +37,8 @@ func TestPeersDirections(t *testing.T) {
 		}
 	}
 	problems["activations"] = real
+	x, labels := examples(60, 2000, 0, 5)
+	problems["long"] = problem{lengthen(x), labels}
 	for what, p := range problems {
 		dir := t.TempDir()
 		interptest.WriteArray(t, filepath.Join(dir, "x.f64"), slices.Concat(p.x...))
