@@ -85,7 +85,7 @@ def captum():
     run("captum, its own classifier")  # in one process: several wait for each other without end
     run("captum, logistic regression", classifier=Logistic("lbfgs", 1e-4, np.float32))
     # lbfgs stops where the mean loss falls by less than 1.4e-14, whatever tol is (scikit-learn's issue 18074). At the minimum it is 5e-6
-    # here, and a vector 4 degrees away has but a hundredth more.
+    # here, and a vector 4 degrees away has less than a hundredth more.
     scores, cavs = run("captum, logistic regression to the end", classifier=Logistic("newton-cg", 1e-12, np.float64))
     np.array(scores).tofile(f"{dir}/scores.f64")
     vectors = [cavs[f"0-{k}"]["tap"].stats["weights"][0].double() for k in range(1, sets)]
