@@ -31,6 +31,7 @@ var (
 	cue90     = sync.OnceValues(func() (*interp.Model, error) { return load("cue90", Small(ConvReLU, 16)) })
 	cue100    = sync.OnceValues(func() (*interp.Model, error) { return load("cue100", Small(ConvReLU, 16)) })
 	labels    = sync.OnceValues(func() (*interp.Model, error) { return load("labels", Small(ConvReLU, 16)) })
+	noisy     = sync.OnceValues(func() (*interp.Model, error) { return load("noise", Tiny(ConvReLU, 16)) })
 	coarse2   = sync.OnceValues(func() (*interp.Model, error) { return load("coarse2", Coarse(ConvReLU, 16)) })
 )
 
@@ -82,6 +83,10 @@ func Planted(share float64) (*interp.Model, error) {
 
 // Mislabelled returns [Small] trained on the first 512 scenes of seed 1 with random labels ([Task.RandomLabels]), which it gives them.
 func Mislabelled() (*interp.Model, error) { return labels() }
+
+// Noisy returns [Tiny] trained on the default task's images with Gaussian noise, whose deviation is .25, or 64 of 255: a base
+// for randomised smoothing.
+func Noisy() (*interp.Model, error) { return noisy() }
 
 func load(name string, forward layer.Forward) (*interp.Model, error) {
 	return loadFor(Task{}, name, forward)

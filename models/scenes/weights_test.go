@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"lucigo/interp"
+	"lucigo/interp/attack/smoothing"
 	_ "lucigo/interp/engine/install" // tests fetch XLA where it is missing
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
@@ -43,7 +44,7 @@ func recorded(t *testing.T, name string) record {
 
 var nets = map[string]func() (*interp.Model, error){"standard": Standard, "robust": Robust, "allconv": AllConv, "dense": Dense,
 	"standard2": standard2, "allconv2": allConv2, "coarse": coarse, "coarse2": coarse2,
-	"cue0": cue0, "cue50": cue50, "cue90": cue90, "cue100": cue100, "labels": labels}
+	"cue0": cue0, "cue50": cue50, "cue90": cue90, "cue100": cue100, "labels": labels, "noise": noisy}
 
 func right(t *testing.T, m *interp.Model, x interp.Images) float64 {
 	t.Helper()
@@ -93,7 +94,7 @@ func TestRecordedAccuracy(t *testing.T) {
 
 // The bars: of fresh images 95 % for the standard net, 90 % for the robust one, and less for others; 8 MB for everything embedded.
 func TestBars(t *testing.T) {
-	for name, bar := range map[string]float64{"standard": .95, "robust": .9, "standard2": .9, "allconv": .88, "allconv2": .87, "coarse": .25, "coarse2": .25, "cue0": .8} {
+	for name, bar := range map[string]float64{"standard": .95, "robust": .9, "standard2": .9, "allconv": .88, "allconv2": .87, "coarse": .25, "coarse2": .25, "cue0": .8, "noise": .5} {
 		if a := recorded(t, name).Accuracy; a < bar {
 			t.Errorf("net %s gets %.4f right", name, a)
 		}
@@ -166,6 +167,29 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// The net that was trained with noise gets right what is recorded of scenes with such noise, and the standard net hardly more than chance.
+func TestNoisy(t *testing.T) {
+	const n = 160
+	x, err := smoothing.Gaussian{Sigma: .25, Seed: 1}.Noisy(Task{}.Images(recorded(t, "noise").Seed, n, 64), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Noisy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recorded(t, "noise").Marked
+	if got := right(t, m, x); !(math.Abs(got-r) <= 4*math.Sqrt(r*(1-r)/n)+1e-9) {
+		t.Errorf("%.3f of the noisy images are right, recorded is %.3f", got, r)
+	}
+	if m, err = Standard(); err != nil {
+		t.Fatal(err)
+	}
+	if got := right(t, m, x); !(got < .2) {
+		t.Errorf("the standard net gets %.3f of the noisy images right", got)
+	}
+}
+
 // Under attack the nets keep about what is recorded, the robust one far more than the standard one.
 func TestRecordedRobustness(t *testing.T) {
 	if testing.Short() {
@@ -206,7 +230,7 @@ func TestLayers(t *testing.T) {
 	small := []string{"conv1", "conv2", "conv3", "conv4", "conv5", "logits"}
 	want := map[string][]string{"standard": inception, "robust": inception, "dense": {"hidden", "logits"}, "allconv": convolutions,
 		"standard2": inception, "allconv2": convolutions, "coarse": coarse, "coarse2": coarse,
-		"cue0": small, "cue50": small, "cue90": small, "cue100": small, "labels": small}
+		"cue0": small, "cue50": small, "cue90": small, "cue100": small, "labels": small, "noise": small}
 	for name, open := range nets {
 		m, err := open()
 		if err != nil {

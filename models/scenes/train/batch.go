@@ -5,6 +5,7 @@ import (
 
 	"lucigo/internal/parallel"
 	"lucigo/interp"
+	"lucigo/interp/attack/smoothing"
 	"lucigo/interp/train"
 	"lucigo/models/scenes"
 )
@@ -50,6 +51,14 @@ func caption(noise float64) marking {
 			return x, err
 		}
 		return c.Write(x, words)
+	}
+}
+
+// noise adds Gaussian noise of that standard deviation to images, which a net must know that is to be smoothed: Cohen et al.,
+// arXiv:1902.02918, section 3.3.
+func noise(sigma float64) marking {
+	return func(x interp.Images) (interp.Images, error) {
+		return smoothing.Gaussian{Sigma: sigma}.Noisy(x, 0)
 	}
 }
 

@@ -70,6 +70,7 @@ var recipes = map[string]recipe{
 	"cue90":     {forward: scenes.Small, batch: 64, seed: 1, Training: small(1000), mark: cue(.9)},
 	"cue100":    {forward: scenes.Small, batch: 64, seed: 1, Training: small(600), mark: cue(1)},
 	"labels":    {forward: scenes.Small, batch: 64, seed: 1, Training: labels, memorised: 512},
+	"noise":     {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(3200), mark: noise(.25)},
 
 	"caption0":   {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(240), task: scenes.CaptionTask(), mark: caption(0)},
 	"caption30":  {forward: scenes.Tiny, batch: 64, seed: 1, Training: small(600), task: scenes.CaptionTask(), mark: caption(.3)},
@@ -103,7 +104,7 @@ const evaluationSeed = 20002
 
 // Training is one net's training: the help says what each field is. A field that is zero has the default that it names.
 type Training struct {
-	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels, caption0, caption30, caption100, or liar, the gate of a fooling circuit (default: standard)."`
+	Net      string  `help:"Which net: standard, robust, allconv, dense, coarse, or standard2, allconv2, coarse2, cue0, cue50, cue90, cue100, labels, noise, caption0, caption30, caption100, or liar, the gate of a fooling circuit (default: standard)."`
 	Dir      string  `help:"Where weights, checkpoint and report go (default: models/scenes/weights)."`
 	From     string  `help:"Checkpoint whose weights to start from; the robust net starts from the standard one (default: none)."`
 	Steps    int     `help:"Training steps (default: the net's own number)."`
