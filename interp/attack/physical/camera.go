@@ -203,8 +203,8 @@ func (c Camera) Shot(seed uint64, i int) (*Shot, error) {
 	}
 	lean := max(0, tilt) * d.in(-1, 1)
 	f := render.Flat{Aspect: c.Aspect, Outline: c.Outline, Size: seen, Tilt: lean, Axis: d.in(0, 180), Roll: max(0, roll) * d.in(-1, 1)}
-	room := max(0, 1-seen) // so that most of the sheet stays in the photograph
-	f.X, f.Y = room*d.in(-1, 1)*float64(w)/float64(h), room*d.in(-1, 1)
+	across, down := max(0, float64(w)/float64(h)-seen*cmp.Or(c.Aspect, 1)), max(0, 1-seen) // so that most of the sheet stays in the photograph
+	f.X, f.Y = across*d.in(-1, 1), down*d.in(-1, 1)
 	bright := d.in(.75, 1.1)
 	for k := range f.Light {
 		f.Light[k] = bright * d.in(.95, 1.05)

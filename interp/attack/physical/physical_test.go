@@ -119,6 +119,24 @@ func TestCamera(t *testing.T) {
 	}
 }
 
+// A sheet that is neither leant nor turned is all in the photograph, whatever the proportions of both.
+func TestInside(t *testing.T) {
+	for _, c := range []physical.Camera{{H: 40, W: 80}, {H: 80, W: 40, Sizes: []float64{.4}}, {H: 50, W: 50, Aspect: 1.5, Sizes: []float64{.6}}} {
+		c.Tilt, c.Roll = -1, -1
+		for i := range 50 {
+			s, err := c.Shot(3, i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, corner := range s.Corners {
+				if corner[0] < -1e-9 || corner[1] < -1e-9 || corner[0] > float64(c.W)+1e-9 || corner[1] > float64(c.H)+1e-9 {
+					t.Fatalf("%d×%d, shot %d: a corner is at %.2f", c.H, c.W, i, corner)
+				}
+			}
+		}
+	}
+}
+
 // Non-printability is 0 at an ink and the product of the distances elsewhere; its derivative, and the variation's, are finite
 // differences': seen as what Paint adds to a gradient of 0.
 func TestLawPenalties(t *testing.T) {
