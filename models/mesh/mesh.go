@@ -44,6 +44,9 @@ const (
 func (m *Mesh) build(ctx context.Context) error {
 	same, ids := make([]int32, len(m.places)), map[vec]int32{} // places with equal coordinates are one
 	for i, p := range m.places {
+		if i%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		p = p.plus(vec{}, 1) // −0 is 0
 		id, ok := ids[p]
 		if !ok {

@@ -3,6 +3,7 @@ package scenes
 import (
 	"cmp"
 	"fmt"
+	"math"
 
 	"lucigo/interp/render"
 )
@@ -30,3 +31,6 @@ func (p Poses) View(seed uint64, i int) (*render.View, error) {
 	}
 	return p.Scene(seed, i).ViewOf(b, cmp.Or(p.Size, 64))
 }
+
+// Yaw returns how far the body is turned about its own axis in scene i, in degrees from 0 to 360.
+func (p Poses) Yaw(seed uint64, i int) float64 { return p.Scene(seed, i).Yaw * 180 / math.Pi }

@@ -146,6 +146,9 @@ func TestPoses(t *testing.T) {
 	if !reflect.DeepEqual(a, b) || reflect.DeepEqual(a, c) || reflect.DeepEqual(a, d) || a.H != 24 || !a.AroundV {
 		t.Error("views are not drawn by seed and number")
 	}
+	if yaw := p.Yaw(5, 1); math.Abs(yaw-p.Scene(5, 1).Yaw*180/math.Pi) > 1e-9 || yaw < 0 || yaw > 360 {
+		t.Errorf("yaw %g", yaw)
+	}
 	want, _ := p.Scene(5, 1).with(Torus).View(24)
 	if !reflect.DeepEqual(a, want) {
 		t.Error("a view is not of its scene")

@@ -402,6 +402,13 @@ func enlarge(m image.Image, by int) image.Image {
 	if by == 1 {
 		return m
 	}
+	if a, moves := m.(animation); moves {
+		larger := animation{Image: enlarge(a.Image, by), each: a.each, first: a.first}
+		for _, p := range a.rest {
+			larger.rest = append(larger.rest, enlarge(p, by))
+		}
+		return larger
+	}
 	r := m.Bounds()
 	to := image.Rect(0, 0, r.Dx()*by, r.Dy()*by)
 	if p, ok := m.(*image.Paletted); ok { // stays small in a file

@@ -105,7 +105,8 @@ func TestEscaped(t *testing.T) {
 		times int // in the text
 	}{
 		"grid": {grid, 3}, "figure": {made{figure}, 8}, "pictures": {Pictures{Title: nasty, Images: x, Captions: []string{nasty}}, 2},
-		"table": {made{Table{Title: nasty, Corner: nasty, Columns: []string{nasty}, Rows: []string{nasty}, Cells: [][]any{{nasty}}}.Figure()}, 5},
+		"turning": {Turning{Title: nasty, Solids: []Turned{{Name: nasty, Photos: photos(), Right: []int{1}, Target: 0}}}, 3},
+		"table":   {made{Table{Title: nasty, Corner: nasty, Columns: []string{nasty}, Rows: []string{nasty}, Cells: [][]any{{nasty}}}.Figure()}, 5},
 	} {
 		html, err := html(c.of.Figure())
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 // Views is a Scene of what a func sees, for solids that are drawn elsewhere (package scenes' Poses.View, for instance).
 type Views struct {
 	Of     func(seed uint64, i int) (*render.View, error) // view i, which depends on seed and i alone
+	Angle  func(seed uint64, i int) float64               // from which it is seen, in degrees, for Shot.Tilt; nil leaves that 0
 	Steady Lens                                           // if it is not zero, the lens of every shot; else drawn by AnyLens
 }
 
@@ -24,6 +25,9 @@ func (v Views) Shot(seed uint64, i int) (*Shot, error) {
 		return nil, fmt.Errorf("physical: shot %d: %w", i, err)
 	}
 	s := &Shot{View: view, Lens: v.Steady, Key: random.Hash(seed, uint64(i), 2)}
+	if v.Angle != nil {
+		s.Tilt = v.Angle(seed, i)
+	}
 	if s.Lens == (Lens{}) {
 		s.Lens = AnyLens(random.New(seed, uint64(i), 3), min(view.H, view.W))
 	}

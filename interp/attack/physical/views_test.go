@@ -19,6 +19,9 @@ func TestViews(t *testing.T) {
 	if err != nil || asked != [2]uint64{3, 4} || s.View.H != 16 || s.Lens != (Lens{Blur: 1}) {
 		t.Errorf("%+v, %v, asked for %v", s, err, asked)
 	}
+	if s, err := (Views{Of: of, Angle: func(seed uint64, i int) float64 { return float64(10*int(seed) + i) }}).Shot(3, 4); err != nil || s.Tilt != 34 {
+		t.Errorf("%+v, %v", s, err)
+	}
 	a, _ := Views{Of: of}.Shot(3, 4)
 	b, _ := Views{Of: of}.Shot(3, 4)
 	c, _ := Views{Of: of}.Shot(3, 5)
