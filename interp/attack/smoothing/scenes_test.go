@@ -27,7 +27,7 @@ func TestScenes(t *testing.T) {
 		open       func() (*interp.Model, error)
 		images     int
 		few, often int // copies
-	}{{scenes.Noisy, 100, 1000, 10_000}, {scenes.Standard, 40, 300, 300}} {
+	}{{scenes.Noisy, 80, 1000, 10_000}, {scenes.Standard, 40, 300, 300}} {
 		m, err := row.open()
 		if err != nil {
 			t.Fatal(err)
