@@ -225,6 +225,7 @@ func (e *examination) optimises(interp.Prediction) error {
 
 // compare raises the flags that compare attacks.
 func (e *examination) compare() error {
+	const sure = .01                       // a flag for a chance of less
 	first := make([][]int, len(e.Attacks)) // the first radius at which each image falls
 	backward := make([]int, len(e.Attacks))
 	for k, results := range e.results {
@@ -286,7 +287,8 @@ func (e *examination) compare() error {
 	return e.huge()
 }
 
-// refuses looks for a class that no image has and none is given, to which an attack by gradients leads most of those that fall.
+// refuses looks for a class that no image has and none is given, to which an attack by gradients leads half of those that fall or more, and
+// at least five.
 func (e *examination) refuses() {
 	for k, results := range e.results {
 		if len(results) == 0 {
@@ -300,7 +302,7 @@ func (e *examination) refuses() {
 			}
 		}
 		for class, n := range to {
-			if slices.Contains(e.images.Class, class) || slices.Contains(e.answers, class) || chance(n, fell-n) >= sure {
+			if slices.Contains(e.images.Class, class) || slices.Contains(e.answers, class) || n < 5 || 2*n < fell {
 				continue
 			}
 			e.raise(Refuses, "If it is a refusal, attack with targets, which no refusal meets, and with the detector in the loss (arXiv:1705.07263)",
@@ -309,8 +311,6 @@ func (e *examination) refuses() {
 		}
 	}
 }
-
-const sure = .01 // a flag that compares is for a chance of less
 
 const larger = "The larger ball holds the smaller: check the steps' length, the loss, and whether the gradient is that of the network"
 

@@ -379,7 +379,7 @@ func TestTotalVariationMinimises(t *testing.T) {
 			r := says(t, must[*interp.Model](t)(interp.New(spec)).On(e.Backend).Float64(), x)
 			return r.Data[:h*w*c], r.Data[h*w*c:]
 		}
-		z, kept := run(0) // 100
+		z, kept := run(0) // the default
 		best, _ := run(20000)
 		sum := func(z []float64) float64 { return energy(z, x.Pix, kept, h, w, c, .03) }
 		t.Logf("the sum is %.5f, the least %.5f, that of the image %.5f", sum(z), sum(best), sum(x.Pix))

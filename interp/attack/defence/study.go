@@ -20,7 +20,7 @@ import (
 // and an attack has to make the network answer with another class, which is the second likeliest without the detector.
 type Study struct {
 	Ball  attack.Ball
-	Steps int // of each attack that knows; 0 is 40
+	Steps int // of each of the attacks that know, PGD on the cross-entropy and on the margin through Known; 0 is 40
 	Votes int // of a random defence; 0 is 9
 
 	// Card is what looks for flags; without radii and attacks, that of the ball alone, with noise, FGSM, PGD and the square attack.
