@@ -67,7 +67,8 @@ func measure(t *testing.T, s Study, rows []measured) {
 
 const none = card.Kind(-1)
 
-// TestScenesTable is the table of all defences on the scenes, which notebook 07 shows.
+// TestScenesTable is the table of all defences on the scenes. No number is published for them: a tenth at most is to be left of what is broken.
+// The detector runs its network three times, which the card takes for an optimisation.
 func TestScenesTable(t *testing.T) {
 	table(t)
 	m, robust := must[*interp.Model](t)(scenes.Planted(0)), must[*interp.Model](t)(scenes.Robust())
@@ -78,14 +79,14 @@ func TestScenesTable(t *testing.T) {
 	}
 	coded, distilled := trained(t, m)
 	measure(t, Study{Ball: attack.Linf(8. / 255), Votes: 5}, []measured{
-		{BitDepth{}, m, x, .05, card.NoGradient},
-		{JPEG{}, m, x, .05, card.NoGradient},
-		{TotalVariation{}, m, x, .05, card.Optimises},
-		{ResizePad{}, m, x, .05, card.Randomised},
-		{Pruning{}, m, x, .05, card.Randomised},
-		{Thermometer{}, coded, x, .05, card.NoGradient},
-		{Distillation{}, distilled, x, .05, card.Softmax},
-		{squeezing, m, x, .05, card.Refuses},
+		{BitDepth{}, m, x, .1, card.NoGradient},
+		{JPEG{}, m, x, .1, card.NoGradient},
+		{TotalVariation{}, m, x, .1, card.Optimises},
+		{ResizePad{}, m, x, .1, card.Randomised},
+		{Pruning{}, m, x, .1, card.Randomised},
+		{Thermometer{}, coded, x, .1, card.NoGradient},
+		{Distillation{}, distilled, x, .1, card.Softmax},
+		{squeezing, m, x, .1, card.Optimises},
 		{AsIs{"adversarial training"}, robust, x, .8, none},
 	})
 }
@@ -132,8 +133,8 @@ func trained(t *testing.T, m *interp.Model) (coded, distilled *interp.Model) {
 // TestCIFARTable: on a network that others trained for CIFAR-10, at the papers' 8/255, nothing is left of activation pruning, of which 0 % is published.
 func TestCIFARTable(t *testing.T) {
 	table(t)
-	m, x := strangers.ResNet20(t), strangers.CIFARImages(t, 60)
-	measure(t, Study{Ball: attack.Linf(8. / 255)}, []measured{
+	m, x := strangers.ResNet20(t), strangers.CIFARImages(t, 40)
+	measure(t, Study{Ball: attack.Linf(8. / 255), Steps: 20, Votes: 5, Look: 16}, []measured{
 		{Pruning{}, m, x, .05, card.Randomised},
 		{BitDepth{}, m, x, .05, card.NoGradient},
 		{JPEG{}, m, x, .05, card.NoGradient},
@@ -170,7 +171,7 @@ func TestDigitsTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s: clean %.2f, left %.2f, mean L2 distance %.2f (published: 0 %% left, 1.7 and more on average)", a, r.Clean(), r.Left(), r.Mean(func(v attack.Verdict) float64 { return v.L2 }))
+	t.Logf("%s: clean %.2f, left %.2f, mean L2 distance %.2f (published: 0 %% left)", a, r.Clean(), r.Left(), r.Mean(func(v attack.Verdict) float64 { return v.L2 }))
 	if r.Left() > .05 {
 		t.Errorf("%g are left", r.Left())
 	}
