@@ -7,6 +7,7 @@ import (
 	"image/color"
 	paint "image/draw"
 	"slices"
+	"strings"
 
 	"lucigo/interp/attack/physical"
 	"lucigo/notebooks/internal/number"
@@ -18,7 +19,7 @@ import (
 type Photographs struct {
 	Title  string
 	Photos physical.Photos
-	Right  int // the class that is right
+	Right  int // the class that is right; −1: it is not the same for all
 	Target int // the class that the painter wanted; −1: any other
 	Count  int // how many are shown, at equal distances in that order; 0 is 16
 	Across int // in a row; 0 is 8
@@ -41,8 +42,8 @@ func (p Photographs) Figure() (Figure, error) {
 	switch {
 	case n < 1 || p.Photos.Prediction.Logits.N != n || len(p.Photos.Tilt) != n:
 		return Figure{}, fmt.Errorf("show: Photographs.Photos has %d images, %d answers and %d angles, must have as many of each", n, p.Photos.Prediction.Logits.N, len(p.Photos.Tilt))
-	case p.Right < 0 || p.Right >= classes || p.Target < -1 || p.Target >= classes:
-		return Figure{}, fmt.Errorf("show: Photographs.Right is %d and Target %d, must be classes, 0 to %d, or Target −1", p.Right, p.Target, classes-1)
+	case p.Right < -1 || p.Right >= classes || p.Target < -1 || p.Target >= classes:
+		return Figure{}, fmt.Errorf("show: Photographs.Right is %d and Target %d, must be classes, 0 to %d, or −1", p.Right, p.Target, classes-1)
 	case p.Count < 0 || p.Across < 0:
 		return Figure{}, fmt.Errorf("show: Photographs.Count is %d and Across %d, must be at least 0", p.Count, p.Across)
 	}
@@ -59,10 +60,13 @@ func (p Photographs) Figure() (Figure, error) {
 		if err != nil {
 			return Figure{}, fmt.Errorf("show: Photographs: %w", err)
 		}
-		name := p.Photos.Prediction.Names[top[i]]
+		name, angle := p.Photos.Prediction.Names[top[i]], ""
+		if slices.Max(p.Photos.Tilt) > 0 {
+			angle = fmt.Sprintf("%.0f°: ", p.Photos.Tilt[i])
+		}
 		all = append(all, Cell{
 			Picture: framed(picture, p.frame(top[i])),
-			Caption: fmt.Sprintf("%.0f°: %s", p.Photos.Tilt[i], name),
+			Caption: angle + name,
 			Note:    fmt.Sprintf("read as %s, with probability %s", name, number.Text(p.Photos.Prediction.Prob(i, top[i]), 2)),
 		})
 	}
@@ -75,10 +79,14 @@ func (p Photographs) Figure() (Figure, error) {
 		}
 		return sum
 	}
-	title := fmt.Sprintf("of %d photographs %.0f %% are read as %s, which is right (green)", n, percent(func(c int) bool { return c == p.Right }), p.Photos.Prediction.Names[p.Right])
-	if p.Target >= 0 {
-		title += fmt.Sprintf(", and %.0f %% as %s (red)", percent(func(c int) bool { return c == p.Target }), p.Photos.Prediction.Names[p.Target])
+	var counts []string
+	if p.Right >= 0 {
+		counts = append(counts, fmt.Sprintf("%.0f %% are read as %s, which is right (green)", percent(func(c int) bool { return c == p.Right }), p.Photos.Prediction.Names[p.Right]))
 	}
+	if p.Target >= 0 {
+		counts = append(counts, fmt.Sprintf("%.0f %% as %s (red)", percent(func(c int) bool { return c == p.Target }), p.Photos.Prediction.Names[p.Target]))
+	}
+	title := fmt.Sprintf("of %d photographs %s", n, strings.Join(counts, ", and "))
 	if p.Title != "" {
 		title = p.Title + "\n" + title
 	}
@@ -89,7 +97,7 @@ func (p Photographs) frame(class int) color.RGBA {
 	switch {
 	case class == p.Right:
 		return rightFrame
-	case class == p.Target || p.Target < 0:
+	case class == p.Target || p.Target < 0 && p.Right >= 0:
 		return targetFrame
 	}
 	return otherFrame

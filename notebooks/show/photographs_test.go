@@ -47,9 +47,17 @@ func TestPhotographs(t *testing.T) {
 	if err != nil || len(any.Cells) != 1 || at(any.Cells[0][0].Picture, 0, 12) != [3]int{207, 34, 46} || strings.Contains(any.Title, "red") {
 		t.Errorf("any other class: %v, %d rows, title %q", err, len(any.Cells), any.Title)
 	}
+	flat := photos()
+	flat.Tilt = make([]float64, 3)
+	none, err := Photographs{Photos: flat, Right: -1, Target: 2}.Figure()
+	if err != nil || none.Cells[0][2].Caption != "cat" || at(none.Cells[0][2].Picture, 0, 12) != [3]int{207, 34, 46} || at(none.Cells[0][0].Picture, 0, 12) != [3]int{140, 149, 159} ||
+		strings.Contains(none.Title, "right") || !strings.Contains(none.Title, "33 % as cat (red)") {
+		t.Errorf("no class right for all: %v, title %q, %q", err, none.Title, none.Cells[0][2].Caption)
+	}
 	for want, p := range map[string]Photographs{
 		"0 images":             {},
 		"Right is 3":           {Photos: photos(), Right: 3},
+		"Right is -2":          {Photos: photos(), Right: -2},
 		"Target -2":            {Photos: photos(), Target: -2},
 		"Photographs.Count is": {Photos: photos(), Count: -1},
 	} {
