@@ -81,7 +81,7 @@ func Seed(m *interp.Model, seed int) (*interp.Model, error) {
 	return m.With(changes)
 }
 
-// named returns an error if there is no model, and m's spec under the name that it has with a defence.
+// wrapped returns m with a change of its spec, under the name that it has with a defence.
 func wrapped(d Defence, m *interp.Model, change func(spec *interp.Spec)) (*interp.Model, error) {
 	if m == nil {
 		return nil, fmt.Errorf("defence: %s: the model is nil", d)

@@ -72,6 +72,8 @@ func (p Paint) check(start interp.Images) error {
 		return errors.New("physical: Paint: Mask has a number that is neither 0 nor 1")
 	case p.Mask != nil && !slices.Contains(p.Mask, 1):
 		return errors.New("physical: Paint: Mask is empty, must leave a pixel to paint")
+	case p.Mask != nil && !slices.Contains(p.Mask, 0):
+		return errors.New("physical: Paint: Mask is everything: leave it nil if all of the picture may be painted")
 	}
 	return nil
 }

@@ -244,6 +244,9 @@ func TestBadPaint(t *testing.T) {
 		"Mask is empty": func() error {
 			return fit(t.Context(), m, target, physical.Paint{Mask: make([]float64, 4096)}, x, physical.Camera{})
 		},
+		"Mask is everything": func() error {
+			return fit(t.Context(), m, target, physical.Paint{Mask: slices.Repeat([]float64{1}, 4096)}, x, physical.Camera{})
+		},
 		"Mask has 3 numbers": func() error {
 			return fit(t.Context(), m, target, physical.Paint{Mask: make([]float64, 3)}, x, physical.Camera{})
 		},
