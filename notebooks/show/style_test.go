@@ -84,6 +84,25 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// plotted checks a figure of one picture: the words in its place, and the picture itself.
+func plotted(t *testing.T, f Figure, name string, words ...string) {
+	t.Helper()
+	html, err := f.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := read(t, html)
+	if len(got.pictures) != 1 {
+		t.Fatalf("%d pictures", len(got.pictures))
+	}
+	for _, want := range words {
+		if !strings.Contains(got.pictures[0].alt, want) {
+			t.Errorf("no %q in %q", want, got.pictures[0].alt)
+		}
+	}
+	golden(t, name, f.Cells[0][0].Picture)
+}
+
 // golden compares a picture with that of testdata, to 2 of 255: -regen writes it anew.
 func golden(t *testing.T, name string, got image.Image) {
 	t.Helper()
