@@ -53,6 +53,7 @@ func (p Photographs) Figure() (Figure, error) {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.Photos.Tilt[a], p.Photos.Tilt[b]) })
 	top, count := p.Photos.Prediction.Top1(), min(cmp.Or(p.Count, 16), n)
+	leant := slices.Max(p.Photos.Tilt) > 0
 	var all []Cell
 	for k := range count {
 		i := order[(2*k+1)*n/(2*count)]
@@ -61,7 +62,7 @@ func (p Photographs) Figure() (Figure, error) {
 			return Figure{}, fmt.Errorf("show: Photographs: %w", err)
 		}
 		name, angle := p.Photos.Prediction.Names[top[i]], ""
-		if slices.Max(p.Photos.Tilt) > 0 {
+		if leant {
 			angle = fmt.Sprintf("%.0f°: ", p.Photos.Tilt[i])
 		}
 		all = append(all, Cell{
@@ -70,21 +71,12 @@ func (p Photographs) Figure() (Figure, error) {
 			Note:    fmt.Sprintf("read as %s, with probability %s", name, number.Text(p.Photos.Prediction.Prob(i, top[i]), 2)),
 		})
 	}
-	percent := func(is func(class int) bool) float64 {
-		sum := 0.0
-		for _, c := range top {
-			if is(c) {
-				sum += 100 / float64(n)
-			}
-		}
-		return sum
-	}
 	var counts []string
 	if p.Right >= 0 {
-		counts = append(counts, fmt.Sprintf("%.0f %% are read as %s, which is right (green)", percent(func(c int) bool { return c == p.Right }), p.Photos.Prediction.Names[p.Right]))
+		counts = append(counts, fmt.Sprintf("%.0f %% are read as %s, which is right (green)", 100*p.Photos.Share(p.Right), p.Photos.Prediction.Names[p.Right]))
 	}
 	if p.Target >= 0 {
-		counts = append(counts, fmt.Sprintf("%.0f %% as %s (red)", percent(func(c int) bool { return c == p.Target }), p.Photos.Prediction.Names[p.Target]))
+		counts = append(counts, fmt.Sprintf("%.0f %% as %s (red)", 100*p.Photos.Share(p.Target), p.Photos.Prediction.Names[p.Target]))
 	}
 	title := fmt.Sprintf("of %d photographs %s", n, strings.Join(counts, ", and "))
 	if p.Title != "" {

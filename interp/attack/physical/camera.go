@@ -168,8 +168,8 @@ type Camera struct {
 	// enlarged that: then a far sheet is not small but coarse.
 	Crop bool
 
-	// Backgrounds are images of the photograph's size, one of which is behind the sheet; none is a wall of a random colour, lit
-	// unevenly.
+	// Backgrounds are images of the photograph's size, one of which is behind the sheet. Without any, a wall of a random colour
+	// is there, lit unevenly.
 	Backgrounds interp.Images
 
 	Steady Lens // if it is not zero, the lens of every shot; else colours, blur of at most a pixel in 64, noise and JPEG are drawn

@@ -16,7 +16,7 @@ func (a point) cross(b point) float64         { return a.x*b.y - a.y*b.x }
 // homography takes (x, y, 1) to (X·W, Y·W, W): three rows.
 type homography [9]float64
 
-// at returns where p goes; ok is false where it does not: behind the camera.
+// at returns where p is seen; ok is false where it is not seen, because it is behind the camera.
 func (h *homography) at(p point) (q point, ok bool) {
 	w := h[6]*p.x + h[7]*p.y + h[8]
 	return point{(h[0]*p.x + h[1]*p.y + h[2]) / w, (h[3]*p.x + h[4]*p.y + h[5]) / w}, w > 1e-9

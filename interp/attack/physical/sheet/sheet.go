@@ -20,7 +20,7 @@ import (
 	"lucigo/interp"
 )
 
-// Width and Height are the page's, A4 lying, in millimetres, and DPI the dots per inch of which it is written.
+// Width and Height are the page's, A4 in landscape, in millimetres. DPI is the resolution that it is written with, in dots per inch.
 const (
 	Width, Height = 297., 210.
 	DPI           = 300
@@ -55,7 +55,7 @@ const areaLeft, areaTop, areaRight, areaBottom, captionHeight, gap = 36., 51., 2
 // box is a rectangle of the page.
 type box struct{ x, y, w, h float64 }
 
-// at returns a place in the box, of which u and v run from 0 to 1.
+// at returns a place in the box: u is 0 at its left edge and 1 at its right, v 0 at its top and 1 at its bottom.
 func (b box) at(u, v float64) point { return point{b.x + u*b.w, b.y + v*b.h} }
 
 // corners returns top left, top right, bottom right and bottom left.
