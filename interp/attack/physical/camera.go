@@ -214,14 +214,21 @@ func (c Camera) Shot(seed uint64, i int) (*Shot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shot{View: v, Lens: c.Steady, Key: random.Hash(seed, uint64(i), 2), Tilt: math.Abs(lean), Size: size, Corners: f.Corners(h, w)}
-	if s.Lens == (Lens{}) {
-		s.Lens = AnyLens(random.New(seed, uint64(i), 3), min(h, w))
-	}
+	s := through(c.Steady, v, seed, i)
+	s.Tilt, s.Size, s.Corners = math.Abs(lean), size, f.Corners(h, w)
 	if c.Crop { // a pixel of the camera's covers seen/size pixels here: as wide as a Gaussian of .4 of that
 		s.Lens.Blur = math.Hypot(s.Lens.Blur, .4*max(0, seen/size-1))
 	}
 	return s, nil
+}
+
+// through returns shot i of a view, through the lens that is given or, where that is zero, through one that is drawn.
+func through(steady Lens, v *render.View, seed uint64, i int) *Shot {
+	s := &Shot{View: v, Lens: steady, Key: random.Hash(seed, uint64(i), 2)}
+	if s.Lens == (Lens{}) {
+		s.Lens = AnyLens(random.New(seed, uint64(i), 3), min(v.H, v.W))
+	}
+	return s
 }
 
 // AnyLens draws the lens of an ordinary camera for photographs whose shorter side has so many pixels: gain .85 to 1.1 and a cast of

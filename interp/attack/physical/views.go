@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"lucigo/interp/random"
 	"lucigo/interp/render"
 )
 
@@ -24,12 +23,9 @@ func (v Views) Shot(seed uint64, i int) (*Shot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("physical: shot %d: %w", i, err)
 	}
-	s := &Shot{View: view, Lens: v.Steady, Key: random.Hash(seed, uint64(i), 2)}
+	s := through(v.Steady, view, seed, i)
 	if v.Angle != nil {
 		s.Tilt = v.Angle(seed, i)
-	}
-	if s.Lens == (Lens{}) {
-		s.Lens = AnyLens(random.New(seed, uint64(i), 3), min(view.H, view.W))
 	}
 	return s, nil
 }
