@@ -3,6 +3,7 @@ package scenes
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/internal/parallel"
 	"lucigo/interp"
@@ -26,7 +27,8 @@ type Body interface {
 // evenly along the outline from the top to the bottom, so that the top edge is the upper pole and the lower edge the lower one; on a
 // torus and a ring, whose outline is closed, all edges meet. The faces of a cube are six squares of it: in the upper row front
 // (towards z), right and back, in the lower row left, top and bottom; each fills 94 % of its third and half, so that colours
-// of two faces do not mix. A pyramid's four sides and its base are the first five.
+// of two faces do not mix. A pyramid's four sides and its base are the first five. On a cone, a cylinder and a ring, whose outlines
+// have edges too, each side fills 94 % of its rows.
 func (s Scene) View(size int) (*render.View, error) {
 	if nameless(int(s.Shape), shapeNames) {
 		return nil, fmt.Errorf("scenes: no view of a %v, must be one of %v", s.Shape, shapeNames)
@@ -128,12 +130,13 @@ func (s Shape) spot(u, v float64) (p, n vec) {
 		a, b := (3*u-float64(column)-.5)*2/filled, (.5+float64(row)-2*v)*2/filled
 		return f.middle.along(f.right, a).along(f.up, b), f.out
 	}
-	q, m := outlines[s].at(v)
+	k, t := outlines[s].at(v)
+	q, m := k.at(t)
 	sin, cos := math.Sincos((.75 - u) * 2 * math.Pi)
 	return vec{q[0] * cos, q[1], q[0] * sin}, vec{m[0] * cos, m[1], m[0] * sin}
 }
 
-const filled = .94 // of the length and height of each face's part of the picture
+const filled = .94 // of the length and height of each face's part of the picture, and of a line's
 
 // face is a parallelogram: its middle, how far it goes from there to the right and up, and its outward normal.
 type face struct{ middle, right, up, out vec }
@@ -216,26 +219,33 @@ func (k stroke) find(r, y float64) (t, gap float64) {
 	return t, (p[0]-r)*(p[0]-r) + (p[1]-y)*(p[1]-y)
 }
 
-// at returns the point at the share v of the outline, and the normal there.
-func (o outline) at(v float64) (p, n [2]float64) {
-	left := v * o.length()
-	for _, k := range o[:len(o)-1] {
-		l := k.length()
-		if left < l {
-			return k.at(left / l)
-		}
-		left -= l
+// filled returns how much of its part of the picture's rows each stroke fills: all where the outline is smooth.
+func (o outline) filled() float64 {
+	if slices.ContainsFunc(o, func(k stroke) bool { return k.radius > 0 }) {
+		return 1
 	}
-	last := o[len(o)-1]
-	return last.at(left / last.length())
+	return filled // lines meet at edges
 }
 
-// find returns the share of the outline at which it is nearest to a point.
+// at returns the stroke that a row of the picture shows, as a share of them, and the share of the stroke. Below 0 and above 1 is
+// between two lines that meet at an edge: each goes on for as far as its part of the rows does.
+func (o outline) at(v float64) (stroke, float64) {
+	left, k := v*o.length(), o[0]
+	for _, next := range o[1:] {
+		if left < k.length() {
+			break
+		}
+		left, k = left-k.length(), next
+	}
+	return k, .5 + (left/k.length()-.5)/o.filled()
+}
+
+// find returns the row of the picture, as a share of them, at which the outline is nearest to a point.
 func (o outline) find(r, y float64) float64 {
 	best, v, before := math.Inf(1), 0.0, 0.0
 	for _, k := range o {
 		if t, gap := k.find(r, y); gap < best {
-			best, v = gap, before+t*k.length()
+			best, v = gap, before+(.5+o.filled()*(t-.5))*k.length()
 		}
 		before += k.length()
 	}

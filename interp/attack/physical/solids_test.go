@@ -14,7 +14,7 @@ import (
 // training scenes are: turned all round, tilted, rolled, under any light and before any background, through any lens. (Athalye et
 // al., arXiv:1707.07397: 83.4 % in the mean of 200 painted solids.) With their own stripes, the cube and the torus are read as the
 // class that they are in as many of the same poses; the sphere and the vase, whose shapes no class has, as something striped. The
-// targets are of another surface, and but for the torus of another shape, whose hole no paint hides: after as many steps it is read as
+// targets are of another surface, and of another shape except for the torus, whose hole no paint hides: after as many steps it is read as
 // a wood cube in .53 of the poses, as a wood cone in .51, as a dotted cube in .39 and as a scales cylinder in .20.
 func TestSolids(t *testing.T) {
 	m, err := scenes.Standard()
