@@ -311,3 +311,27 @@ func TestTornScene(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A search that is stopped ends at once, and returns the paint that its steps have made.
+func TestStopped(t *testing.T) {
+	m, x, target := subject(t, 0)
+	stopped := func(after int) interp.Images {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		paint, err := physical.Paint{Steps: 10, Shots: 2, Progress: func(step, of int, _ float64) {
+			if step == after {
+				stop()
+			} else if step > after {
+				t.Errorf("step %d of %d is made after the end", step, of)
+			}
+		}}.Fit(ctx, m, objective.LogProbOf(target), x, physical.Camera{})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d steps: %v", after, err)
+		}
+		return paint
+	}
+	one, three, again := stopped(1), stopped(3), stopped(3)
+	if slices.Equal(one.Pix, x.Pix) || slices.Equal(one.Pix, three.Pix) || !slices.Equal(three.Pix, again.Pix) {
+		t.Error("the paint is not what the steps have made")
+	}
+}
