@@ -71,18 +71,31 @@ func (p Photographs) Figure() (Figure, error) {
 			Note:    fmt.Sprintf("read as %s, with probability %s", name, number.Text(p.Photos.Prediction.Prob(i, top[i]), 2)),
 		})
 	}
-	var counts []string
-	if p.Right >= 0 {
-		counts = append(counts, fmt.Sprintf("%.0f %% are read as %s, which is right (green)", 100*p.Photos.Share(p.Right), p.Photos.Prediction.Names[p.Right]))
-	}
-	if p.Target >= 0 {
-		counts = append(counts, fmt.Sprintf("%.0f %% as %s (red)", 100*p.Photos.Share(p.Target), p.Photos.Prediction.Names[p.Target]))
-	}
-	title := fmt.Sprintf("of %d photographs %s", n, strings.Join(counts, ", and "))
+	title := p.counts()
 	if p.Title != "" {
 		title = p.Title + "\n" + title
 	}
 	return Figure{Title: title, Size: p.Size, Cells: rows(all, min(cmp.Or(p.Across, 8), len(all)))}, nil
+}
+
+// counts says how many of all photographs are read as what is right and as what was wanted.
+func (p Photographs) counts() string {
+	all, words := p.Photos.Images.N, []string(nil)
+	add := func(share float64, name, colour string) {
+		words = append(words, fmt.Sprintf("%.0f %% as %s (%s)", 100*share, name, colour))
+	}
+	if p.Right >= 0 {
+		add(p.Photos.Share(p.Right), p.Photos.Prediction.Names[p.Right], "right, green")
+	}
+	if p.Target >= 0 {
+		add(p.Photos.Share(p.Target), p.Photos.Prediction.Names[p.Target], "red")
+	} else if p.Right >= 0 {
+		add(1-p.Photos.Share(p.Right), "something else", "red")
+	}
+	if words == nil {
+		return fmt.Sprintf("%d photographs", all)
+	}
+	return fmt.Sprintf("how %d photographs are read: %s", all, strings.Join(words, ", "))
 }
 
 func (p Photographs) frame(class int) color.RGBA {

@@ -33,7 +33,7 @@ func TestPhotographs(t *testing.T) {
 			t.Errorf("photograph %d: %q in a frame of %v, %v wide", i, c.Caption, at(c.Picture, 0, 12), c.Picture.Bounds())
 		}
 	}
-	if !strings.Contains(f.Title, "of 3 photographs 33 %") || !strings.Contains(f.Title, "33 % as bus (red)") {
+	if !strings.Contains(f.Title, "\nhow 3 photographs are read: 33 % as "+nasty+" (right, green), 33 % as bus (red)") {
 		t.Errorf("title %q", f.Title)
 	}
 	page, err := html(f, nil)
@@ -44,15 +44,18 @@ func TestPhotographs(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	any, err := Photographs{Photos: photos(), Right: 0, Target: -1, Count: 1, Across: 1}.Figure()
-	if err != nil || len(any.Cells) != 1 || at(any.Cells[0][0].Picture, 0, 12) != [3]int{207, 34, 46} || strings.Contains(any.Title, "red") {
+	if err != nil || len(any.Cells) != 1 || at(any.Cells[0][0].Picture, 0, 12) != [3]int{207, 34, 46} || !strings.Contains(any.Title, "67 % as something else (red)") {
 		t.Errorf("any other class: %v, %d rows, title %q", err, len(any.Cells), any.Title)
 	}
 	flat := photos()
 	flat.Tilt = make([]float64, 3)
 	none, err := Photographs{Photos: flat, Right: -1, Target: 2}.Figure()
 	if err != nil || none.Cells[0][2].Caption != "cat" || at(none.Cells[0][2].Picture, 0, 12) != [3]int{207, 34, 46} || at(none.Cells[0][0].Picture, 0, 12) != [3]int{140, 149, 159} ||
-		strings.Contains(none.Title, "right") || !strings.Contains(none.Title, "33 % as cat (red)") {
+		none.Title != "how 3 photographs are read: 33 % as cat (red)" {
 		t.Errorf("no class right for all: %v, title %q, %q", err, none.Title, none.Cells[0][2].Caption)
+	}
+	if plain, err := (Photographs{Photos: photos(), Right: -1, Target: -1}).Figure(); err != nil || plain.Title != "3 photographs" {
+		t.Errorf("nothing to count: %v, title %q", err, plain.Title)
 	}
 	for want, p := range map[string]Photographs{
 		"0 images":             {},
