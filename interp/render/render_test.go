@@ -102,6 +102,38 @@ func TestCorners(t *testing.T) {
 	}
 }
 
+// A sheet that is cut to a triangle shows the background outside of it.
+func TestOutline(t *testing.T) {
+	const n = 40
+	v, err := Flat{Size: 1, Outline: [][2]float64{{.1, .2}, {1, .2}, {.1, 1}}}.View(n, n, 1, make([]float64, n*n*3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, got := range v.Cover() {
+		x, y := (float64(p%n)+.5)/n, (float64(p/n)+.5)/n
+		if want := x > .1 && y > .2 && (x-.1)/.9+(y-.2)/.8 < 1; want != (got == 1) {
+			t.Fatalf("(%g, %g) is covered by %g", x, y, got)
+		}
+	}
+}
+
+// Light falls from the sheet's left to its right edge and from its bottom to its top, and colours are lit each by its own.
+func TestLight(t *testing.T) {
+	const n = 10
+	white := interp.Images{N: 1, H: 1, W: 1, C: 3, Pix: []float64{1, 1, 1}}
+	f := Flat{Size: 1, Light: [3]float64{.5, .6, .7}, Fall: [2]float64{.4, -.2}}
+	v, err := f.View(n, n, 1, make([]float64, n*n*3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range v.Draw(white) {
+		right, up := (float64(i/3%n)+.5)/n-.5, .5-(float64(i/3/n)+.5)/n
+		if want := f.Light[i%3] * (1 + .4*right - .2*up); math.Abs(got-want) > 1e-6 {
+			t.Fatalf("number %d is %g, want %g", i, got, want)
+		}
+	}
+}
+
 func TestBadViews(t *testing.T) {
 	black := make([]float64, 12)
 	for want, f := range map[string]func() error{

@@ -335,3 +335,81 @@ func TestStopped(t *testing.T) {
 		t.Error("the paint is not what the steps have made")
 	}
 }
+
+// plain is a lens that changes nothing.
+var plain = physical.Lens{Gain: [3]float64{1, 1, 1}}
+
+// A sheet that is cut out and enlarged fills .8 to .95 of the photograph however far it is, and is the blurrier the farther.
+func TestCrop(t *testing.T) {
+	low, high := 1., 0.
+	for i := range 200 {
+		s, err := physical.Camera{Crop: true, Tilt: -1, Roll: -1, Steady: plain}.Shot(2, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := (s.Corners[3][1] - s.Corners[0][1]) / 64
+		low, high = min(low, seen), max(high, seen)
+		if want := .4 * max(0, seen/s.Size-1); math.Abs(s.Lens.Blur-want) > 1e-9 {
+			t.Fatalf("shot %d, of size %g and enlarged to %g: blur %g, want %g", i, s.Size, seen, s.Lens.Blur, want)
+		}
+	}
+	if low < .8 || low > .81 || high > .95 || high < .94 {
+		t.Errorf("the sheet fills %g to %g of the photograph", low, high)
+	}
+}
+
+// What the sheet leaves free of a photograph is one of the backgrounds, each as often.
+func TestBackgrounds(t *testing.T) {
+	x, often := interp.Images{N: 3, H: 20, W: 30, C: 3, Pix: noise(4, 3*20, 30).Pix}, [3]int{}
+	for i := range 300 {
+		s, err := physical.Camera{H: 20, W: 30, Backgrounds: x, Steady: plain}.Shot(6, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := s.Take(noise(5, 8, 8))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cover, which := s.View.Cover(), -1
+		for k := range x.N {
+			if x.Of(k)[0] == s.View.Background[0] {
+				which = k
+			}
+		}
+		if which < 0 {
+			t.Fatalf("shot %d has none of the backgrounds", i)
+		}
+		often[which]++
+		for p, c := range cover {
+			if c == 0 && !slices.Equal(y[3*p:3*p+3], x.Of(which)[3*p:3*p+3]) {
+				t.Fatalf("shot %d, pixel %d is not that of background %d", i, p, which)
+			}
+		}
+	}
+	if slices.Min(often[:]) < 70 {
+		t.Errorf("backgrounds are drawn %v times of 300", often)
+	}
+}
+
+// The numbers of a lens that is drawn come near both ends of what AnyLens says, and no farther.
+func TestAnyLens(t *testing.T) {
+	ranges := map[string][4]float64{ // low, high, and what was drawn
+		"gain": {.85 * .96, 1.1 * 1.04}, "cast": {.96 / 1.04, 1.04 / .96}, "offset": {-.03, .03}, "blur": {0, 2}, "noise": {0, .03}, "quality": {50, 95},
+	}
+	for i := range 4000 {
+		l := physical.AnyLens(random.New(3, uint64(i), 0), 128)
+		for name, v := range map[string]float64{"gain": l.Gain[1], "cast": l.Gain[0] / l.Gain[2], "offset": l.Offset[2], "blur": l.Blur, "noise": l.Noise, "quality": float64(l.Quality)} {
+			r := ranges[name]
+			if i == 0 {
+				r[2], r[3] = v, v
+			}
+			r[2], r[3] = min(r[2], v), max(r[3], v)
+			ranges[name] = r
+		}
+	}
+	for name, r := range ranges {
+		if wide := r[1] - r[0]; r[2] < r[0] || r[3] > r[1] || r[2] > r[0]+.05*wide || r[3] < r[1]-.05*wide {
+			t.Errorf("%s is drawn from %g to %g, want %g to %g", name, r[2], r[3], r[0], r[1])
+		}
+	}
+}
