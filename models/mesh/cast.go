@@ -32,12 +32,15 @@ func (m *Mesh) plant(ctx context.Context) error {
 	middle := func(t triangle) vec {
 		return m.places[t[0].place].plus(m.places[t[1].place], 1).plus(m.places[t[2].place], 1)
 	}
-	m.tree = []node{{first: 0, last: int32(len(m.triangles))}}
-	for i := 0; i < len(m.tree); i++ {
-		if i%256 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
+	m.tree = append(make([]node, 0, len(m.triangles)+1), node{first: 0, last: int32(len(m.triangles))})
+	const often = 1 << 16 // triangles that were looked at between two looks at ctx
+	for i, looked := 0, often; i < len(m.tree); i++ {
 		n := m.tree[i]
+		if looked += int(n.last - n.first); looked >= often {
+			if looked = 0; ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
 		spread := nowhere()
 		n.box = nowhere()
 		for _, t := range m.triangles[n.first:n.last] {
@@ -78,7 +81,7 @@ func (m *Mesh) Meet(o, d [3]float64) (far float64, normal [3]float64, u, v float
 	best := math.Inf(1)
 	var which triangle
 	var share vec
-	for todo := append(make([]int32, 0, 64), 0); len(todo) > 0; {
+	for todo := make([]int32, min(1, len(m.tree)), 64); len(todo) > 0; { // from the root on
 		at := &m.tree[todo[len(todo)-1]]
 		todo = todo[:len(todo)-1]
 		if !r.enters(&at.box, best) {
@@ -117,7 +120,15 @@ func (m *Mesh) Meet(o, d [3]float64) (far float64, normal [3]float64, u, v float
 	for i, c := range which {
 		u, v = u+share[i]*m.paint[c.paint][0], v+share[i]*m.paint[c.paint][1]
 	}
-	return best, n.times(1 / n.length()), u - math.Floor(u), v - math.Floor(v), true
+	return best, n.times(1 / n.length()), repeat(u), repeat(v), true
+}
+
+// repeat is a place in a picture that repeats beyond its edges, at least 0 and below 1.
+func repeat(u float64) float64 {
+	if u -= math.Floor(u); u < 1 {
+		return u
+	}
+	return 0 // a little below a whole number
 }
 
 // ray is a ray seen along itself: axis z is the one along which it moves most, and a place is moved by shear·z so that the ray is the z

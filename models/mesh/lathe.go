@@ -11,7 +11,7 @@ import (
 // began. Normals are smooth. The picture's columns are meridians, its middle towards z, and its rows circles, evenly along the outline.
 func Lathe(ctx context.Context, outline [][2]float64, around int) (*Mesh, error) {
 	n := len(outline)
-	if n < 2 || around < 3 || (n-1)*around > MaxTriangles/2 {
+	if n < 2 || around < 3 || around > MaxTriangles || (n-1)*around > MaxTriangles/2 {
 		return nil, fmt.Errorf("mesh: Lathe: %d points of an outline and %d steps, must be at least 2 and 3, and at most %d triangles", n, around, MaxTriangles)
 	}
 	closed := outline[0] == outline[n-1]
@@ -40,6 +40,9 @@ func Lathe(ctx context.Context, outline [][2]float64, around int) (*Mesh, error)
 		out := [2]float64{before[1] - after[1], after[0] - before[0]}
 		if p[0] == 0 { // a pole
 			out = [2]float64{0, math.Copysign(1, out[1])}
+		}
+		if out == [2]float64{} {
+			return nil, fmt.Errorf("mesh: Lathe: the outline goes to point %d and back the same way, must go round a solid", i)
 		}
 		for k := range around {
 			sin, cos := math.Sincos((.75 - float64(k)/float64(around)) * 2 * math.Pi)

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"lucigo/models/scenes"
 )
 
-// Mesh is a surface of triangles that is painted with a picture. It is never changed, so it may be used from several goroutines.
+// Mesh is a surface of triangles that is painted with a picture. It is never changed, so it may be used from several goroutines. The
+// zero Mesh has no triangles, and no ray meets it.
 type Mesh struct {
 	// Dropped is how many triangles were left out because they have no area.
 	Dropped int
@@ -36,13 +38,13 @@ var ErrOpen = errors.New("the mesh is not closed, so its inside can be seen: fil
 
 // Limits of a mesh.
 const (
-	MaxTriangles = 1 << 20 // and as many places, normals and places in the picture, times 3
-	MaxPlace     = 1e12    // size of a coordinate
+	MaxTriangles = 1 << 20 // places, normals and places in the picture are at most three times as many
+	MaxPlace     = 1e12    // size of a coordinate, in units of the file
 )
 
 // build drops triangles without area, makes the tree, and returns ErrOpen where edges have one triangle.
 func (m *Mesh) build(ctx context.Context) error {
-	same, ids := make([]int32, len(m.places)), map[vec]int32{} // places with equal coordinates are one
+	same, ids := make([]int32, len(m.places)), make(map[vec]int32, len(m.places)) // places with equal coordinates are one
 	for i, p := range m.places {
 		if i%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -55,7 +57,7 @@ func (m *Mesh) build(ctx context.Context) error {
 		}
 		same[i] = id
 	}
-	edges := map[[2]int32]int{}
+	edges := make([]uint64, 0, 3*len(m.triangles)) // the numbers of two places, the smaller first
 	kept := m.triangles[:0]
 	for i, t := range m.triangles {
 		if i%4096 == 0 && ctx.Err() != nil {
@@ -67,9 +69,9 @@ func (m *Mesh) build(ctx context.Context) error {
 			continue
 		}
 		for _, e := range [][2]int32{{a, b}, {b, c}, {c, a}} { // also of three places in line, which join what is beside them
-			edges[[2]int32{min(e[0], e[1]), max(e[0], e[1])}]++
+			edges = append(edges, uint64(min(e[0], e[1]))<<32|uint64(max(e[0], e[1])))
 		}
-		if across := m.across(t); !(across.length() > 1e-14*m.longest(t)) {
+		if m.thin(t) {
 			m.Dropped++
 			continue
 		}
@@ -81,14 +83,19 @@ func (m *Mesh) build(ctx context.Context) error {
 	if err := m.plant(ctx); err != nil {
 		return err
 	}
-	open := 0
-	for _, n := range edges {
-		if n == 1 {
+	slices.Sort(edges)
+	open, different := 0, 0
+	for i := 0; i < len(edges); {
+		first := i
+		for i < len(edges) && edges[i] == edges[first] {
+			i++
+		}
+		if different++; i == first+1 {
 			open++
 		}
 	}
 	if open > 0 {
-		return fmt.Errorf("mesh: %d of %d edges have one face only: %w", open, len(edges), ErrOpen)
+		return fmt.Errorf("mesh: %d of %d edges have one face only: %w", open, different, ErrOpen)
 	}
 	return nil
 }
@@ -99,22 +106,25 @@ func (m *Mesh) across(t triangle) vec {
 	return b.plus(a, -1).cross(c.plus(a, -1))
 }
 
-// longest is the square of a triangle's longest side.
-func (m *Mesh) longest(t triangle) (square float64) {
+// thin says whether a triangle has no area, compared with its longest side.
+func (m *Mesh) thin(t triangle) bool {
+	square := 0.0
 	for i := range t {
 		side := m.places[t[i].place].plus(m.places[t[(i+1)%3].place], -1)
 		square = max(square, side.dot(side))
 	}
-	return square
+	return !(m.across(t).length() > 1e-14*square)
 }
 
 // Triangles returns how many the mesh has.
 func (m *Mesh) Triangles() int { return len(m.triangles) }
 
-// Reach implements scenes.Body.
+// Reach implements scenes.Body. Places that no triangle has do not count.
 func (m *Mesh) Reach() (r float64) {
-	for _, p := range m.places {
-		r = max(r, p.length())
+	for _, t := range m.triangles {
+		for _, c := range t {
+			r = max(r, m.places[c.place].length())
+		}
 	}
 	return r
 }
@@ -123,10 +133,13 @@ func (m *Mesh) Reach() (r float64) {
 func (m *Mesh) Closed() (aroundU, aroundV bool) { return true, true }
 
 // Fit returns the mesh moved and scaled: the middle of the box around it to the origin, and its farthest point to the distance reach
-// from there. The solids of scenes reach .8 to 1.2.
+// from there, which is 1/MaxPlace to MaxPlace. The solids of scenes reach .8 to 1.2.
 func (m *Mesh) Fit(ctx context.Context, reach float64) (*Mesh, error) {
-	if !(reach > 0 && reach <= MaxPlace) {
-		return nil, fmt.Errorf("mesh: Fit: reach is %g, must be above 0 and at most %g", reach, MaxPlace)
+	switch {
+	case !(reach >= 1/MaxPlace && reach <= MaxPlace):
+		return nil, fmt.Errorf("mesh: Fit: reach is %g, must be from %g to %g", reach, 1/MaxPlace, MaxPlace)
+	case len(m.triangles) == 0:
+		return nil, errors.New("mesh: Fit: the mesh has no triangles: make it by Read or Lathe")
 	}
 	box := nowhere()
 	for _, t := range m.triangles {
@@ -141,13 +154,18 @@ func (m *Mesh) Fit(ctx context.Context, reach float64) (*Mesh, error) {
 		}
 	}
 	n := *m
-	n.places, n.triangles, n.tree = make([]vec, len(m.places)), append([]triangle(nil), m.triangles...), nil
+	n.places, n.tree = make([]vec, len(m.places)), nil
 	for _, t := range m.triangles { // places without a triangle stay behind, at the origin
 		for _, c := range t {
 			n.places[c.place] = m.places[c.place].plus(middle, -1).times(reach / far)
 		}
 	}
-	return &n, n.plant(ctx)
+	n.triangles = slices.DeleteFunc(slices.Clone(m.triangles), n.thin) // rounding may have flattened some
+	n.Dropped += len(m.triangles) - len(n.triangles)
+	if err := n.plant(ctx); err != nil {
+		return nil, err
+	}
+	return &n, nil
 }
 
 type vec [3]float64

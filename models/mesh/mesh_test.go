@@ -351,6 +351,10 @@ func TestBadMeshes(t *testing.T) {
 		"call other.obj":                         "call asks for another file",
 		"csh rm x":                               "csh asks for another file or program",
 		"curv 0 1 1 2":                           "curv belongs to a curved surface",
+		"v 0 0 0\rv 1 0 0":                       "line 1 has a carriage return within it: save",
+		"v 0 0 0 f":                              "v has \"f\", must be a number",
+		head + "f 1/1 2/1 3/1 \\":                "line 5 is the last and ends with a backslash",
+		strings.Repeat("g \\\n", 1<<15):          "goes on for more than 65536 bytes",
 		"ply":                                    "\"ply\" is no statement of a Wavefront .obj file",
 		"\x89PNG\r\n":                            "is no statement",
 		strings.Repeat("x", 1<<17):               "line 1 has more than 65536 bytes",
@@ -362,7 +366,15 @@ func TestBadMeshes(t *testing.T) {
 		}
 	}
 	m := vase(t)
-	for _, reach := range []float64{0, -1, math.NaN(), math.Inf(1)} {
+	if _, err := new(Mesh).Fit(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "no triangles") {
+		t.Errorf("the zero Mesh: %v", err)
+	}
+	for _, around := range []int{2, math.MaxInt, MaxTriangles + 1} {
+		if _, err := Lathe(t.Context(), ball(1, 2), around); err == nil || !strings.Contains(err.Error(), "at most 1048576 triangles") {
+			t.Errorf("%d steps: %v", around, err)
+		}
+	}
+	for _, reach := range []float64{0, -1, 1e-13, math.NaN(), math.Inf(1)} {
 		if _, err := m.Fit(t.Context(), reach); err == nil || !strings.Contains(err.Error(), "Fit: reach is") {
 			t.Errorf("reach %g: %v", reach, err)
 		}
@@ -374,6 +386,8 @@ func TestBadMeshes(t *testing.T) {
 		"point 1 is on the":     {{0, 1}, {0, .5}, {1, 0}, {0, -1}},
 		"points 1 and 2 are":    {{0, 1}, {1, 0}, {1, 0}, {0, -1}},
 		"point 1 is [NaN 0]":    {{0, 1}, {math.NaN(), 0}, {0, -1}},
+		"to point 2 and back":   {{0, 1}, {1, 1}, {2, 0}, {1, 1}, {0, -1}},
+		"to point 0 and back":   {{1, 1}, {2, 0}, {1, 1}},
 		"at most 1048576 trian": make([][2]float64, MaxTriangles),
 	} {
 		if _, err := Lathe(t.Context(), outline, 8); err == nil || !strings.Contains(err.Error(), want) {
@@ -494,3 +508,96 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// failing is a writer that fails.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// What a mesh promises where it is hardly one: no triangles, places without one, places of the picture at its very edge, and triangles
+// that rounding makes flat.
+func TestRare(t *testing.T) {
+	if _, _, _, _, ok := new(Mesh).Meet(vec{0, 0, 2}, vec{0, 0, -1}); ok || new(Mesh).Reach() != 0 {
+		t.Error("a ray meets the zero Mesh")
+	}
+	if err := vase(t).Write(failing{}); !errors.Is(err, io.ErrShortWrite) || !strings.HasPrefix(err.Error(), "mesh: ") {
+		t.Error(err)
+	}
+	stray, err := Read(t.Context(), strings.NewReader(cube+"v 9 9 9\n"))
+	if err != nil || stray.Reach() != 2*math.Sqrt(3) {
+		t.Errorf("with a place that no triangle has: reach %g, %v", stray.Reach(), err)
+	}
+	for _, c := range []struct{ at, want float64 }{{-1e-20, 0}, {-.25, .75}, {1, 0}, {2.5, .5}, {0, 0}} {
+		if got := repeat(c.at); got != c.want {
+			t.Errorf("the picture at %g is that at %g, want %g", c.at, got, c.want)
+		}
+	}
+	// Far from the origin, a triangle may be just wide enough, and no more when it has been moved and scaled.
+	m, err := Read(t.Context(), strings.NewReader("vt 0 0\nv 0 0 0\nv 1 0 0\nv .3 2e-14 0\nv 1 1 7\nv 3 2 1\nf 1/1 2/1 3/1\nf 1/1 4/1 5/1\n"))
+	if !errors.Is(err, ErrOpen) {
+		t.Fatal(err)
+	}
+	if m, err = m.Fit(t.Context(), .7); err != nil {
+		t.Fatal(err)
+	}
+	for _, tri := range m.triangles {
+		if m.across(tri).length() == 0 {
+			t.Error("a triangle without area has been kept")
+		}
+	}
+	if m.Dropped+m.Triangles() != 2 {
+		t.Errorf("%d dropped and %d kept of 2", m.Dropped, m.Triangles())
+	}
+	for _, r := range []vec{{}, {math.NaN(), 0, 1}} {
+		if _, _, _, _, ok := m.Meet(vec{}, r); ok {
+			t.Errorf("a ray along %v meets the mesh", r)
+		}
+	}
+}
+
+// The numbers of a mesh of known shape: 3 corners of a triangle have their own place in the picture and normal, and a place between
+// them has the mean of these, weighted by how near it is to each.
+func TestShares(t *testing.T) {
+	text := "v 0 0 0\nv 4 0 0\nv 0 4 0\nvt .1 .2\nvt .5 .3\nvt .2 .9\nvn 0 0 1\nvn .6 0 .8\nvn 0 .6 .8\nf 1/1/1 2/2/2 3/3/3\n"
+	m, err := Read(t.Context(), strings.NewReader(text))
+	if !errors.Is(err, ErrOpen) {
+		t.Fatal(err)
+	}
+	far, n, u, v, ok := m.Meet(vec{1, 2, 3}, vec{0, 0, -1}) // shares ¼, ¼, ½
+	want := vec{.25 * .6, .5 * .6, .25 + .75*.8}
+	want = want.times(1 / want.length())
+	if !ok || math.Abs(far-3) > 1e-12 || math.Abs(u-(.1/4+.5/4+.2/2)) > 1e-12 || math.Abs(v-(1-(.2/4+.3/4+.9/2))) > 1e-12 || vec(n).plus(want, -1).length() > 1e-12 {
+		t.Errorf("%g far, normal %v, want %v, at (%g, %g)", far, n, want, u, v)
+	}
+	// From below, all is the same but the side.
+	far, n, u2, v2, ok := m.Meet(vec{1, 2, -3}, vec{0, 0, 1})
+	if !ok || math.Abs(far-3) > 1e-12 || u2 != u || v2 != v || vec(n).plus(want, 1).length() > 1e-12 {
+		t.Errorf("from below: %g far, normal %v, at (%g, %g)", far, n, u2, v2)
+	}
+}
+
+// A tree of a million nodes is given up when the context ends, however its triangles lie: here every node but one holds nearly all.
+func TestPlantEnds(t *testing.T) {
+	m := &Mesh{}
+	for i := range 20000 {
+		x := math.Ldexp(1, -min(i, 900))
+		m.places = append(m.places, vec{x, 0, 0}, vec{x, 1, 0}, vec{x, 0, 1})
+		at := func(k int) corner { return corner{int32(3*i + k), 0, -1} }
+		m.triangles = append(m.triangles, triangle{at(0), at(1), at(2)})
+	}
+	ctx := &counting{Context: t.Context()}
+	if err := m.plant(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ctx.asked < 100 {
+		t.Errorf("the context was asked %d times in about 450 passes over 20,000 triangles", ctx.asked)
+	}
+}
+
+// counting counts how often it is asked whether it has ended.
+type counting struct {
+	context.Context
+	asked int
+}
+
+func (c *counting) Err() error { c.asked++; return c.Context.Err() }

@@ -19,39 +19,48 @@ const (
 )
 
 // Read reads a mesh from a Wavefront .obj file: places (v), places in the picture (vt), normals (vn) and faces (f), whose numbers may
-// count from the end. Polygons are cut into triangles. Faces of three or more corners must have places in the picture. Groups, smoothing, lines
-// and materials are passed over; no other file is ever opened, and names of files outside the mesh's folder are errors. It returns the
-// mesh with an error that is ErrOpen if the surface is not closed.
+// count from the end. Polygons are cut into triangles. Faces of three or more corners must have places in the picture. A fourth coordinate
+// and colours of places, groups, smoothing, lines and materials are passed over; no other file is ever opened, and names of files outside
+// the mesh's folder are errors. It returns the mesh with an error that is ErrOpen if the surface is not closed. It ends when ctx does.
 //
 // In a file, places in the picture count from its lower left corner, and it repeats beyond its edges.
 func Read(ctx context.Context, r io.Reader) (*Mesh, error) {
 	m := &Mesh{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
-	number, before := 0, ""
+	number := 0
+	var line []byte // those that a backslash joins are one
 	for lines.Scan() {
-		if number++; number%1024 == 0 && ctx.Err() != nil {
+		if number++; number%64 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		text := lines.Bytes()
 		if number == 1 {
 			text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 		}
-		line, _, _ := strings.Cut(before+string(text), "#")
-		if start, more := strings.CutSuffix(strings.TrimRight(line, " \t\r"), `\`); more && len(start) < maxLine {
-			before = start + " "
+		if text = bytes.TrimRight(text, "\r"); bytes.IndexByte(text, '\r') >= 0 {
+			return nil, fmt.Errorf("mesh: line %d has a carriage return within it: save the file with lines that end in a line feed", number)
+		}
+		text, _, _ = bytes.Cut(text, []byte("#"))
+		text, more := bytes.CutSuffix(bytes.TrimRight(text, " \t"), []byte(`\`))
+		if line = append(line, text...); more {
+			if line = append(line, ' '); len(line) > maxLine {
+				return nil, fmt.Errorf("mesh: line %d goes on for more than %d bytes: is this a Wavefront .obj file?", number, maxLine)
+			}
 			continue
 		}
-		before = ""
-		if err := m.statement(strings.Fields(line)); err != nil {
+		if err := m.statement(strings.Fields(string(line))); err != nil {
 			return nil, fmt.Errorf("mesh: line %d: %w", number, err)
 		}
+		line = line[:0]
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		return nil, fmt.Errorf("mesh: line %d has more than %d bytes: is this a Wavefront .obj file?", number+1, maxLine)
 	case err != nil:
 		return nil, fmt.Errorf("mesh: after line %d: %w", number, err)
+	case len(line) > 0:
+		return nil, fmt.Errorf("mesh: line %d is the last and ends with a backslash: is the file all there?", number)
 	case len(m.triangles) == 0:
 		return nil, fmt.Errorf("mesh: no face (f) in %d lines: is this a Wavefront .obj file?", number)
 	}
@@ -106,15 +115,18 @@ func (m *Mesh) statement(words []string) error {
 	return fmt.Errorf("%.40q is no statement of a Wavefront .obj file", name)
 }
 
-// numbers reads up to three numbers, of which some must be there.
+// numbers reads up to three numbers, of which some must be there. What comes after them must be numbers, too.
 func numbers(name string, words []string, must int) (p vec, err error) {
 	if len(words) < must {
 		return p, fmt.Errorf("%s has %d numbers, must have at least %d", name, len(words), must)
 	}
-	for i, w := range words[:min(3, len(words))] {
-		p[i], err = strconv.ParseFloat(w, 64)
-		if err != nil || !(math.Abs(p[i]) <= MaxPlace) {
+	for i, w := range words {
+		v, err := strconv.ParseFloat(w, 64)
+		if err != nil || !(math.Abs(v) <= MaxPlace) {
 			return p, fmt.Errorf("%s has %.40q, must be a number from −%g to %[3]g", name, w, MaxPlace)
+		}
+		if i < len(p) {
+			p[i] = v
 		}
 	}
 	return p, nil
@@ -137,24 +149,25 @@ func (m *Mesh) face(words []string) error {
 	}
 	corners := make([]corner, len(words))
 	for i, w := range words {
-		parts := strings.Split(w, "/")
-		if len(parts) > 3 {
+		place, rest, _ := strings.Cut(w, "/")
+		paint, normal, _ := strings.Cut(rest, "/")
+		if strings.Contains(normal, "/") {
 			return fmt.Errorf("a corner of a face is %.40q, must be v/vt or v/vt/vn", w)
 		}
 		c := &corners[i]
 		var err error
-		if c.place, err = index(parts[0], "v", len(m.places)); err != nil {
+		if c.place, err = index(place, "v", len(m.places)); err != nil {
 			return err
 		}
-		if len(parts) < 2 || parts[1] == "" {
+		if paint == "" {
 			return fmt.Errorf("the corner %.40q of a face has no vt, and without places in a picture it cannot be painted: unwrap the mesh (in Blender: UV, Smart UV Project) and export it with UVs", w)
 		}
-		if c.paint, err = index(parts[1], "vt", len(m.paint)); err != nil {
+		if c.paint, err = index(paint, "vt", len(m.paint)); err != nil {
 			return err
 		}
 		c.normal = -1
-		if len(parts) == 3 && parts[2] != "" {
-			if c.normal, err = index(parts[2], "vn", len(m.normals)); err != nil {
+		if normal != "" {
+			if c.normal, err = index(normal, "vn", len(m.normals)); err != nil {
 				return err
 			}
 		}
@@ -182,6 +195,10 @@ func index(word, of string, n int) (int32, error) {
 // cut cuts a polygon into triangles that all have one corner: the first from which none of them is turned over.
 func (m *Mesh) cut(corners []corner) error {
 	n := len(corners)
+	if n == 3 {
+		m.triangles = append(m.triangles, triangle(corners))
+		return nil
+	}
 	fan := func(from int) (all []triangle, sum vec) {
 		for i := 1; i < n-1; i++ {
 			t := triangle{corners[from], corners[(from+i)%n], corners[(from+i+1)%n]}
@@ -203,7 +220,8 @@ func (m *Mesh) cut(corners []corner) error {
 	return fmt.Errorf("a face of %d corners is not convex: triangulate the mesh when it is exported", n)
 }
 
-// Write writes the mesh as a Wavefront .obj file, which Read reads as the same mesh.
+// Write writes the mesh as a Wavefront .obj file, which Read reads as the same mesh but for rounding. Triangles that were dropped are
+// not in it.
 func (m *Mesh) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, p := range m.places {
@@ -225,5 +243,8 @@ func (m *Mesh) Write(w io.Writer) error {
 		}
 		fmt.Fprintln(b)
 	}
-	return b.Flush()
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("mesh: %w", err)
+	}
+	return nil
 }
