@@ -78,6 +78,11 @@ func (g *grey) read(q quad) (s seen, found, maybe bool) {
 	if !ok {
 		return s, false, false
 	}
+	for _, p := range (box{-1, -1, 9, 9}).corners() {
+		if _, ok := h.at(p); !ok {
+			return s, false, false // its corners are not those of a square before a camera
+		}
+	}
 	cell := func(column, row float64) (v float64) { // the mean of the middle of a square of the code
 		for i := range 9 {
 			v += g.at(h.follow(point{column + .5 + .2*float64(i%3-1), row + .5 + .2*float64(i/3-1)})) / 9

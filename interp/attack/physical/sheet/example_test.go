@@ -17,7 +17,7 @@ func Example() {
 		pictures.Pix[i] = .3 * float64(i%4)
 	}
 	page := sheet.Sheet{Number: 5, Title: "Two ramps", Pictures: pictures, Captions: []string{"one", "another"}}
-	photograph, err := page.Image(60) // page.PDF writes it for a printer
+	photograph, err := page.Image(100) // page.PDF writes it for a printer
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func Example() {
 	fmt.Printf("%.1f\n", r.Pictures.Of(1)[:4])
 	fmt.Printf("%.1f\n", pictures.Of(1)[:4])
 	// Output:
-	// codes [true true true true], bottom right corner at column 702, row 496
+	// codes [true true true true], bottom right corner at column 1169, row 827
 	// [0.0 0.3 0.6 0.9]
 	// [0.0 0.3 0.6 0.9]
 }

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"image/draw"
@@ -166,14 +167,14 @@ func patchesOf(dark []bool, w, h, smallest int) (ends [][]point) {
 		}
 	}
 	type extent struct{ left, top, right, bottom int32 }
-	extents := map[int32]extent{}
+	extents := make([]extent, len(runs)) // of the patch whose first run it is
 	for i, r := range runs {
 		k := root(int32(i))
-		e, seen := extents[k]
-		if !seen {
-			e = extent{r.from, r.y, r.to, r.y + 1}
+		if int(k) == i {
+			extents[k] = extent{r.from, r.y, r.to, r.y + 1}
 		}
-		extents[k] = extent{min(e.left, r.from), e.top, max(e.right, r.to), r.y + 1}
+		e := &extents[k]
+		e.left, e.right, e.bottom = min(e.left, r.from), max(e.right, r.to), r.y+1
 	}
 	number := map[int32]int{}
 	for i, r := range runs {
@@ -197,10 +198,7 @@ func patchesOf(dark []bool, w, h, smallest int) (ends [][]point) {
 // hull returns the corners of the convex hull, clockwise as seen (Andrew, 1979).
 func hull(p []point) []point {
 	slices.SortFunc(p, func(a, b point) int {
-		if a.x != b.x {
-			return int(math.Copysign(1, a.x-b.x))
-		}
-		return int(math.Copysign(1, a.y-b.y))
+		return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y))
 	})
 	p = slices.Compact(p)
 	if len(p) < 3 {
@@ -290,13 +288,17 @@ func (g *grey) quads(ctx context.Context, smallest int) (all []quad, err error) 
 }
 
 // refine moves the sides of a quadrilateral to where the image becomes bright fastest, and returns where they meet. A side is a
-// line through its edge at several places, each the mean over a stretch; far ones are left out.
+// line through its edge at several places, each the mean over a stretch of it; places that are far from the line are left out. Reach
+// is how far a side may be moved, in pixels. It returns false where a side has no such edge, or the corners would move too far.
 func (g *grey) refine(q quad, reach float64) (quad, bool) {
 	type line struct{ at, along point }
 	var lines [4]line
 	for i, a := range q {
 		b := q[(i+1)%4]
 		length := a.to(b)
+		if !(length > 1) {
+			return q, false // refined before to a triangle, or nearly
+		}
 		along := b.plus(a, -1).times(1 / length)
 		out := point{along.y, -along.x}
 		n := min(max(int(length/4), 4), 24)
@@ -330,7 +332,7 @@ func (g *grey) refine(q quad, reach float64) (quad, bool) {
 	return q, true
 }
 
-// edge returns where, across a stretch, the image becomes bright fastest from inside to outside.
+// edge returns where, across a stretch, the image becomes bright fastest from inside to outside, at most reach pixels from its middle.
 func (g *grey) edge(middle, stretch, out point, reach float64) (point, bool) {
 	const fine = 2 // places a pixel
 	n := int(math.Ceil(reach*fine))*2 + 1

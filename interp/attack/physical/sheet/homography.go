@@ -12,6 +12,7 @@ type point struct{ x, y float64 }
 func (a point) plus(b point, k float64) point { return point{a.x + k*b.x, a.y + k*b.y} }
 func (a point) to(b point) float64            { return math.Hypot(b.x-a.x, b.y-a.y) }
 func (a point) cross(b point) float64         { return a.x*b.y - a.y*b.x }
+func (a point) dot(b point) float64           { return a.x*b.x + a.y*b.y }
 
 // homography takes (x, y, 1) to (X·W, Y·W, W): three rows.
 type homography [9]float64
@@ -24,6 +25,16 @@ func (h *homography) at(p point) (q point, ok bool) {
 
 // follow is at for places that are known to be before the camera.
 func (h *homography) follow(p point) point { q, _ := h.at(p); return q }
+
+// page returns where the page's corners are seen; ok is false where one is not.
+func (h *homography) page() (corners [4]point, ok bool) {
+	for i, p := range (box{0, 0, Width, Height}).corners() {
+		if corners[i], ok = h.at(p); !ok {
+			return corners, false
+		}
+	}
+	return corners, true
+}
 
 // fit returns the homography that takes from to to, at least four points, with the least squares of distances: a first one from
 // linear equations in coordinates of zero mean and deviation one (Hartley, PAMI 1997), then Gauss and Newton's steps. It also

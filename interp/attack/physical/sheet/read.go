@@ -49,7 +49,7 @@ func (r Reader) Read(ctx context.Context, photograph image.Image, sheets ...Shee
 	if err != nil {
 		return nil, err
 	}
-	found, few, err := look(ctx, colours)
+	levels, found, few, err := look(ctx, colours)
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +61,32 @@ func (r Reader) Read(ctx context.Context, photograph image.Image, sheets ...Shee
 		return nil, err
 	}
 	s := sheets[which]
-	pose, rms, codes, err := place(codes, colours.Rect.Dx(), colours.Rect.Dy())
+	pose, rms, used, err := place(codes, colours.Rect.Dx(), colours.Rect.Dy())
 	if err != nil {
 		return nil, err
 	}
-	reading := &Reading{Sheet: which, Error: rms}
-	for _, c := range codes {
+	page, ok := pose.page()
+	if !ok {
+		return nil, errors.New("sheet: the codes that are seen do not lie on a page before the camera: photograph the sheet again, with all four codes in view")
+	}
+	reading := &Reading{Sheet: which}
+	for _, c := range used {
 		reading.Codes[c.corner] = true
 	}
-	page := box{0, 0, Width, Height}
-	for i, p := range page.corners() {
-		q, ok := pose.at(p)
-		if !ok {
-			return nil, errors.New("sheet: the codes that are seen do not lie on a page before the camera: photograph the sheet again, with all four codes in view")
+	var wrong []int // the corners of codes that contradict the others
+	for _, c := range codes {
+		if !reading.Codes[c.corner] {
+			wrong = append(wrong, c.corner)
 		}
-		reading.Corners[i] = [2]float64{q.x, q.y}
+	}
+	const worse = .5 // pixels by which the codes' corners may be farther off where edges are nearer
+	settled := settle(levels, pose, wrong)
+	if p, ok := settled.page(); ok && distance(&settled, used) < rms+worse {
+		pose, page = settled, p
+	}
+	reading.Error = distance(&pose, used)
+	for i, p := range page {
+		reading.Corners[i] = [2]float64{p.x, p.y}
 	}
 	for _, b := range s.boxes() {
 		var frame [4][2]float64
@@ -125,17 +136,17 @@ func (r Reader) check(photograph image.Image, sheets []Sheet) error {
 }
 
 // look finds codes: first in the photograph made so small that its longer side has at most 1600 pixels, then twice as large where
-// there were fewer than four. The corners are refined in the photograph itself. Few says what to do where it found none but
-// squares like them.
-func look(ctx context.Context, colours *image.RGBA) (found []seen, few string, err error) {
+// there were fewer than four. The corners are refined in the photograph itself. Levels are the photograph and its halves; few says
+// what to do where it found none but squares like codes.
+func look(ctx context.Context, colours *image.RGBA) (levels []*grey, found []seen, few string, err error) {
 	first, err := brightness(ctx, colours)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
-	levels := []*grey{first}
+	levels = []*grey{first}
 	for g := first; max(g.w, g.h) > 1600; {
 		if g, err = g.half(ctx); err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 		levels = append(levels, g)
 	}
@@ -143,9 +154,12 @@ func look(ctx context.Context, colours *image.RGBA) (found []seen, few string, e
 		const smallest = 14 // 2 pixels a bit
 		quads, err := levels[k].quads(ctx, smallest)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 		for _, q := range quads {
+			if ctx.Err() != nil {
+				return nil, nil, "", ctx.Err()
+			}
 			s, ok, maybe := levels[k].decode(q)
 			if maybe && !ok && few == "" {
 				few = fmt.Sprintf("sheet: there are squares like codes, and their bits cannot be read: the first is about %.0f pixels wide, must be about 25 or more, "+
@@ -173,7 +187,7 @@ func look(ctx context.Context, colours *image.RGBA) (found []seen, few string, e
 			break
 		}
 	}
-	return found, few, nil
+	return levels, found, few, nil
 }
 
 // decode refines the sides of a quadrilateral, twice, and reads it.
@@ -269,6 +283,18 @@ func place(codes []seen, w, h int) (pose homography, rms float64, used []seen, e
 		return pose, 0, nil, errors.New("sheet: the codes do not lie in one plane: lay the sheet flat, and see that nothing covers the edges of its codes")
 	}
 	return pose, rms, codes, nil
+}
+
+// distance is how far the corners of codes are from where a pose has them, in pixels: root mean square.
+func distance(pose *homography, codes []seen) float64 {
+	sum := 0.
+	for _, c := range codes {
+		for i, p := range code(c.corner).corners() {
+			d := pose.follow(p).to(c.quad[i])
+			sum += d * d / float64(4*len(codes))
+		}
+	}
+	return math.Sqrt(sum)
 }
 
 // outside names the page's corners that are not in the photograph.
