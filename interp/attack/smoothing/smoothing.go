@@ -34,7 +34,7 @@ type Gaussian struct {
 	Select int     // copies of each image by which Certify guesses the class, the paper's n₀; 0 is 100
 	N      int     // further copies by which it is certified, and those of Predict; 0 is 100,000
 	Alpha  float64 // how likely it may be that an answer or a certificate is wrong; 0 is .001
-	Seed   uint64  // of the noise. That of a copy depends on it, on the image's Key and on the copy's number alone
+	Seed   uint64  // of the noise. That of a copy depends on it, on the image's Key and on the copy's number alone: see Predict
 
 	// Progress, if it is not nil, is told how many copies of all images' are done.
 	Progress func(done, of int)
@@ -101,8 +101,6 @@ func (g Gaussian) check(m *interp.Model, x interp.Images) error {
 	switch {
 	case m == nil:
 		return errors.New("smoothing: the model is nil, must be the network that is to be smoothed")
-	case !(g.Sigma > 0) || math.IsInf(g.Sigma, 1):
-		return fmt.Errorf("smoothing: Sigma is %g, must be a number more than 0, or 0 for .25", g.Sigma)
 	case g.Select < 1 || g.Select > most:
 		return fmt.Errorf("smoothing: Select is %d, must be from 1 to %d, or 0 for 100", g.Select, most)
 	case g.N < 1 || g.N > most:
@@ -110,8 +108,22 @@ func (g Gaussian) check(m *interp.Model, x interp.Images) error {
 	case !(g.Alpha > 0 && g.Alpha < 1):
 		return fmt.Errorf("smoothing: Alpha is %g, must be more than 0 and less than 1, or 0 for .001", g.Alpha)
 	}
+	if err := g.deviation(); err != nil {
+		return err
+	}
 	if err := x.Check(); err != nil {
 		return fmt.Errorf("smoothing: %w", err)
+	}
+	return nil
+}
+
+// deviation returns an error if the noise is none, or drowns every image: the literature's is .12 to 1.
+func (g Gaussian) deviation() error {
+	switch {
+	case !(g.Sigma > 0) || math.IsInf(g.Sigma, 1):
+		return fmt.Errorf("smoothing: Sigma is %g, must be a number more than 0, or 0 for .25", g.Sigma)
+	case g.Sigma > 4:
+		return fmt.Errorf("smoothing: Sigma is %g, must be at most 4, as pixels are in [0, 1]: divide a deviation for values of 8 bits by 255", g.Sigma)
 	}
 	return nil
 }
@@ -154,6 +166,10 @@ func (g Gaussian) certificate(guess, hits int) Certificate {
 
 // Predict says of each image which class g gives it: the paper's section 3.2.1. It abstains where the two most frequent classes of N
 // copies may be equally likely. With an error, it returns the answers for the images that were done until then.
+//
+// Asked again with the same seed, it says the same, and its first copies of an image are those of Certify. So Alpha is that of an image
+// which was found without knowing what it says with this seed: an attack that asks it for many images ends with one that its noise
+// favours. Judge that one with another seed.
 func (g Gaussian) Predict(ctx context.Context, m *interp.Model, x interp.Images) ([]Answer, error) {
 	g = g.defaults()
 	if err := g.check(m, x); err != nil {
@@ -226,10 +242,10 @@ func (g Gaussian) each(ctx context.Context, m *interp.Model, x interp.Images, n 
 // that is to be smoothed is trained on such copies, each time of another k or of other keys.
 func (g Gaussian) Noisy(x interp.Images, k int) (interp.Images, error) {
 	g = g.defaults()
-	switch {
-	case !(g.Sigma > 0) || math.IsInf(g.Sigma, 1):
-		return x, fmt.Errorf("smoothing: Sigma is %g, must be a number more than 0, or 0 for .25", g.Sigma)
-	case k < 0:
+	if err := g.deviation(); err != nil {
+		return x, err
+	}
+	if k < 0 {
 		return x, fmt.Errorf("smoothing: the copy's number is %d, must be at least 0", k)
 	}
 	if err := x.Check(); err != nil {

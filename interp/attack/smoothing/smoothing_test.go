@@ -18,6 +18,7 @@ import (
 	"lucigo/interp/interptest"
 	"lucigo/interp/layer"
 	"lucigo/interp/objective"
+	"lucigo/interp/random"
 )
 
 // two returns a linear network of two classes, of which the second is favoured by so much. What the smoothed network answers and how far
@@ -175,16 +176,20 @@ func TestLawCut(t *testing.T) {
 	}
 }
 
-// TestNoisy: the noise is the one that Certify counts, its deviation is Sigma, it is not clipped, and each copy has its own.
+// TestNoisy: the noise is the one that Certify and Predict count, its deviation is Sigma, it is not clipped, and each copy has its own.
 func TestNoisy(t *testing.T) {
 	m := interptest.Branchy()
-	x := interptest.Images(m, 3, 1)
-	g := smoothing.Gaussian{Select: 3, N: 40, Alpha: .1, Seed: 9}
+	x := interptest.Images(m, 12, 1)
+	g := smoothing.Gaussian{Sigma: 1, Select: 3, N: 40, Alpha: .1, Seed: 9}
 	certificates, err := g.Certify(t.Context(), m, x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hits := make([]int, x.N)
+	answers, err := g.Predict(t.Context(), m, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, votes := make([]int, x.N), make([]int, x.N)
 	var sum, square, beyond float64
 	for k := range 43 {
 		y, err := g.Noisy(x, k)
@@ -199,6 +204,9 @@ func TestNoisy(t *testing.T) {
 			if k >= 3 && class == certificates[i].Guess {
 				hits[i]++
 			}
+			if k < 40 && class == answers[i].Guess {
+				votes[i]++
+			}
 		}
 		for i, v := range y.Pix {
 			d := v - x.Pix[i]
@@ -208,13 +216,23 @@ func TestNoisy(t *testing.T) {
 			}
 		}
 	}
+	mixed := 0 // a count of all copies or of none says little about which ones they are
 	for i, c := range certificates {
+		if c.Hits > 0 && c.Hits < 40 && answers[i].Hits < 40 {
+			mixed++
+		}
 		if hits[i] != c.Hits {
 			t.Errorf("image %d: %d of the copies are of class %d, and Certify counts %d", i, hits[i], c.Guess, c.Hits)
 		}
+		if a := answers[i]; votes[i] != a.Hits {
+			t.Errorf("image %d: %d of the copies are of class %d, and Predict counts %d", i, votes[i], a.Guess, a.Hits)
+		}
+	}
+	if mixed < 6 {
+		t.Errorf("the copies of only %d images of %d are of several classes", mixed, x.N)
 	}
 	n := float64(43 * len(x.Pix))
-	if mean, deviation := sum/n, math.Sqrt(square/n); math.Abs(mean) > 5*.25/math.Sqrt(n) || math.Abs(deviation/.25-1) > 5/math.Sqrt(2*n) || beyond == 0 {
+	if mean, deviation := sum/n, math.Sqrt(square/n); math.Abs(mean) > 5/math.Sqrt(n) || math.Abs(deviation-1) > 5/math.Sqrt(2*n) || beyond == 0 {
 		t.Errorf("the noise has mean %g and deviation %g, and %g numbers are outside [0, 1]", mean, deviation, beyond)
 	}
 }
@@ -291,6 +309,7 @@ func TestBadInput(t *testing.T) {
 		{smoothing.Gaussian{Sigma: -1}, x, "Sigma is -1"},
 		{smoothing.Gaussian{Sigma: math.NaN()}, x, "Sigma is NaN"},
 		{smoothing.Gaussian{Sigma: math.Inf(1)}, x, "Sigma is +Inf"},
+		{smoothing.Gaussian{Sigma: 64}, x, "Sigma is 64, must be at most 4, as pixels are in [0, 1]: divide"},
 		{smoothing.Gaussian{N: -1}, x, "N is -1"},
 		{smoothing.Gaussian{N: math.MaxInt}, x, "N is 9223372036854775807"},
 		{smoothing.Gaussian{Select: -1}, x, "Select is -1"},
@@ -318,7 +337,7 @@ func TestBadInput(t *testing.T) {
 		g smoothing.Gaussian
 		x interp.Images
 		k int
-	}{{smoothing.Gaussian{Sigma: -1}, x, 0}, {small, x, -1}, {small, bad(math.NaN()), 0}} {
+	}{{smoothing.Gaussian{Sigma: -1}, x, 0}, {smoothing.Gaussian{Sigma: 64}, x, 0}, {small, x, -1}, {small, bad(math.NaN()), 0}} {
 		if _, err := c.g.Noisy(c.x, c.k); err == nil || !strings.HasPrefix(err.Error(), "smoothing: ") {
 			t.Errorf("copy %d of %s: %v", c.k, c.g, err)
 		}
@@ -406,7 +425,8 @@ func smooth(s *model.Scope, x *graph.Node) *graph.Node {
 	return layer.Dense(s.At("logits"), layer.Flatten(h), 4)
 }
 
-// TestSoft: against its definition, by the copies that Noisy makes of images with the key 0, and against finite differences.
+// TestSoft: against its definition, by the copies that Noisy makes of images with the key 0 and a seed that nobody uses, and against finite
+// differences. With its own seed Noisy makes other copies.
 func TestSoft(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		input := [3]int{12, 12, 3}
@@ -422,9 +442,12 @@ func TestSoft(t *testing.T) {
 		alike := x
 		alike.Key = make([]uint64, 3)
 		for k := range 5 {
-			y, err := g.Noisy(alike, k)
+			y, err := smoothing.Gaussian{Sigma: .4, Seed: random.Hash(2)}.Noisy(alike, k)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if same, err := g.Noisy(alike, k); err != nil || slices.Equal(same.Pix, y.Pix) {
+				t.Errorf("the noise is Predict's, %v", err)
 			}
 			p, err := base.Predict(t.Context(), y)
 			if err != nil {
@@ -446,7 +469,7 @@ func TestSoft(t *testing.T) {
 		}
 		interptest.Derivative(t, soft, o, x, maps, 1e-6)
 	})
-	for _, f := range []layer.Forward{smoothing.Gaussian{}.Soft(smooth, 0), smoothing.Gaussian{Sigma: -1}.Soft(smooth, 1)} {
+	for _, f := range []layer.Forward{smoothing.Gaussian{}.Soft(smooth, 0), smoothing.Gaussian{Sigma: -1}.Soft(smooth, 1), smoothing.Gaussian{Sigma: 64}.Soft(smooth, 1)} {
 		m, err := interp.New(interp.Spec{Name: "none", Forward: f, Input: [3]int{12, 12, 3}, Classes: []string{"a", "b", "c", "d"}})
 		if err == nil {
 			_, err = m.Layers()
