@@ -127,9 +127,19 @@ func TestFlagsOfDefences(t *testing.T) {
 	}
 }
 
+// sideBySide asks a network about an image, its mirror image and a blurred one. No answer depends on another.
+func sideBySide(s *model.Scope, x *graph.Node) *graph.Node {
+	sum := small(s, x)
+	for _, other := range []*graph.Node{graph.Reverse(x, 2), graph.DivScalar(graph.Add(x, graph.Reverse(x, 1)), 2)} {
+		sum = graph.Add(sum, small(s, other))
+	}
+	return sum
+}
+
 func TestNoFlagsOfHonestNetworks(t *testing.T) {
 	interptest.Unchecked()
-	for _, m := range []*interp.Model{interptest.Branchy(), interptest.Smooth(), interptest.Linear()} {
+	three := interptest.Model("three side by side", sideBySide, [3]int{interptest.Size, interptest.Size, 3}, interptest.Classes, 3)
+	for _, m := range []*interp.Model{interptest.Branchy(), interptest.Smooth(), interptest.Linear(), three} {
 		if r := examine(t, quick, m, eight(m, 24)); len(r.Flags) > 0 || r.Worst.Right[2].Value() > .9 {
 			t.Errorf("%s: %v, worst %v", m, r.Flags, r.Worst.Right)
 		}
