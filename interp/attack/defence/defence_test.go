@@ -3,7 +3,6 @@ package defence
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -81,7 +80,7 @@ func TestLawKnownAnswersAlike(t *testing.T) {
 			x := interptest.ImagesOf(5, interptest.Size, interptest.Size, 3, 7)
 			of, known := must[*interp.Model](t)(d.Of(m)), must[*interp.Model](t)(d.Known(m))
 			if _, random := d.(Random); random {
-				known = must[*interp.Model](t)(once(d, m))
+				known = must[*interp.Model](t)(several(d, m, 1))
 			}
 			a, b := must[interp.Prediction](t)(of.Predict(ctx, x)), must[interp.Prediction](t)(known.Predict(ctx, x))
 			if _, softmax := d.(Distillation); !softmax {
@@ -102,19 +101,6 @@ func TestLawKnownAnswersAlike(t *testing.T) {
 			}
 		}
 	})
-}
-
-// once is what Known gives of a random defence, with one draw.
-func once(d Defence, m *interp.Model) (*interp.Model, error) {
-	switch d := d.(type) {
-	case TotalVariation:
-		return d.smoothed(m, 1, mean, true)
-	case ResizePad:
-		return d.resized(m, 1, mean)
-	case Pruning:
-		return d.pruned(m, 1, mean)
-	}
-	return nil, fmt.Errorf("%s is not random", d)
 }
 
 // A defended network's layers have the names of the network's, and its weights their paths.
@@ -364,27 +350,33 @@ func energy(z, x, kept []float64, h, w, c int, weight float64) (sum float64) {
 	return sum
 }
 
-// TotalVariation comes within 2 % of the least sum that 20,000 slow steps find, and no other image near it has a smaller one.
+// TotalVariation comes within 2 % of the least sum that 20,000 slow steps find, and neither an image near it nor what is best for another weight has
+// a smaller one.
 func TestTotalVariationMinimises(t *testing.T) {
 	const h, w, c = 9, 11, 3
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		x := smoothly(1, h, w, c)
-		run := func(steps int) (z, kept []float64) {
+		run := func(d TotalVariation) (z, kept []float64) {
 			spec := interp.Spec{Name: "variation", Input: [3]int{h, w, c}, Classes: make([]string, 2*h*w*c), Forward: func(_ *model.Scope, x *graph.Node) *graph.Node {
 				u := drawn(x, graph.ScalarZero(x.Graph(), x.DType()), 1).uniform(0, x.DType(), h, w, c)
 				kept := graph.ConvertDType(graph.LessThan(u, graph.Scalar(x.Graph(), x.DType(), .5)), x.DType())
-				z := TotalVariation{Steps: steps}.defaults().minimise(x, kept)
+				z := d.defaults().minimise(x, kept)
 				return graph.Concatenate([]*graph.Node{layer.Flatten(z), layer.Flatten(kept)}, 1)
 			}}
 			r := says(t, must[*interp.Model](t)(interp.New(spec)).On(e.Backend).Float64(), x)
 			return r.Data[:h*w*c], r.Data[h*w*c:]
 		}
-		z, kept := run(0) // the default
-		best, _ := run(20000)
+		z, kept := run(TotalVariation{})
+		best, _ := run(TotalVariation{Steps: 20000})
 		sum := func(z []float64) float64 { return energy(z, x.Pix, kept, h, w, c, .03) }
 		t.Logf("the sum is %.5f, the least %.5f, that of the image %.5f", sum(z), sum(best), sum(x.Pix))
 		if sum(z) > 1.02*sum(best) || sum(best) >= sum(x.Pix) {
 			t.Errorf("the sum is %g, the least %g", sum(z), sum(best))
+		}
+		for _, weight := range []float64{.02, .045} {
+			if other, _ := run(TotalVariation{Weight: weight, Steps: 1000}); sum(other) < sum(best)-1e-9 {
+				t.Errorf("what is best for the weight %g has the sum %g, less than %g", weight, sum(other), sum(best))
+			}
 		}
 		for trial := range 200 {
 			y := slices.Clone(best)
@@ -399,7 +391,7 @@ func TestTotalVariationMinimises(t *testing.T) {
 	})
 }
 
-// ResizePad gives the image, resized by the nearest number and at some place among zeros; all sizes and places occur.
+// ResizePad gives the image, resized by the nearest number to less than the whole and at some place on grey; all sizes and places occur.
 func TestResizePadIsNearest(t *testing.T) {
 	interptest.OnEach(t, func(t *testing.T, e *engine.Engine) {
 		for _, d := range []ResizePad{{Most: 1.5}, {Most: 1.5, Shrink: true}} {
@@ -415,10 +407,10 @@ func TestResizePadIsNearest(t *testing.T) {
 			seen := map[[3]int]bool{}
 			for i := range x.N {
 				found := false
-				for size := least; size <= canvas && !found; size++ {
+				for size := least; size < canvas && !found; size++ {
 					for top := 0; top <= canvas-size && !found; top++ {
 						for left := 0; left <= canvas-size && !found; left++ {
-							want := make([]float64, canvas*canvas*2)
+							want := slices.Repeat([]float64{.5}, canvas*canvas*2)
 							for row := range size {
 								for column := range size {
 									from := x.Pixel(i, (2*row+1)*side/(2*size), (2*column+1)*side/(2*size))
@@ -443,10 +435,10 @@ func TestResizePadIsNearest(t *testing.T) {
 				}
 			}
 			all := 0
-			for size := least; size <= canvas; size++ {
+			for size := least; size < canvas; size++ {
 				all += (canvas - size + 1) * (canvas - size + 1)
 			}
-			if len(seen) < all-2 {
+			if len(seen) != all {
 				t.Errorf("%s: of %d sizes and places %d occur among %d images", d, all, len(seen), x.N)
 			}
 		}
@@ -539,27 +531,56 @@ func TestMedians(t *testing.T) {
 	})
 }
 
-// Squeezing refuses the share of the images that it was fitted to, and otherwise answers as the network does.
+// Squeezing refuses the share of the images that it was fitted to, however large the logits are, and otherwise answers as the network does.
 func TestLawSqueezingRefuses(t *testing.T) {
-	m := opened(3)
-	x := interptest.Images(m, 40, 2)
-	d, err := Squeezing{Bits: 1}.Fit(ctx, m, x, .25)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := must[interp.Prediction](t)(m.Predict(ctx, x)).Top1()
-	p := must[interp.Prediction](t)(must[*interp.Model](t)(d.Of(m)).Predict(ctx, x))
-	refused := 0
-	for i, c := range p.Top1() {
-		switch {
-		case c == interptest.Classes:
-			refused++
-		case c != own[i]:
-			t.Errorf("image %d is answered with %d, and the network says %d", i, c, own[i])
+	for _, by := range []float64{1, 20} {
+		m := must[*interp.Model](t)(opened(3).Wrapped(func(spec *interp.Spec) {
+			f := spec.Forward
+			spec.Forward = func(s *model.Scope, x *graph.Node) *graph.Node { return graph.MulScalar(f(s, x), by) }
+		}))
+		x := interptest.Images(m, 40, 2)
+		own := must[interp.Prediction](t)(m.Predict(ctx, x)).Top1()
+		for want, share := range map[int]float64{0: .01, 12: .3, 39: .999} {
+			d, err := Squeezing{Bits: 1}.Fit(ctx, m, x, share)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := must[interp.Prediction](t)(must[*interp.Model](t)(d.Of(m)).Predict(ctx, x))
+			refused := 0
+			for i, c := range p.Top1() {
+				switch {
+				case c == interptest.Classes:
+					refused++
+				case c != own[i]:
+					t.Errorf("image %d is answered with %d, and the network says %d", i, c, own[i])
+				}
+			}
+			if refused != want || p.Names[interptest.Classes] != Refused {
+				t.Errorf("logits × %g: %d of 40 images are refused, want %d", by, refused, want)
+			}
 		}
 	}
-	if refused < 9 || refused > 10 || p.Names[interptest.Classes] != Refused {
-		t.Errorf("%d of 40 images are refused", refused)
+}
+
+// Where images have classes, only those that the network gets right are counted by the fit.
+func TestSqueezingFitsToRightImages(t *testing.T) {
+	m := opened(3)
+	x := interptest.Images(m, 40, 2)
+	x.Class = must[interp.Prediction](t)(m.Predict(ctx, x)).Top1()
+	for i := range 20 {
+		x.Class[2*i] = (x.Class[2*i] + 1) % interptest.Classes
+	}
+	got := must[Squeezing](t)(Squeezing{Bits: 1}.Fit(ctx, m, x, .3))
+	var right []int
+	for i := range 20 {
+		right = append(right, 2*i+1)
+	}
+	if want := must[Squeezing](t)(Squeezing{Bits: 1}.Fit(ctx, m, x.Pick(right...), .3)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	x.Class[3] = interptest.Classes
+	if _, err := (Squeezing{}).Fit(ctx, m, x, .3); err == nil || !strings.Contains(err.Error(), "class of image 3 is") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func (d Pruning) prune(h *graph.Node, u draws, purpose int) *graph.Node {
 		axes = append(axes, axis)
 	}
 	units := h.Shape().Size() / h.Shape().Dim(0)
-	size := graph.Abs(graph.StopGradient(h))
+	size := graph.Abs(h)
 	tiny := graph.Scalar(h.Graph(), h.DType(), 1e-30)
 	p := graph.Div(size, graph.Max(graph.ReduceAndKeep(size, graph.ReduceSum, axes...), tiny))
 	// log(1 − p), of which 1 − 1e-7 is the largest p

@@ -60,6 +60,13 @@ func (d Squeezing) watched(m *interp.Model, known bool) (*interp.Model, error) {
 	case m != nil && slices.Contains(m.Classes(), Refused):
 		return nil, fmt.Errorf("defence: %s: %s has the class %q already, and a detector around a detector is not one of this package", d, m, Refused)
 	}
+	return d.asked(m, known, func(logits, apart *graph.Node) *graph.Node {
+		return graph.Add(graph.ReduceMax(logits, -1), graph.MulScalar(graph.AddScalar(apart, -d.Threshold), d.Scale))
+	})
+}
+
+// asked returns m with a class more, whose logit is made of the others and of how far the probabilities are apart, in L1, at most.
+func (d Squeezing) asked(m *interp.Model, known bool, last func(logits, apart *graph.Node) *graph.Node) (*interp.Model, error) {
 	return wrapped(d, m, func(spec *interp.Spec) {
 		f := spec.Forward
 		spec.Classes = append(spec.Classes, Refused)
@@ -69,14 +76,12 @@ func (d Squeezing) watched(m *interp.Model, known bool) (*interp.Model, error) {
 				bits = straight(x, bits)
 			}
 			logits := f(s, x)
-			p, most := graph.Softmax(logits, -1), graph.ScalarZero(x.Graph(), x.DType())
-			most = graph.BroadcastToDims(most, x.Shape().Dim(0))
-			for _, squeezed := range []*graph.Node{bits, medians(x)} {
-				apart := graph.ReduceSum(graph.Abs(graph.Sub(p, graph.Softmax(f(s, squeezed), -1))), -1)
-				most = graph.Max(most, apart)
+			p := graph.Softmax(logits, -1)
+			var apart [2]*graph.Node
+			for i, squeezed := range []*graph.Node{bits, medians(x)} {
+				apart[i] = graph.ReduceSum(graph.Abs(graph.Sub(p, graph.Softmax(f(s, squeezed), -1))), -1)
 			}
-			refused := graph.Add(graph.ReduceMax(logits, -1), graph.MulScalar(graph.AddScalar(most, -d.Threshold), d.Scale))
-			return graph.Concatenate([]*graph.Node{logits, graph.ExpandAxes(refused, -1)}, -1)
+			return graph.Concatenate([]*graph.Node{logits, graph.ExpandAxes(last(logits, graph.Max(apart[0], apart[1])), -1)}, -1)
 		}
 	})
 }
@@ -84,22 +89,23 @@ func (d Squeezing) watched(m *interp.Model, known bool) (*interp.Model, error) {
 // medians returns for each pixel the second largest of it and of those above, to the left, and both, as the authors' program has it; at the
 // edge the pixel itself counts again.
 func medians(x *graph.Node) *graph.Node {
-	beside := func(x *graph.Node, axis int) *graph.Node {
-		size := x.Shape().Dim(axis)
-		return graph.Concatenate([]*graph.Node{graph.SliceAxis(x, axis, graph.AxisRange(0, 1)), graph.SliceAxis(x, axis, graph.AxisRange(0, size-1))}, axis)
-	}
-	left := beside(x, 2)
+	left := previous(x, 2)
 	high, low := graph.Max(x, left), graph.Min(x, left)
-	return graph.Max(graph.Min(high, beside(high, 1)), graph.Max(low, beside(low, 1)))
+	return graph.Max(graph.Min(high, previous(high, 1)), graph.Max(low, previous(low, 1)))
 }
 
 // Fit returns the detector whose threshold refuses a share of the images x, or, where they have classes, of those that m gets right: the
-// paper takes .05.
+// paper takes .05. It is rounded down to a number of images. The threshold is in the middle between two of their differences, of which the
+// authors take the smaller.
 func (d Squeezing) Fit(ctx context.Context, m *interp.Model, x interp.Images, share float64) (Squeezing, error) {
 	if !(share > 0 && share < 1) {
 		return d, fmt.Errorf("defence: Squeezing.Fit: the share is %g, must be more than 0 and less than 1", share)
 	}
-	w, err := d.Of(m)
+	if _, err := d.Of(m); err != nil {
+		return d, err
+	}
+	d = d.defaults()
+	w, err := d.asked(m, false, func(_, apart *graph.Node) *graph.Node { return apart })
 	if err != nil {
 		return d, err
 	}
@@ -107,19 +113,23 @@ func (d Squeezing) Fit(ctx context.Context, m *interp.Model, x interp.Images, sh
 	if err != nil {
 		return d, err
 	}
-	d = d.defaults()
 	var apart []float64
 	for i := range x.N {
 		logits := p.Logits.Of(i)
 		own := logits[:len(logits)-1]
-		if most := slices.Max(own); x.Class == nil || own[x.Class[i]] == most {
-			apart = append(apart, (logits[len(own)]-most)/d.Scale+d.Threshold)
+		if x.Class != nil && (x.Class[i] < 0 || x.Class[i] >= len(own)) {
+			return d, fmt.Errorf("defence: Squeezing.Fit: the class of image %d is %d, must be from 0 to %d", i, x.Class[i], len(own)-1)
+		}
+		if x.Class == nil || own[x.Class[i]] == slices.Max(own) {
+			apart = append(apart, logits[len(own)])
 		}
 	}
 	if len(apart) == 0 {
 		return d, fmt.Errorf("defence: Squeezing.Fit: %s gets none of %d images right, and must some", m, x.N)
 	}
 	slices.Sort(apart)
-	d.Threshold = min(max(apart[min(int((1-share)*float64(len(apart))), len(apart)-1)], 1e-6), 2)
+	last := len(apart) - 1 - min(int(share*float64(len(apart))+1e-9), len(apart)-1) // that is not refused
+	next := min(last+1, len(apart)-1)
+	d.Threshold = min(max((apart[last]+apart[next])/2, 1e-6), 2)
 	return d, nil
 }

@@ -26,10 +26,10 @@ type Study struct {
 	// Card is what looks for flags; without radii and attacks, that of the ball alone, with noise, FGSM, PGD and the square attack.
 	Card card.Card
 
-	// Look is how many images the card is given, the first ones; 0 is 24.
+	// Look is how many images the card is given, at equal distances in their order; 0 is 24.
 	Look int
 
-	Seed uint64
+	Seed uint64 // of the attacks' random numbers, and of the card's where it has no seed
 
 	// Progress, if it is not nil, is told what is done next.
 	Progress func(what string)
@@ -43,7 +43,7 @@ type Row struct {
 
 	Clean   card.Share // right as they are
 	Claimed card.Share // and after Naive
-	Left    card.Share // and after Knowing
+	Left    card.Share // and after Knowing too: an image that fell to either attack has fallen
 
 	Naive, Knowing string // the attacks
 	Flags          []card.Flag
@@ -96,6 +96,8 @@ func (s Study) Of(ctx context.Context, d Defence, m *interp.Model, x interp.Imag
 		return row, errors.New("defence: Images.Class is nil, and a study needs the true classes: accuracy is the share of right answers")
 	case !s.Ball.Bounded():
 		return row, errors.New("defence: Study.Ball has no radius, and must have one: accuracy is that in a ball")
+	case s.Ball.Norm() == attack.Norm0 && s.Card.Radii == nil && s.Card.Attacks == nil:
+		return row, fmt.Errorf("defence: Study.Ball is %s, and a card has no L0: Study.Card must have radii and attacks", s.Ball)
 	}
 	of, err := d.Of(m)
 	if err != nil {
@@ -117,6 +119,7 @@ func (s Study) Of(ctx context.Context, d Defence, m *interp.Model, x interp.Imag
 	}
 	judge := attack.Judge{Ball: s.Ball, Goal: goal, Seed: s.Seed}
 	knowing := attack.Ensemble{attack.PGD{Steps: s.Steps}, attack.PGD{Steps: s.Steps, Loss: attack.Margin}}
+	fell := make([]bool, x.N)
 	for _, part := range []struct {
 		a    attack.Attack
 		name *string
@@ -128,11 +131,12 @@ func (s Study) Of(ctx context.Context, d Defence, m *interp.Model, x interp.Imag
 			return row, err
 		}
 		*part.name, *part.left, row.Clean = part.a.String(), card.Share{Of: x.N}, card.Share{Of: x.N}
-		for _, v := range r.Verdicts {
-			if !v.Wrong {
-				row.Clean.Right++
+		for i, v := range r.Verdicts {
+			if fell[i] = fell[i] || v.Fooled; v.Wrong {
+				continue
 			}
-			if !v.Wrong && !v.Fooled {
+			row.Clean.Right++
+			if !fell[i] {
 				part.left.Right++
 			}
 		}
@@ -154,7 +158,12 @@ func (s Study) flags(ctx context.Context, of *interp.Model, x interp.Images) ([]
 		c.Norm, c.Radii = s.Ball.Norm(), []float64{s.Ball.Radius()}
 		c.Attacks = []attack.Attack{attack.Noise{}, attack.FGSM{}, attack.PGD{Steps: 10}, attack.Square{Queries: 100}}
 	}
-	report, err := c.Of(ctx, of, x.Slice(0, min(x.N, cmp.Or(s.Look, 24))))
+	c.Seed = cmp.Or(c.Seed, s.Seed)
+	look := make([]int, min(x.N, cmp.Or(s.Look, 24)))
+	for k := range look {
+		look[k] = k * x.N / len(look)
+	}
+	report, err := c.Of(ctx, of, x.Pick(look...))
 	return report.Flags, err
 }
 

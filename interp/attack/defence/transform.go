@@ -155,32 +155,48 @@ func (d TotalVariation) minimise(x, kept *graph.Node) *graph.Node {
 // blur takes the mean of each number and of those beside it along both axes, weighted ½ and ¼; beyond the edge is the edge.
 func blur(x *graph.Node) *graph.Node {
 	for axis := 1; axis <= 2; axis++ {
-		size := x.Shape().Dim(axis)
-		part := func(from, to int) *graph.Node { return graph.SliceAxis(x, axis, graph.AxisRange(from, to)) }
-		before := graph.Concatenate([]*graph.Node{part(0, 1), part(0, size-1)}, axis)
-		after := graph.Concatenate([]*graph.Node{part(1, size), part(size-1, size)}, axis)
-		x = graph.Add(graph.DivScalar(x, 2), graph.DivScalar(graph.Add(before, after), 4))
+		beside := graph.Add(previous(x, axis), following(x, axis))
+		x = graph.Add(graph.DivScalar(x, 2), graph.DivScalar(beside, 4))
 	}
 	return x
 }
 
-// difference returns the next number along an axis less each; 0 for the last.
-func difference(x *graph.Node, axis int) *graph.Node {
+// previous returns for each number the one before it along an axis; the first for the first.
+func previous(x *graph.Node, axis int) *graph.Node {
 	size := x.Shape().Dim(axis)
-	last := graph.SliceAxis(x, axis, graph.AxisRange(size-1, size))
-	return graph.Sub(graph.Concatenate([]*graph.Node{graph.SliceAxis(x, axis, graph.AxisRange(1, size)), last}, axis), x)
+	if size == 1 {
+		return x
+	}
+	part := func(from, to int) *graph.Node { return graph.SliceAxis(x, axis, graph.AxisRange(from, to)) }
+	return graph.Concatenate([]*graph.Node{part(0, 1), part(0, size-1)}, axis)
 }
+
+// following returns for each number the one after it along an axis; the last for the last.
+func following(x *graph.Node, axis int) *graph.Node {
+	size := x.Shape().Dim(axis)
+	if size == 1 {
+		return x
+	}
+	part := func(from, to int) *graph.Node { return graph.SliceAxis(x, axis, graph.AxisRange(from, to)) }
+	return graph.Concatenate([]*graph.Node{part(1, size), part(size-1, size)}, axis)
+}
+
+// difference returns the next number along an axis less each; 0 for the last.
+func difference(x *graph.Node, axis int) *graph.Node { return graph.Sub(following(x, axis), x) }
 
 // transposed is the transpose of difference, of numbers of which the last are 0.
 func transposed(p *graph.Node, axis int) *graph.Node {
 	size := p.Shape().Dim(axis)
+	if size == 1 {
+		return p
+	}
 	zero := graph.SliceAxis(p, axis, graph.AxisRange(size-1, size))
 	return graph.Sub(graph.Concatenate([]*graph.Node{zero, graph.SliceAxis(p, axis, graph.AxisRange(0, size-1))}, axis), p)
 }
 
-// ResizePad resizes the image at random and puts it at a random place among zeros: Xie et al., arXiv:1711.01991, section 3. The network sees
-// squares whose side is 331/299 of the image's, in which the image has a side from its own to the whole, by the nearest number. Known takes the
-// mean over draws.
+// ResizePad resizes the image at random and puts it at a random place on grey: Xie et al., arXiv:1711.01991, section 3. The network sees
+// squares whose side is 331/299 of the image's, in which the image has a side from its own to one pixel less than the whole, by the nearest
+// number. Grey is ½, which is 0 to the authors' network, as that takes numbers from −1 to 1. Known takes the mean over draws.
 type ResizePad struct {
 	Most float64 // the side that the network sees as a share of the image's, at least 1; 0 is 331/299
 
@@ -217,25 +233,27 @@ func (d ResizePad) resized(m *interp.Model, n int, sum summary) (*interp.Model, 
 	}
 	return randomly(d, "resize", m, n, sum, func(s *model.Scope, x *graph.Node, u draws, f layer.Forward) *graph.Node {
 		share := u.uniform(0, x.DType(), 1)
+		x = graph.AddScalar(x, -.5)
 		for axis := 1; axis <= 2; axis++ {
 			x = d.along(x, axis, share, u.uniform(axis, x.DType(), 1))
 		}
-		return f(s, x)
+		return f(s, graph.AddScalar(x, .5))
 	})
 }
 
-// along resizes and pads along an axis. Both random numbers are [N, 1], from 0 to 1: the size and the place.
+// along resizes along an axis and pads with zeros. Both random numbers are [N, 1], from 0 to 1: the size and the place.
 func (d ResizePad) along(x *graph.Node, axis int, share, place *graph.Node) *graph.Node {
 	side := x.Shape().Dim(axis)
 	least, canvas := side, int(math.Ceil(d.most()*float64(side)-1e-9))
 	if d.Shrink {
 		least, canvas = int(math.Ceil(float64(side)/d.most()-1e-9)), side
 	}
+	most := max(least, canvas-1)
 	g, n := x.Graph(), x.Shape().Dim(0)
 	whole := func(u *graph.Node, room *graph.Node) *graph.Node { // a number from 0 to room
 		return graph.Min(graph.Floor(graph.Mul(u, graph.AddScalar(room, 1))), room)
 	}
-	size := graph.AddScalar(whole(share, graph.MulScalar(graph.OnesLike(share), float64(canvas-least))), float64(least))
+	size := graph.AddScalar(whole(share, graph.MulScalar(graph.OnesLike(share), float64(most-least))), float64(least))
 	start := whole(place, graph.Sub(graph.Scalar(g, x.DType(), float64(canvas)), size))
 	to := graph.Iota(g, shapes.Make(x.DType(), n, canvas), 1)
 	at := graph.Sub(to, graph.BroadcastToDims(start, n, canvas)) // in the resized image
