@@ -113,9 +113,11 @@ func ResNet20Forward(s *model.Scope, x *graph.Node) *graph.Node {
 	return layer.Dense(s.At("linear"), layer.GlobalMean(x), len(CIFAR))
 }
 
+// normalized takes the colours' means off and divides by their deviations. Of each colour there may be several channels in a row, as in a code.
 func normalized(x *graph.Node, mean, deviation []float64) *graph.Node {
 	row := func(v []float64) *graph.Node {
-		return graph.Reshape(graph.ConstAsDType(x.Graph(), x.DType(), v), 1, 1, 1, 3)
+		each := graph.Reshape(graph.ConstAsDType(x.Graph(), x.DType(), v), 1, 1, 1, 3, 1)
+		return graph.Reshape(graph.BroadcastToDims(each, 1, 1, 1, 3, x.Shape().Dim(3)/3), 1, 1, 1, x.Shape().Dim(3))
 	}
 	return graph.Div(graph.Sub(x, row(mean)), row(deviation))
 }
