@@ -93,6 +93,6 @@ func TestNoContradictionOnScenes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := hunt{forward: scenes.Tiny(scenes.ConvReLU, len(m.Classes())), base: m, by: hunters, noises: 4, rows: 6}
+	h := hunt{forward: scenes.Tiny(scenes.ConvReLU, len(m.Classes())), base: m, noises: 2, rows: 3, queries: 150}
 	h.both(t, scenes.Task{}.Images(fresh, 30, 64), 2000)
 }
