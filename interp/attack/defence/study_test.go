@@ -91,6 +91,13 @@ func (misled) Known(m *interp.Model) (*interp.Model, error) {
 	})
 }
 
+// hidden is a defence that has no gradient.
+type hidden struct{ AsIs }
+
+func (hidden) Of(m *interp.Model) (*interp.Model, error) {
+	return before(AsIs{}, m, graph.StopGradient)
+}
+
 // TestLawStudyCounts: clean is what the network gets right, claimed what the one attack leaves of it, and left what both leave, even where that
 // which knows is the weaker one.
 func TestLawStudyCounts(t *testing.T) {
@@ -98,7 +105,7 @@ func TestLawStudyCounts(t *testing.T) {
 	m := interptest.Smooth()
 	x := answered(t, m, 24)
 	quick := card.Card{Radii: []float64{.01}, Attacks: []attack.Attack{attack.FGSM{}}}
-	for _, d := range []Defence{misled{}, AsIs{}, BitDepth{Bits: 4}} {
+	for _, d := range []Defence{misled{}, hidden{}, BitDepth{Bits: 4}} {
 		s := Study{Ball: attack.Linf(8. / 255), Steps: 5, Card: quick, Look: 4}
 		r, err := s.Of(ctx, d, m, x)
 		if err != nil {
@@ -131,6 +138,9 @@ func TestLawStudyCounts(t *testing.T) {
 		}
 		if _, ok := d.(misled); ok && claimed >= clean {
 			t.Errorf("%d of %d are claimed, which shows nothing", claimed, clean)
+		}
+		if _, ok := d.(hidden); ok && left >= claimed {
+			t.Errorf("%d of %d are left, which shows nothing", left, claimed)
 		}
 	}
 }
