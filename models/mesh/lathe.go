@@ -57,10 +57,7 @@ func Lathe(ctx context.Context, outline [][2]float64, around int) (*Mesh, error)
 	for i := range n - 1 {
 		for k := range around {
 			at := func(row, column int) corner {
-				place := int32(row*around + column%around)
-				if closed && row == n-1 {
-					place = int32(column % around)
-				}
+				place := int32(row*around + column%around) // of a closed outline, the last row lies on the first: build joins them
 				paint := int32(row*(2*around+1) + 2*column)
 				if outline[row][0] == 0 { // the pole belongs to all columns
 					place, paint = int32(row*around), int32(row*(2*around+1)+2*k+1)

@@ -44,12 +44,11 @@ const (
 
 // build drops triangles without area, makes the tree, and returns ErrOpen where edges have one triangle.
 func (m *Mesh) build(ctx context.Context) error {
-	same, ids := make([]int32, len(m.places)), make(map[vec]int32, len(m.places)) // places with equal coordinates are one
+	same, ids := make([]int32, len(m.places)), make(map[vec]int32, len(m.places)) // places with equal coordinates are one, and −0 equals 0
 	for i, p := range m.places {
 		if i%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p = p.plus(vec{}, 1) // −0 is 0
 		id, ok := ids[p]
 		if !ok {
 			id = int32(i)

@@ -237,8 +237,10 @@ func TestPolygons(t *testing.T) {
 	if err != nil || math.Abs(fitted.Reach()-math.Sqrt(3)) > 1e-12 || math.Abs(m.Reach()-2*math.Sqrt(3)) > 1e-12 {
 		t.Errorf("fitted: reach %g, before %g, %v", fitted.Reach(), m.Reach(), err)
 	}
-	if far, _, _, _, ok := fitted.Meet(vec{.1, .2, 9}, vec{0, 0, -1}); !ok || math.Abs(far-8) > 1e-12 {
-		t.Errorf("the face of a cube of half edge 1 is %g away from 9, want 8", far)
+	for _, z := range []float64{9, -9} {
+		if far, _, _, _, ok := fitted.Meet(vec{-.1, .2, z}, vec{0, 0, -z / 9}); !ok || math.Abs(far-8) > 1e-12 {
+			t.Errorf("the face of a cube of half edge 1 is %g away from %g, want 8", far, z)
+		}
 	}
 	bent := "v 0 0 0\nv 4 0 0\nv 1 1 0\nv 0 4 0\nvt 0 0\nf 1/1 2/1 3/1 4/1\n" // an arrowhead, which can be cut from its first corner only
 	for turn := range 4 {
@@ -485,6 +487,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(cube))
 	f.Add([]byte("v 1e12 0 0\nv 0 1e-300 0\nv -1e12 1e12 1\nvt 1e12 -1e12\nf -1/1 -2/1 -3/1\n"))
 	f.Add([]byte("mtllib ../x\n"))
+	f.Add([]byte("\xef\xbb\xbfv 0 0 \\\r\n0 1 # a\r\nv 1 0 0\nv .3 2e-14 0\nv .3 1 1\nv .5 .2 0\nvt -1e-20\nvn 0 0 0\nf 1/1/1 2/1/1 3/1/1 4/1/1 5/1/1\nf -1/1 -2/1/-1 -3/1/\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<14 {
 			return
@@ -527,6 +530,10 @@ func TestRare(t *testing.T) {
 	if err != nil || stray.Reach() != 2*math.Sqrt(3) {
 		t.Errorf("with a place that no triangle has: reach %g, %v", stray.Reach(), err)
 	}
+	zeros := strings.Replace(cube, "f 1/1 4/4 3/3 2/2", "v -0 -0 -0\nv 2 -0 -0\nf 9/1 4/4 3/3 10/2", 1)
+	if _, err := Read(t.Context(), strings.NewReader(zeros)); err != nil {
+		t.Errorf("with −0 for 0: %v", err)
+	}
 	for _, c := range []struct{ at, want float64 }{{-1e-20, 0}, {-.25, .75}, {1, 0}, {2.5, .5}, {0, 0}} {
 		if got := repeat(c.at); got != c.want {
 			t.Errorf("the picture at %g is that at %g, want %g", c.at, got, c.want)
@@ -556,9 +563,9 @@ func TestRare(t *testing.T) {
 }
 
 // The numbers of a mesh of known shape: 3 corners of a triangle have their own place in the picture and normal, and a place between
-// them has the mean of these, weighted by how near it is to each.
+// them has the mean of these, weighted by how near it is to each, however long the normals are in the file.
 func TestShares(t *testing.T) {
-	text := "v 0 0 0\nv 4 0 0\nv 0 4 0\nvt .1 .2\nvt .5 .3\nvt .2 .9\nvn 0 0 1\nvn .6 0 .8\nvn 0 .6 .8\nf 1/1/1 2/2/2 3/3/3\n"
+	text := "v 0 0 0\nv 4 0 0\nv 0 4 0\nvt .1 .2\nvt .5 .3\nvt .2 .9\nvn 0 0 5\nvn .06 0 .08\nvn 0 .6 .8\nf 1/1/1 2/2/2 3/3/3\n"
 	m, err := Read(t.Context(), strings.NewReader(text))
 	if !errors.Is(err, ErrOpen) {
 		t.Fatal(err)
@@ -601,3 +608,56 @@ type counting struct {
 }
 
 func (c *counting) Err() error { c.asked++; return c.Context.Err() }
+
+// Where the normals of the corners cancel, that of the triangle is the normal.
+func TestNormalsCancel(t *testing.T) {
+	m, err := Read(t.Context(), strings.NewReader("v 0 0 0\nv 4 0 0\nv 0 4 0\nvt 0 0\nvn 0 1 0\nvn 0 -1 0\nf 1/1/1 2/1/2 3/1/2\n"))
+	if !errors.Is(err, ErrOpen) {
+		t.Fatal(err)
+	}
+	if _, n, _, _, ok := m.Meet(vec{1, 1, 3}, vec{0, 0, -1}); !ok || n != [3]float64{0, 0, 1} { // shares ½, ¼, ¼
+		t.Errorf("normal %v", n)
+	}
+}
+
+// At a pole the picture's columns come together: on the middle of every face there, it is the middle of the face's columns.
+func TestPole(t *testing.T) {
+	m := lathe(t, ball(1, 6), 8)
+	for k := range 8 {
+		want := (float64(k) + .5) / 8
+		sin, cos := math.Sincos((.75 - want) * 2 * math.Pi)
+		for _, y := range []float64{3, -3} {
+			if _, _, u, _, ok := m.Meet(vec{.1 * cos, y, .1 * sin}, vec{0, -y / 3, 0}); !ok || math.Abs(u-want) > 1e-12 {
+				t.Errorf("face %d at the pole towards %g: column %g, want %g", k, y, u, want)
+			}
+		}
+	}
+}
+
+// A ring, whose outline ends where it began, is closed, smooth across that seam, and has a hole; and a face is written as it was read.
+func TestRing(t *testing.T) {
+	var outline [][2]float64
+	for i := range 9 {
+		sin, cos := math.Sincos(float64(i%8) / 4 * math.Pi)
+		outline = append(outline, [2]float64{2 + .5*cos, -.5 * sin})
+	}
+	m := lathe(t, outline, 8)
+	if m.Triangles() != 2*8*8 || m.Dropped != 0 {
+		t.Errorf("%d triangles, %d dropped", m.Triangles(), m.Dropped)
+	}
+	if _, _, _, _, ok := m.Meet(vec{.1, 3, .2}, vec{0, -1, 0}); ok {
+		t.Error("a ray through the hole meets the ring")
+	}
+	if far, n, u, v, ok := m.Meet(vec{0, 0, 5}, vec{0, 0, -1}); !ok || math.Abs(far-2.5) > 1e-12 || vec(n).plus(vec{0, 0, 1}, -1).length() > 1e-12 || math.Abs(u-.5) > 1e-12 || min(v, 1-v) > 1e-12 {
+		t.Errorf("the ring is %g away, want 2.5, normal %v, at (%g, %g)", far, n, u, v)
+	}
+	text := "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
+	one, err := Read(t.Context(), strings.NewReader(text))
+	if !errors.Is(err, ErrOpen) {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := one.Write(&b); err != nil || b.String() != text {
+		t.Errorf("%q is written as %q, %v", text, b.String(), err)
+	}
+}

@@ -49,6 +49,14 @@ func TestReports(t *testing.T) {
 		t.Error(err)
 	}
 
+	// assimp/assimp#2297, mrdoob/three.js#19262: a last line without an end. assimp#1200: a line that goes on ends the file.
+	if again, err := Read(t.Context(), strings.NewReader(strings.TrimRight(cube, "\n"))); err != nil || again.Triangles() != 12 {
+		t.Error(err)
+	}
+	if _, err := Read(t.Context(), strings.NewReader(cube+"f 1/1 2/1 3/1 \\\n")); err == nil || !strings.Contains(err.Error(), "line 19 is the last and ends with a backslash") {
+		t.Error(err)
+	}
+
 	// clover-moe/mm3d#143, f3d-app/f3d#473: a cross, which a fan covers from four of its corners alone and whose first corner comes again as its last.
 	cross := "v -.5 1 0\nv -.3333 1 0\nv 0 1.25 0\nv .3333 1 0\nv .5 1 0\nv .5 1.1667 0\nv .25 1.5 0\nv .5 1.8333 0\nv .5 2 0\nv .3333 2 0\nv 0 1.75 0\nv -.3333 2 0\nv -.5 2 0\nv -.5 1.8333 0\nv -.25 1.5 0\nv -.5 1.1667 0\nvt 0 0\nf"
 	for _, c := range "123456789" {

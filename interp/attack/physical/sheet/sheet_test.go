@@ -606,6 +606,19 @@ func FuzzRead(f *testing.F) {
 	f.Add(8, []byte{0, 255, 0, 255})
 	f.Add(40, bytes.Repeat([]byte{255, 255, 255, 0, 0, 0, 0, 255}, 200))
 	s := ordinary()
+	for _, number := range []int{3, 4} { // pages, so that what is changed in them are codes
+		other := s
+		other.Number = number
+		m, err := other.Image(20)
+		if err != nil {
+			f.Fatal(err)
+		}
+		g, err := brightness(f.Context(), m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(g.w, g.pix)
+	}
 	f.Fuzz(func(t *testing.T, width int, pix []byte) {
 		if width < 1 || width > 500 || len(pix) > 100000 {
 			return
