@@ -258,3 +258,30 @@ func FuzzCovered(f *testing.F) {
 		}
 	})
 }
+
+// A pixel of the result is the mean over where it was printed, not beside it: ramps to the right and to the left are both read as
+// they were.
+func TestLawPlace(t *testing.T) {
+	s := Sheet{Pictures: interp.Images{N: 2, H: 40, W: 40, C: 1, Pix: make([]float64, 2*1600)}}
+	for i := range 1600 {
+		v := .1 + .8*float64(i%40)/39
+		s.Pictures.Pix[i], s.Pictures.Pix[1600+i] = v, 1-v
+	}
+	m, err := s.Image(60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := read(m, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, down := 0., 0.
+	for i := range 1600 {
+		up, down = up+(r.Pictures.Pix[i]-s.Pictures.Pix[i])/1600, down+(r.Pictures.Pix[1600+i]-s.Pictures.Pix[1600+i])/1600
+	}
+	const slope = .8 / 39
+	t.Logf("the pictures are moved by %.4f pixels", (down-up)/2/slope)
+	if math.Abs(down-up)/2/slope > .03 { // .043 where pixels are half a pixel of the photograph beside themselves
+		t.Error("that is too much")
+	}
+}
