@@ -470,3 +470,14 @@ func TestStudysDefaults(t *testing.T) {
 		t.Errorf("the card is given %d images that are right, want 9: %v", len(given), err)
 	}
 }
+
+// The draws hang on where an image's numbers are: with two of them exchanged it draws others.
+func TestLawDrawsByPlace(t *testing.T) {
+	m := must[*interp.Model](t)(interp.New(interp.Spec{Name: "uniform", Input: [3]int{1, 2, 1}, Classes: make([]string, 8), Forward: func(_ *model.Scope, x *graph.Node) *graph.Node {
+		return drawn(x, graph.ScalarZero(x.Graph(), x.DType()), 1).uniform(0, x.DType(), 8)
+	}}))
+	r := says(t, m, interp.Images{N: 2, H: 1, W: 2, C: 1, Pix: []float64{.25, .75, .75, .25}})
+	if slices.Equal(r.Of(0), r.Of(1)) {
+		t.Errorf("both draw %g", r.Of(0))
+	}
+}
