@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,77 @@ func TestThrough(t *testing.T) {
 	grey := interptest.Linear() // takes images of one channel
 	_, err = judge.Try(ctx, grey, Through{PGD{}, m}, interptest.Images(grey, 3, 1))
 	if err == nil || !strings.Contains(err.Error(), "the model takes images of 12×12×3, and the task's are 2×3×1") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Transferred shows the judge what fools the other network, and no more: from a network that is the same it finds what the attack finds, and
+// from one that is like it as many as Judge.Transfer counts. With targets it has those.
+func TestTransferred(t *testing.T) {
+	ctx, m, same := context.Background(), interptest.Smooth(), interptest.Smooth()
+	x := interptest.Images(m, 40, 5)
+	own, err := m.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Class = own.Top1()
+	other, err := same.Wrapped(func(spec *interp.Spec) {
+		f := spec.Forward
+		spec.Forward = func(s *model.Scope, x *graph.Node) *graph.Node { return f(s, graph.MulScalar(graph.Mul(x, x), 1.5)) }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := Judge{Ball: Linf(8. / 255)}
+	next := slices.Clone(x.Class)
+	for i := range next {
+		next[i] = (next[i] + 1) % interptest.Classes
+	}
+	for _, goal := range []Goal{{}, To(next...)} {
+		judge.Goal = goal
+		here, err := judge.Try(ctx, m, DeepFool{}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := judge.Try(ctx, m, Transferred{DeepFool{}, same}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(here.Images.Pix, there.Images.Pix) || here.Left() != there.Left() || here.Left() > .8 {
+			t.Errorf("%v: from the same network %g are left, want %g", goal, there.Left(), here.Left())
+		}
+		for i, v := range there.Verdicts {
+			if v.Forward < here.Verdicts[i].Forward || v.Backward < here.Verdicts[i].Backward {
+				t.Fatalf("image %d cost %d passes forward and %d backward, and on the network itself %d and %d", i, v.Forward, v.Backward, here.Verdicts[i].Forward, here.Verdicts[i].Backward)
+			}
+		}
+	}
+	judge.Goal = Goal{}
+	passed, err := judge.Transfer(ctx, DeepFool{}, []*interp.Model{other}, []*interp.Model{m}, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := judge.Try(ctx, m, Transferred{DeepFool{}, other}, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fooled, both := 0., 0.
+	p, err := other.Predict(ctx, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range r.Verdicts {
+		if !v.Wrong && p.Top1()[i] == v.Class {
+			both++
+			if v.Fooled {
+				fooled++
+			}
+		}
+	}
+	if cell := passed.Cells[0][0]; float64(cell.Images) != both || cell.Fooled != fooled/both || fooled == 0 || fooled == both {
+		t.Errorf("%g of %g are fooled, and Judge.Transfer says %+v; left %g", fooled, both, cell, r.Left())
+	}
+	if _, err := judge.Try(ctx, m, Transferred{}, x); err == nil || !strings.Contains(err.Error(), "one is nil") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -344,23 +344,25 @@ func TestLawSqueezingsGradient(t *testing.T) {
 // What the authors' kind of attack asks: the network without the defence where that is before it, and else the defended one.
 func TestNaive(t *testing.T) {
 	m, of := opened(1), opened(1)
+	unaware := attack.Transferred{Attack: attack.DeepFool{}, Model: m}
 	for _, c := range []struct {
-		d Defence
-		a attack.Through
+		d Broken
+		a attack.Attack
 	}{
-		{BitDepth{}, attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}},
-		{JPEG{}, attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}},
-		{TotalVariation{}, attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}},
-		{ResizePad{}, attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}},
-		{Squeezing{}, attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}},
+		{BitDepth{}, unaware}, {JPEG{}, unaware}, {TotalVariation{}, unaware}, {ResizePad{}, unaware}, {Squeezing{}, unaware},
 		{Pruning{}, attack.Through{Attack: attack.FGSM{}, Model: of}},
 		{Thermometer{}, attack.Through{Attack: attack.PGD{Steps: 20}, Model: of}},
 		{Distillation{}, attack.Through{Attack: attack.PGD{Steps: 20}, Model: of}},
-		{AsIs{}, attack.Through{Attack: attack.PGD{Steps: 20}, Model: of}},
 	} {
-		if got := naive(c.d, m, of); got != attack.Attack(c.a) {
+		if got := c.d.Naive(m, of, attack.Linf(.1)); got != c.a {
 			t.Errorf("%s: %s", c.d, got)
 		}
+		if c.d.Naive(m, of, attack.L1(3)).String() == "" {
+			t.Errorf("%s: nothing in L1", c.d)
+		}
+	}
+	if got := (JPEG{}).Naive(m, of, attack.L1(3)); got != attack.Attack(attack.Transferred{Attack: attack.FAB{}, Model: m}) {
+		t.Errorf("in L1: %s", got)
 	}
 }
 
@@ -379,10 +381,10 @@ func TestStudysGoal(t *testing.T) {
 		}
 		want = append(want, best)
 	}
-	if got := must[attack.Goal](t)(Study{}.goal(ctx, Squeezing{}, m, x)); !reflect.DeepEqual(got, attack.To(want...)) {
+	if got := must[attack.Goal](t)(Study{}.goal(ctx, m, must[*interp.Model](t)(Squeezing{}.Of(m)), x)); !reflect.DeepEqual(got, attack.To(want...)) {
 		t.Errorf("goal %v, want %v", got, want)
 	}
-	if got := must[attack.Goal](t)(Study{}.goal(ctx, BitDepth{}, m, x)); !reflect.DeepEqual(got, attack.Goal{}) {
+	if got := must[attack.Goal](t)(Study{}.goal(ctx, m, must[*interp.Model](t)(BitDepth{}.Of(m)), x)); !reflect.DeepEqual(got, attack.Goal{}) {
 		t.Errorf("goal %v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lucigo/interp"
@@ -111,11 +112,15 @@ func (s Study) Of(ctx context.Context, d Defence, m *interp.Model, x interp.Imag
 	if err != nil {
 		return row, err
 	}
-	row.Defence, row.Model, row.Published = d.String(), m.Name(), published(d)
+	row.Defence, row.Model = d.String(), m.Name()
 	s.Steps, x = cmp.Or(s.Steps, 40), x.Keyed()
-	goal, err := s.goal(ctx, d, m, x)
+	goal, err := s.goal(ctx, m, of, x)
 	if err != nil {
 		return row, err
+	}
+	naive := trusting(of)
+	if b, ok := d.(Broken); ok {
+		naive, row.Published = b.Naive(m, of, s.Ball), b.Published()
 	}
 	judge := attack.Judge{Ball: s.Ball, Goal: goal, Seed: s.Seed}
 	knowing := attack.Ensemble{attack.PGD{Steps: s.Steps}, attack.PGD{Steps: s.Steps, Loss: attack.Margin}}
@@ -124,7 +129,7 @@ func (s Study) Of(ctx context.Context, d Defence, m *interp.Model, x interp.Imag
 		a    attack.Attack
 		name *string
 		left *card.Share
-	}{{naive(d, m, of), &row.Naive, &row.Claimed}, {attack.Through{Attack: knowing, Model: known}, &row.Knowing, &row.Left}} {
+	}{{naive, &row.Naive, &row.Claimed}, {attack.Through{Attack: knowing, Model: known}, &row.Knowing, &row.Left}} {
 		s.tell(d, part.a)
 		r, err := judge.Try(ctx, judged, part.a, x)
 		if err != nil {
@@ -168,8 +173,8 @@ func (s Study) flags(ctx context.Context, of *interp.Model, x interp.Images) ([]
 }
 
 // goal is that of attacks: of a detector, the second likeliest class of each image.
-func (s Study) goal(ctx context.Context, d Defence, m *interp.Model, x interp.Images) (attack.Goal, error) {
-	if _, detects := d.(Squeezing); !detects {
+func (s Study) goal(ctx context.Context, m, of *interp.Model, x interp.Images) (attack.Goal, error) {
+	if !slices.Contains(of.Classes(), Refused) {
 		return attack.Goal{}, nil
 	}
 	p, err := m.Predict(ctx, x)
@@ -185,34 +190,4 @@ func (s Study) goal(ctx context.Context, d Defence, m *interp.Model, x interp.Im
 		target = append(target, two[0])
 	}
 	return attack.To(target...), nil
-}
-
-// naive is an attack of the kind that the defence's paper reports: of those that transform images, that resize them and that squeeze them, on the network
-// without the defence; of the others, on the defended network as if nothing were special about it. Thermometer's authors attack the code, which
-// this is not, and distillation's choose pixels by the gradient of the probabilities, which vanishes in the same way.
-func naive(d Defence, m, of *interp.Model) attack.Attack {
-	switch d.(type) {
-	case BitDepth, JPEG, TotalVariation, ResizePad, Squeezing:
-		return attack.Through{Attack: attack.PGD{Steps: 20, Full: true}, Model: m}
-	case Pruning:
-		return attack.Through{Attack: attack.FGSM{}, Model: of}
-	}
-	return attack.Through{Attack: attack.PGD{Steps: 20}, Model: of}
-}
-
-// published is what others have left of a defence.
-func published(d Defence) string {
-	switch d.(type) {
-	case Thermometer:
-		return "CIFAR-10, L∞ 8/255: 0 % (arXiv:1802.00420, table 1)"
-	case BitDepth, JPEG, TotalVariation:
-		return "ImageNet, L2 .005 a pixel: 0 % (arXiv:1802.00420, table 1)"
-	case ResizePad:
-		return "ImageNet, L∞ 8/255: 0 % (arXiv:1802.00420, table 1)"
-	case Pruning:
-		return "CIFAR-10, L∞ 8/255: 0 % (arXiv:1802.00420, table 1)"
-	case Distillation:
-		return "MNIST and CIFAR-10, without a bound: 0 % (arXiv:1608.04644, table VI)"
-	}
-	return ""
 }

@@ -118,7 +118,11 @@ func TestLawStudyCounts(t *testing.T) {
 			}
 			return all
 		}
-		first := stands(naive(d, m, of))
+		naive := attack.Attack(attack.Through{Attack: attack.PGD{Steps: 20}, Model: of})
+		if b, ok := d.(Broken); ok {
+			naive = b.Naive(m, of, s.Ball)
+		}
+		first := stands(naive)
 		second := stands(attack.Through{Attack: attack.Ensemble{attack.PGD{Steps: 5}, attack.PGD{Steps: 5, Loss: attack.Margin}}, Model: known})
 		claimed, left, clean := 0, 0, 0
 		for i, top := range must[interp.Prediction](t)(of.Predict(ctx, x)).Top1() {

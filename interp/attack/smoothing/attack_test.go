@@ -47,6 +47,7 @@ func hunters(from interp.Images, base *interp.Model, shift []float64, queries in
 		{attack: attack.Ensemble{attack.APGD{Steps: 5}, attack.APGD{Steps: 5, Loss: attack.DLR, Targets: 2}, attack.FAB{Steps: 3, Targets: 2}, attack.Square{Queries: 10}}},
 		{attack: attack.Added{Perturbation: shift}},
 		{attack: attack.Through{Attack: attack.PGD{Steps: 6, Full: true}, Model: base}},
+		{attack: attack.Transferred{Attack: attack.PGD{Steps: 6, Full: true}, Model: base}},
 		{attack: attack.DeepFool{Steps: 10, Candidates: 4}, nearest: true},
 		{attack: attack.FAB{Steps: 8, Targets: 3}, nearest: true},
 		{attack: attack.CarliniWagner{Searches: 2, Steps: 40, Rate: .05, Weight: 1}, nearest: true},
