@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"lucigo/interp"
+	"lucigo/interp/attack/physical"
 	"lucigo/interp/engine"
 	_ "lucigo/interp/engine/install"
 	"lucigo/interp/objective"
@@ -27,7 +28,7 @@ import (
 	"lucigo/models/googlenet"
 )
 
-var rows = []string{"forward 1", "forward 8", "forward 32", "gradient 1", "gradient 8", "gradient 32", "smooth", "integrated"}
+var rows = []string{"forward 1", "forward 8", "forward 32", "gradient 1", "gradient 8", "gradient 32", "smooth", "integrated", "photographs"}
 
 func main() {
 	weights := flag.String("weights", "", "the file of BVLC GoogLeNet's weights")
@@ -143,6 +144,7 @@ func answer(weights string) error {
 	if _, err := engine.Default(); err != nil {
 		return err
 	}
+	seed := uint64(0)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		if lines.Text() == "memory" {
@@ -170,6 +172,9 @@ func answer(weights string) error {
 			_, err = saliency.SmoothGrad{}.Maps(ctx, m, objective.Logit, x)
 		case "integrated":
 			_, err = saliency.IntegratedGradients{}.Maps(ctx, m, objective.Logit, x)
+		case "photographs":
+			seed++
+			_, err = physical.Paint{Steps: 1, Seed: seed}.Fit(ctx, m, objective.LogProbOf(340), x, physical.Camera{H: x.H, W: x.W})
 		default:
 			err = fmt.Errorf("no row %q", what)
 		}

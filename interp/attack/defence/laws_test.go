@@ -483,3 +483,44 @@ func TestLawDrawsByPlace(t *testing.T) {
 		t.Errorf("both draw %g", r.Of(0))
 	}
 }
+
+// What Begin makes answers as the network does from which it begins: with the code to numbers rounded up to a level, and divided by the
+// temperature.
+func TestLawBegin(t *testing.T) {
+	m := interptest.Smooth()
+	x := interptest.Images(m, 4, 5)
+	begun := must[*interp.Model](t)(Thermometer{Levels: 5}.Begin(m, "/conv/weights"))
+	up := x
+	up.Pix = slices.Clone(x.Pix)
+	for i, v := range up.Pix {
+		up.Pix[i] = math.Ceil(5*v) / 5
+	}
+	hot := must[*interp.Model](t)(Distillation{Temperature: 7}.Begin(m, "/logits/weights", "/logits/biases"))
+	for what, c := range map[string]struct {
+		m, as *interp.Model
+		x, at interp.Images
+	}{
+		"code":        {must[*interp.Model](t)(Thermometer{Levels: 5}.Of(begun)), m, x, up},
+		"temperature": {must[*interp.Model](t)(Distillation{Temperature: 7}.Known(hot)), m, x, x},
+	} {
+		got, want := must[interp.Prediction](t)(c.m.Predict(ctx, c.x)).Logits.Data, must[interp.Prediction](t)(c.as.Predict(ctx, c.at)).Logits.Data
+		for i := range want {
+			if math.Abs(got[i]-want[i]) > 1e-5 {
+				t.Fatalf("%s: logit %d is %g, want %g", what, i, got[i], want[i])
+			}
+		}
+	}
+	for want, f := range map[string]func() error{
+		`has no weights "/conv9/weights"`:       func() error { _, err := Thermometer{}.Begin(m, "/conv9/weights"); return err },
+		"must be those of the first layer":      func() error { _, err := Thermometer{}.Begin(m, "/conv/biases"); return err },
+		"Thermometer.Levels is -1":              func() error { _, err := Thermometer{Levels: -1}.Begin(m, "/conv/weights"); return err },
+		`has no weights "/end/weights"`:         func() error { _, err := Distillation{}.Begin(m, "/end/weights"); return err },
+		"Distillation.Temperature is -2":        func() error { _, err := Distillation{Temperature: -2}.Begin(m, "/logits/weights"); return err },
+		"thermometer(levels=16): the model is":  func() error { _, err := Thermometer{}.Begin(nil, ""); return err },
+		"distillation(temperature=100): the mo": func() error { _, err := Distillation{}.Begin(nil, ""); return err },
+	} {
+		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}

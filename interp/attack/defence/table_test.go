@@ -3,7 +3,6 @@ package defence
 import (
 	"cmp"
 	"flag"
-	"slices"
 	"testing"
 	"time"
 
@@ -95,38 +94,16 @@ func TestScenesTable(t *testing.T) {
 func trained(t *testing.T, m *interp.Model, first, end string, how train.Training, seen interp.Images) (coded, distilled *interp.Model) {
 	t.Helper()
 	start := time.Now()
-	const levels = 16
-	coded = must[*interp.Model](t)(m.Wrapped(func(spec *interp.Spec) {
-		d := spec.Weights[first].Dims()
-		spec.Input[2] *= levels
-		spec.Weights[first] = scaled(t, spec.Weights[first], d[3], levels, 1./levels, d[0], d[1], levels*d[2], d[3])
-	}))
+	coded = must[*interp.Model](t)(Thermometer{}.Begin(m, first))
 	fitted := must[*interp.Model](t)(how.Fit(t.Context(), must[*interp.Model](t)(Thermometer{}.Of(coded)), train.Examples{Images: seen}))
 	coded = must[*interp.Model](t)(coded.With(fitted.Weights()))
-	hot := interp.Weights{}
-	for _, path := range []string{end + "/weights", end + "/biases"} {
-		hot[path] = scaled(t, m.Weights()[path], 1, 1, Distillation{}.temperature(), m.Weights()[path].Dims()...)
-	}
-	distilled, err := Distillation{}.Fit(t.Context(), must[*interp.Model](t)(m.With(hot)), how, train.Examples{Images: seen})
+	hot := must[*interp.Model](t)(Distillation{}.Begin(m, end+"/weights", end+"/biases"))
+	distilled, err := Distillation{}.Fit(t.Context(), hot, how, train.Examples{Images: seen})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("trained in %.1f s", time.Since(start).Seconds())
 	return coded, distilled
-}
-
-// scaled returns a weight of another shape: each run of so many numbers comes so many times, multiplied.
-func scaled(t *testing.T, w *interp.Weight, run, times int, by float64, dims ...int) *interp.Weight {
-	t.Helper()
-	var all []float64
-	for v := range slices.Chunk(w.Values(), run) {
-		for range times {
-			for _, n := range v {
-				all = append(all, n*by)
-			}
-		}
-	}
-	return must[*interp.Weight](t)(interp.NewWeight(all, dims...))
 }
 
 // TestCIFARTable: on a network that others trained for CIFAR-10, at the papers' 8/255, nothing is left of activation pruning, of a thermometer code and of

@@ -12,7 +12,8 @@ import (
 
 // Thermometer gives the network a code instead of each number: Buckman et al., "Thermometer encoding" (ICLR 2018). Channel c·Levels + k of
 // what the network takes is 1 where channel c of the image is more than k/Levels, and 0 elsewhere. So the model that is wrapped takes
-// Levels times as many channels as the images have, and learns its weights in the defended model: train.Training.Fit takes that.
+// Levels times as many channels as the images have, and learns its weights in the defended model: train.Training.Fit takes that, and Begin
+// makes a beginning of a network that has learnt without the code.
 //
 // The code has no gradient. Known has that of min(max(x − k/Levels, 0), 1): arXiv:1802.00420, section 5.1.1.
 type Thermometer struct {
@@ -30,9 +31,16 @@ func (d Thermometer) Of(m *interp.Model) (*interp.Model, error) { return d.coded
 // Known implements Defence.
 func (d Thermometer) Known(m *interp.Model) (*interp.Model, error) { return d.coded(m, true) }
 
-func (d Thermometer) coded(m *interp.Model, known bool) (*interp.Model, error) {
+func (d Thermometer) check() error {
 	if d.levels() < 1 {
-		return nil, fmt.Errorf("defence: Thermometer.Levels is %d, must be at least 0", d.Levels)
+		return fmt.Errorf("defence: Thermometer.Levels is %d, must be at least 0", d.Levels)
+	}
+	return nil
+}
+
+func (d Thermometer) coded(m *interp.Model, known bool) (*interp.Model, error) {
+	if err := d.check(); err != nil {
+		return nil, err
 	}
 	if m != nil {
 		if _, _, c := m.Input(); c%d.levels() != 0 {

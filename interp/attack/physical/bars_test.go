@@ -180,3 +180,19 @@ func TestPatch(t *testing.T) {
 		t.Errorf("target %s: %.3f, must be at least .9", m.ClassName(toaster), after.Share(toaster))
 	}
 }
+
+// BenchmarkShot is what a step of Paint does about a photograph of 224×224 pixels besides asking the network: it is taken, and the
+// derivative goes back to the paint.
+func BenchmarkShot(b *testing.B) {
+	picture, by := noise(1, googlenet.Size, googlenet.Size), noise(2, googlenet.Size, googlenet.Size).Pix
+	camera, into := physical.Camera{H: googlenet.Size, W: googlenet.Size}, make([]float64, len(by))
+	for i := 0; b.Loop(); i++ {
+		s, err := camera.Shot(1, i)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Through(picture, by, into); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
