@@ -49,7 +49,7 @@ func TestLawRims(t *testing.T) {
 }
 
 // A pose of which a corner is 1.5 pixels wrong is put right, also where the photograph ends within the codes of the right side, and where a
-// third of the edges is covered.
+// third of the edges is covered, or dark beside them.
 func TestSettle(t *testing.T) {
 	m, want := flat(t, 60)
 	cut := m.SubImage(image.Rect(0, 0, 640, 496)).(*image.RGBA)
@@ -57,7 +57,13 @@ func TestSettle(t *testing.T) {
 	draw.Draw(covered, m.Rect, m, image.Point{}, draw.Src)
 	draw.Draw(covered, image.Rect(0, 0, 130, 60), image.NewUniform(color.Gray{90}), image.Point{}, draw.Src)
 	draw.Draw(covered, image.Rect(10, 200, 40, 300), image.White, image.Point{}, draw.Src)
-	for what, m := range map[string]*image.RGBA{"whole": m, "cut": cut, "covered": covered} {
+	shaded := image.NewRGBA(m.Rect) // beside the left side of two codes and of a strip it is dark for two pixels
+	draw.Draw(shaded, m.Rect, m, image.Point{}, draw.Src)
+	for _, b := range append(patches()[:len(steps)], code(0), code(3)) {
+		at := around(&want, b)
+		draw.Draw(shaded, image.Rect(at.Min.X-2, at.Min.Y, at.Min.X, at.Max.Y), image.Black, image.Point{}, draw.Src)
+	}
+	for what, m := range map[string]*image.RGBA{"whole": m, "cut": cut, "covered": covered, "shaded": shaded} {
 		small, err := plain(context.Background(), m)
 		if err != nil {
 			t.Fatal(err)
