@@ -46,18 +46,24 @@ func Transpose(picture []float64, height, width, channels int, weights []float64
 	back(picture, height, width*channels, weights)
 }
 
-// back is the derivative of along.
+// back is the derivative of along: what is outside belongs to the edges.
 func back(things []float64, n, numbers int, weights []float64) {
-	reach, sum := len(weights)/2, make([]float64, len(things))
-	for i := range n {
-		for k, weight := range weights {
-			at := min(max(i+k-reach, 0), n-1)
-			for j, v := range things[i*numbers:][:numbers] {
-				sum[at*numbers+j] += weight * v
-			}
+	reach := len(weights) / 2
+	wide := make([]float64, (n+2*reach)*numbers)
+	for i, weight := range weights {
+		into := wide[i*numbers:][:len(things)]
+		for k, v := range things {
+			into[k] += weight * v
 		}
 	}
-	copy(things, sum)
+	copy(things, wide[reach*numbers:])
+	for i := range reach {
+		first, last := wide[i*numbers:][:numbers], wide[(n+reach+i)*numbers:][:numbers]
+		for j := range numbers {
+			things[j] += first[j]
+			things[(n-1)*numbers+j] += last[j]
+		}
+	}
 }
 
 // along convolves a sequence of n things, each of so many numbers.

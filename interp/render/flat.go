@@ -72,21 +72,21 @@ func (f Flat) View(h, w, rays int, background []float64) (*View, error) {
 	case h < 1 || w < 1 || rays < 1 || rays > 16:
 		return nil, fmt.Errorf("render: a photograph of %d×%d pixels with %d×%[3]d rays each, must be at least 1×1 with 1 to 16", h, w, rays)
 	}
-	v := &View{H: h, W: w, Rays: rays * rays, Background: background}
+	v := &View{H: h, W: w, Rays: rays * rays, Background: background, Hits: make([]Hit, 0, h*w*rays*rays)}
 	right, up, out := f.axes()
-	middle, eye := vec{f.X, f.Y, 0}, vec{0, 0, away}
-	from := eye.plus(middle, -1)
+	eye := vec{-f.X, -f.Y, away} // seen from the sheet's middle
+	across, above, before := eye.dot(right), eye.dot(up), eye.dot(out)
 	for p := range h * w {
 		for k := range rays * rays {
 			x := ((float64(p%w*rays+k%rays)+.5)/float64(rays)*2 - float64(w)) / float64(h)
 			y := 1 - (float64(p/w*rays+k/rays)+.5)/float64(rays*h)*2
-			d := vec{x, y, -away}
-			speed := d.dot(out)
+			speed := x*out[0] + y*out[1] - away*out[2] // of the ray (x, y, −away) out of the sheet's plane
 			if speed >= 0 {
 				continue
 			}
-			at := from.plus(d, -from.dot(out)/speed)
-			u, t := at.dot(right)/(2*f.Size*f.Aspect)+.5, .5-at.dot(up)/(2*f.Size)
+			far := -before / speed
+			u := (across+far*(x*right[0]+y*right[1]-away*right[2]))/(2*f.Size*f.Aspect) + .5
+			t := .5 - (above+far*(x*up[0]+y*up[1]-away*up[2]))/(2*f.Size)
 			if !(u >= 0 && u <= 1 && t >= 0 && t <= 1) || f.Outline != nil && !Inside(f.Outline, u, t) {
 				continue
 			}
