@@ -99,10 +99,10 @@ func (p Paint) Fit(ctx context.Context, m *interp.Model, o interp.Objective, sta
 		}
 		rate := p.Rate * (1 + math.Cos(math.Pi*float64(step)/float64(p.Steps))) / 2
 		const keep1, keep2, small = .9, .999, 1e-8 // Kingma and Ba, arXiv:1412.6980
+		sum1, sum2 := 1-math.Pow(keep1, float64(step+1)), 1-math.Pow(keep2, float64(step+1))
 		for i, g := range gradient {
 			first[i], second[i] = keep1*first[i]+(1-keep1)*g, keep2*second[i]+(1-keep2)*g*g
-			m1, m2 := first[i]/(1-math.Pow(keep1, float64(step+1))), second[i]/(1-math.Pow(keep2, float64(step+1)))
-			paint.Pix[i] = p.within(start, i, paint.Pix[i]+rate*m1/(math.Sqrt(m2)+small))
+			paint.Pix[i] = p.within(start, i, paint.Pix[i]+rate*first[i]/sum1/(math.Sqrt(second[i]/sum2)+small))
 		}
 		if p.Progress != nil {
 			p.Progress(step+1, p.Steps, score)
