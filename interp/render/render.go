@@ -21,7 +21,7 @@ type Hit struct {
 	Shine float32    // and this is added to each
 }
 
-// View is what a camera sees, but for the paint.
+// View is what a camera sees, apart from the paint.
 type View struct {
 	H, W       int
 	Rays       int       // of each pixel; those that miss the surface show the background

@@ -220,7 +220,7 @@ func (m *Mesh) cut(corners []corner) error {
 	return fmt.Errorf("a face of %d corners is not convex: triangulate the mesh when it is exported", n)
 }
 
-// Write writes the mesh as a Wavefront .obj file, which Read reads as the same mesh but for rounding. Triangles that were dropped are
+// Write writes the mesh as a Wavefront .obj file, which Read reads as the same mesh except for rounding. Triangles that were dropped are
 // not in it.
 func (m *Mesh) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)

@@ -20,7 +20,7 @@ type Body interface {
 	Closed() (aroundU, aroundV bool) // whether opposite edges of the picture meet on the body
 }
 
-// View returns what the camera sees of the scene's solid, but for its paint, in size × size pixels: geometry, light, highlight and
+// View returns what the camera sees of the scene's solid, apart from its paint, in size × size pixels: geometry, light, highlight and
 // background as [Scene.Draw] draws them, with the same rays, and neither the surface's pattern nor the grain.
 //
 // The picture covers the solid once. On solids that are turned about their axis its columns are meridians and its rows are circles,
