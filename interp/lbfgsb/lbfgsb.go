@@ -33,16 +33,17 @@ type Problem struct {
 type Status int
 
 const (
-	Running    Status = iota
-	Stationary        // no element of the projected gradient is larger than Problem.Gradient
-	Flat              // the last step gained no more than Problem.Reduction
-	Exhausted         // Problem.Steps are done
-	Stuck             // not even along the negative gradient is there a smaller value
-	Undefined         // the function has no finite value or gradient at the start
+	Running    Status = iota // Ask returns a point
+	Stationary               // no element of the projected gradient is larger than Problem.Gradient
+	Flat                     // the last step gained no more than Problem.Reduction
+	Exhausted                // Problem.Steps are done
+	Stuck                    // not even along the negative gradient is there a smaller value
+	Undefined                // the function has no finite value or gradient at the start
 )
 
 var statuses = [...]string{"running", "stationary", "flat", "out of steps", "stuck", "undefined at the start"}
 
+// String says it in words.
 func (s Status) String() string {
 	if s < 0 || int(s) >= len(statuses) {
 		return fmt.Sprintf("Status(%d)", int(s))

@@ -45,6 +45,7 @@ type Failure struct {
 	Traceback []string // for people, with colours
 }
 
+// Error returns the name and what happened.
 func (f *Failure) Error() string { return f.Name + ": " + f.Value }
 
 // Session runs the cells of one notebook, one at a time.

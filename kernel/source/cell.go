@@ -19,6 +19,7 @@ type Error struct {
 	Text      string
 }
 
+// Error returns the line and what is wrong there.
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
 // Cell is what a cell's text means.
