@@ -138,6 +138,7 @@ type hunt struct {
 	noises  int     // soft networks, each of another noise
 	rows    int     // starts of an attack on an image
 	queries int     // of Square
+	every   bool    // every attack must be better than noise
 	reach   float64 // the ball's radius, in certified radii
 }
 
@@ -294,7 +295,7 @@ func (f *found) judge(t *testing.T, h hunt, name string, c smoothing.Certificate
 }
 
 // both hunts in certified balls, where it fails if an attack finds anything or has too few tries, and in balls four times as large, where
-// it fails if one is no better than noise, or all of them find hardly anything.
+// it fails if all of them find hardly anything or, in a hunt of every attack, one is no better than noise.
 func (h hunt) both(t *testing.T, x interp.Images, least int) {
 	t.Helper()
 	certificates, err := smoothing.Gaussian{N: 1000}.Certify(t.Context(), h.base, x)
@@ -307,7 +308,7 @@ func (h hunt) both(t *testing.T, x interp.Images, least int) {
 	far := h.of(t, x, certificates)
 	for _, name := range slices.Sorted(maps.Keys(near.tries)) {
 		t.Logf("%5d tries, in balls four times as large %d of %d change the answer: %s", near.tries[name], far.changed[name], far.tries[name], name)
-		if noise := (attack.Noise{}).String(); near.tries[name] < least/50 || far.changed[name] <= far.changed[noise] && name != noise {
+		if noise := (attack.Noise{}).String(); near.tries[name] < least/50 || h.every && far.changed[name] <= far.changed[noise] && name != noise {
 			t.Errorf("%s has too few tries, or is too weak for this test", name)
 		}
 	}
@@ -324,7 +325,7 @@ func (h hunt) both(t *testing.T, x interp.Images, least int) {
 func TestNoContradiction(t *testing.T) {
 	interptest.Unchecked()
 	m := interptest.Model("smooth", smooth, [3]int{12, 12, 3}, 4, 3)
-	h, least := hunt{forward: smooth, base: m, noises: 1, rows: 2, queries: 600}, 200
+	h, least := hunt{forward: smooth, base: m, noises: 1, rows: 2, queries: 600, every: true}, 200
 	if *long {
 		h.noises, h.rows, least = 6, 10, 10_000
 	}
