@@ -380,22 +380,27 @@ func through(p []point) (middle, along point, ok bool) {
 		}
 		angle := math.Atan2(2*xy, xx-yy) / 2
 		along = point{math.Cos(angle), math.Sin(angle)}
-		off := make([]float64, len(p))
-		for i, q := range p {
-			off[i] = math.Abs(along.cross(q.plus(middle, -1)))
-		}
-		sorted := slices.Sorted(slices.Values(off))
-		limit := max(.25, 3*sorted[len(sorted)/2])
-		var near []point
-		for i, q := range p {
-			if off[i] <= limit {
-				near = append(near, q)
-			}
-		}
+		near := usual(p, func(q point) float64 { return along.cross(q.plus(middle, -1)) })
 		if len(near) == len(p) {
 			break
 		}
 		p = near
 	}
 	return middle, along, true
+}
+
+// usual returns what is not far off, in pixels: at most three times as far as is usual, or a quarter of a pixel.
+func usual[T any](all []T, off func(T) float64) (near []T) {
+	far := make([]float64, len(all))
+	for i, v := range all {
+		far[i] = math.Abs(off(v))
+	}
+	sorted := slices.Sorted(slices.Values(far))
+	limit := max(.25, 3*sorted[len(sorted)/2])
+	for i, v := range all {
+		if far[i] <= limit {
+			near = append(near, v)
+		}
+	}
+	return near
 }

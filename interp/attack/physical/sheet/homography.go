@@ -36,10 +36,21 @@ func (h *homography) page() (corners [4]point, ok bool) {
 	return corners, true
 }
 
+// distance is how far places of the page are seen from where a photograph has them, in pixels: root mean square.
+func (h *homography) distance(from, to []point) float64 {
+	sum := 0.
+	for i, p := range from {
+		d := h.follow(p).to(to[i])
+		sum += d * d / float64(len(from))
+	}
+	return math.Sqrt(sum)
+}
+
 // fit returns the homography that takes from to to, at least four points, with the least squares of distances: a first one from
 // linear equations in coordinates of zero mean and deviation one (Hartley, PAMI 1997), then Gauss and Newton's steps. It also
 // returns the root mean square of the distances.
 func fit(from, to []point) (h homography, rms float64, ok bool) {
+	places, seen := from, to
 	a, from := normal(from)
 	b, to := normal(to)
 	g := [8]float64{}
@@ -69,11 +80,7 @@ func fit(from, to []point) (h homography, rms float64, ok bool) {
 		}
 	}
 	h = back(a, g, b)
-	for i, p := range from {
-		w := g[6]*p.x + g[7]*p.y + 1
-		rms += math.Pow(((g[0]*p.x+g[1]*p.y+g[2])/w-to[i].x)/b.k, 2) + math.Pow(((g[3]*p.x+g[4]*p.y+g[5])/w-to[i].y)/b.k, 2)
-	}
-	rms = math.Sqrt(rms / float64(len(from)))
+	rms = h.distance(places, seen)
 	return h, rms, !math.IsNaN(rms) && !math.IsInf(rms, 0)
 }
 

@@ -81,10 +81,10 @@ func (r Reader) Read(ctx context.Context, photograph image.Image, sheets ...Shee
 	}
 	const worse = .5 // pixels by which the codes' corners may be farther off where edges are nearer
 	settled := settle(levels, pose, wrong)
-	if p, ok := settled.page(); ok && distance(&settled, used) < rms+worse {
+	if p, ok := settled.page(); ok && settled.distance(places(used)) < rms+worse {
 		pose, page = settled, p
 	}
-	reading.Error = distance(&pose, used)
+	reading.Error = pose.distance(places(used))
 	for i, p := range page {
 		reading.Corners[i] = [2]float64{p.x, p.y}
 	}
@@ -236,12 +236,7 @@ func one(found []seen, sheets []Sheet) (which int, codes []seen, err error) {
 // one does whose side is covered, is left out where at least two others agree.
 func place(codes []seen, w, h int) (pose homography, rms float64, used []seen, err error) {
 	try := func(codes []seen) (pose homography, rms float64, ok bool) {
-		var from, to []point
-		for _, c := range codes {
-			at := code(c.corner).corners()
-			from, to = append(from, at[:]...), append(to, c.quad[:]...)
-		}
-		pose, rms, ok = fit(from, to)
+		pose, rms, ok = fit(places(codes))
 		if !ok {
 			return pose, rms, false
 		}
@@ -285,16 +280,13 @@ func place(codes []seen, w, h int) (pose homography, rms float64, used []seen, e
 	return pose, rms, codes, nil
 }
 
-// distance is how far the corners of codes are from where a pose has them, in pixels: root mean square.
-func distance(pose *homography, codes []seen) float64 {
-	sum := 0.
+// places returns where the corners of codes are on the page, and in the photograph.
+func places(codes []seen) (from, to []point) {
 	for _, c := range codes {
-		for i, p := range code(c.corner).corners() {
-			d := pose.follow(p).to(c.quad[i])
-			sum += d * d / float64(4*len(codes))
-		}
+		at := code(c.corner).corners()
+		from, to = append(from, at[:]...), append(to, c.quad[:]...)
 	}
-	return math.Sqrt(sum)
+	return from, to
 }
 
 // outside names the page's corners that are not in the photograph.

@@ -78,8 +78,8 @@ func (g *grey) sights(pose *homography, all []rim, reach float64) (found []sight
 }
 
 // settle fits a pose that is nearly right to every edge of the strips and the codes that is in the photograph, by Gauss and Newton's
-// steps without the edges that are far off. So a page of which a part is seen is held by the codes and the patches that are cut
-// off, too. Levels are the photograph and what was made smaller of it. It returns the pose as it was where it sees too few edges.
+// steps without the edges that are far off. So the codes and the patches that the photograph's edge cuts help to place the page, too.
+// Levels are the photograph and what was made smaller of it. It returns the pose as it was where it sees too few edges.
 func settle(levels []*grey, pose homography, without []int) homography {
 	all := rims(without)
 	for k := len(levels) - 1; k >= 0; k-- {
@@ -101,18 +101,7 @@ func settle(levels []*grey, pose homography, without []int) homography {
 				if change.SolveVec(system, right) != nil {
 					return pose
 				}
-				off := make([]float64, len(use))
-				for i, s := range use {
-					off[i] = math.Abs(s.off - mat.Dot(mat.NewVecDense(8, s.by[:]), &change))
-				}
-				sorted := slices.Sorted(slices.Values(off))
-				limit := max(.25, 3*sorted[len(sorted)/2])
-				var near []sight
-				for i, s := range use {
-					if off[i] <= limit {
-						near = append(near, s)
-					}
-				}
+				near := usual(use, func(s sight) float64 { return s.off - mat.Dot(mat.NewVecDense(8, s.by[:]), &change) })
 				if len(near) == len(use) {
 					break
 				}
