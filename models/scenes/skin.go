@@ -242,10 +242,10 @@ func (o outline) at(v float64) (stroke, float64) {
 
 // find returns the row of the picture, as a share of them, at which the outline is nearest to a point.
 func (o outline) find(r, y float64) float64 {
-	best, v, before := math.Inf(1), 0.0, 0.0
+	best, v, before, part := math.Inf(1), 0.0, 0.0, o.filled()
 	for _, k := range o {
 		if t, gap := k.find(r, y); gap < best {
-			best, v = gap, before+(.5+o.filled()*(t-.5))*k.length()
+			best, v = gap, before+(.5+part*(t-.5))*k.length()
 		}
 		before += k.length()
 	}
