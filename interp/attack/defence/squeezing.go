@@ -95,8 +95,8 @@ func medians(x *graph.Node) *graph.Node {
 }
 
 // Fit returns the detector whose threshold refuses a share of the images x, or, where they have classes, of those that m gets right: the
-// paper takes .05. It is rounded down to a number of images. The threshold is in the middle between two of their differences, of which the
-// authors take the smaller.
+// paper takes .05. The share is rounded down to a number of images. The threshold lies halfway between the largest difference that is answered
+// and the smallest that is refused; the authors take the former.
 func (d Squeezing) Fit(ctx context.Context, m *interp.Model, x interp.Images, share float64) (Squeezing, error) {
 	if !(share > 0 && share < 1) {
 		return d, fmt.Errorf("defence: Squeezing.Fit: the share is %g, must be more than 0 and less than 1", share)
