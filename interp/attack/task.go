@@ -114,14 +114,17 @@ func (l Loss) String() string {
 
 // Objective returns the objective whose climb leads to the goal.
 func (t *Task) Objective(l Loss) (interp.Objective, error) {
-	if !t.Targeted() {
-		return t.toward(l, nil)
+	return t.toward(l, t.targets())
+}
+
+// targets returns the class that each image is to be taken for; nil where any but the true one will do.
+func (t *Task) targets() (all []int) {
+	if t.Targeted() {
+		for i := range t.Images.N {
+			all = append(all, t.Target(i))
+		}
 	}
-	target := make([]int, t.Images.N)
-	for i := range target {
-		target[i] = t.Target(i)
-	}
-	return t.toward(l, target)
+	return all
 }
 
 // toward returns the objective that climbs towards a class of its own for each image, or away from the true one.

@@ -55,11 +55,7 @@ func (a Transferred) Find(ctx context.Context, t *Task) error {
 		return err
 	}
 	j := Judge{Ball: t.Ball, Seed: random.Hash(t.judge.Seed, uint64(t.Restart))}
-	if t.Targeted() {
-		var target []int
-		for i := range t.Images.N {
-			target = append(target, t.Target(i))
-		}
+	if target := t.targets(); target != nil {
 		j.Goal = To(target...)
 	}
 	r, err := j.Try(ctx, a.Model, a.Attack, t.Images)
